@@ -1,0 +1,1 @@
+"""What fanin must have in common with PyTorch: one record per case, run under both."""
