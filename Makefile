@@ -1,0 +1,63 @@
+# Every target makes the environment it needs, from PYTHON; a second call finds it made and is quick.
+PYTHON ?= python3
+PIP_FLAGS ?= -q --disable-pip-version-check
+PYTEST_FLAGS ?=
+TORCH := torch==2.13.0
+
+# Three environments: what a user has, what the tests need (no PyTorch), and the one with PyTorch.
+DEMO := .venv-demo
+TEST := .venv
+LIVE := .venv-live
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test parity record lint bench clean
+
+help: ## show this text
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+demo: $(DEMO)/.made ## train on the diamonds table from the command line and print the report
+	$(DEMO)/bin/fanin train data/diamonds.csv.gz --target price
+
+test: $(TEST)/.made ## run every test, without PyTorch: parity is against recorded values
+	$(TEST)/bin/python -m pytest $(PYTEST_FLAGS)
+
+parity: $(LIVE)/.made ## run the parity tests against live PyTorch
+	$(LIVE)/bin/python -m pytest --live $(PYTEST_FLAGS) tests/parity tests/programs
+
+record: $(LIVE)/.made ## record anew what PyTorch answers to the parity cases and programs
+	$(LIVE)/bin/python -m tests.parity.record
+	$(LIVE)/bin/python -m tests.programs.record
+
+lint: $(TEST)/.dev ## check style, types and the rooms' imports
+	$(TEST)/bin/ruff check .
+	$(TEST)/bin/ruff format --check .
+	$(TEST)/bin/mypy
+	$(TEST)/bin/lint-imports
+
+bench: $(LIVE)/.made ## run the benchmarks, beside PyTorch
+	@set -e; for program in benchmarks/*.py; do echo "== $$program"; $(LIVE)/bin/python $$program $(BENCH_FLAGS); done
+
+clean: ## remove the environments
+	rm -rf $(DEMO) $(TEST) $(LIVE)
+
+# Editable, so that an environment outlives changes of the source; it is made anew when the dependencies change.
+define new_environment
+	@echo "making $(@D) ($(1))"
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/pip install $(PIP_FLAGS) $(2)
+	@touch $@
+endef
+
+$(DEMO)/.made: pyproject.toml
+	$(call new_environment,fanin and what it needs,-e '.[table]')
+
+$(TEST)/.made: pyproject.toml
+	$(call new_environment,fanin and its tests,-e '.[test]')
+
+$(LIVE)/.made: pyproject.toml
+	$(call new_environment,fanin and its tests beside $(TORCH),-e '.[test]' $(TORCH) expecttest)
+
+$(TEST)/.dev: $(TEST)/.made
+	@echo "adding the development tools to $(@D)"
+	@$(@D)/bin/pip install $(PIP_FLAGS) -e '.[dev]'
+	@touch $@
