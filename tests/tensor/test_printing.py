@@ -17,7 +17,6 @@ from fanin._core import dtypes
 from fanin.tensor import printing
 from tests.tensor import record_printing as recorder
 
-
 RECORD = json.loads(recorder.RECORDED.read_text(encoding="utf-8"))
 
 
