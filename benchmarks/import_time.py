@@ -19,7 +19,7 @@ def seconds(statement: str) -> float:
 
 
 def measure(runs: int) -> tuple[float, float]:
-    """Return the median times of importing NumPy, and NumPy with fanin; run in turns, so that both meet the same load."""
+    """Return the median times of importing NumPy, and NumPy with fanin; in turns, so that both meet the same load."""
     statements = ("import numpy", "import numpy, fanin")
     for statement in statements:
         seconds(statement)

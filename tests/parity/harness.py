@@ -1,6 +1,6 @@
 """Write a case once, run it under PyTorch and under fanin, and compare what comes out.
 
-A case is a plain function of a namespace that speaks PyTorch; it returns tensors, numbers and texts, nested as it likes:
+A case is a plain function of a namespace that speaks PyTorch; it returns tensors, numbers and texts, nested at will:
 
     @case
     def linear_default_init(torch):
@@ -292,10 +292,13 @@ def _worst(rules: Case, dtype: str, expected: np.ndarray, actual: np.ndarray) ->
         ratio = np.float64(got) / np.float64(want) if np.isrealobj(want) else got / want
     wrong = int(np.count_nonzero(excess >= 0))
     place = tuple(int(i) for i in position)
-    return f"at {place} expected {want!r}, got {got!r} (ratio {ratio:.9g}; allowed {allowed[position]:.3g}; {wrong} of {excess.size} wrong)"
+    bound = f"allowed {allowed[position]:.3g}; {wrong} of {excess.size} wrong"
+    return f"at {place} expected {want!r}, got {got!r} (ratio {ratio:.9g}; {bound})"
 
 
-def _error_and_allowance(rules: Case, dtype: str, expected: np.ndarray, actual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _error_and_allowance(
+    rules: Case, dtype: str, expected: np.ndarray, actual: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     if rules.exact or not np.issubdtype(expected.dtype, np.inexact):
         return np.where(_same_bits(expected, actual), 0.0, np.inf), np.zeros(expected.shape)
     wide = np.result_type(expected.dtype, np.float64)

@@ -20,11 +20,6 @@ FOLDER = Path(__file__).parent / "recorded"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def path_of(area: str) -> Path:
-    """Return the file that holds an area's results."""
-    return FOLDER / f"{area}.npz"
-
-
 def encode(results: dict[str, Entries]) -> bytes:
     """Return an archive of the entries of every case."""
     pools: dict[str, list[np.ndarray]] = {}
@@ -78,18 +73,18 @@ def _unpack(record: dict[str, Any], pools: dict[str, np.ndarray]) -> Any:
     return Array(record["dtype"], piece.reshape(shape))
 
 
-def read(area: str) -> dict[str, Entries]:
+def read(area: str, folder: Path | None = None) -> dict[str, Entries]:
     """Return an area's recorded results; none where nothing was recorded."""
-    path = path_of(area)
+    path = (folder or FOLDER) / f"{area}.npz"
     return decode(path.read_bytes()) if path.exists() else {}
 
 
-def write(area: str, results: dict[str, Entries]) -> bool:
+def write(area: str, results: dict[str, Entries], folder: Path | None = None) -> bool:
     """Record an area's results; return whether the file changed.
 
     The bytes of a compressed archive depend on the zlib at hand, so a file that already says the same stays as it is.
     """
-    content, path = encode(results), path_of(area)
+    content, path = encode(results), (folder or FOLDER) / f"{area}.npz"
     if path.exists() and _members(path.read_bytes()) == _members(content):
         return False
     path.parent.mkdir(exist_ok=True)
