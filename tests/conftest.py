@@ -11,17 +11,22 @@ hypothesis.settings.load_profile("fanin")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --live, which brings in PyTorch."""
-    parser.addoption("--live", action="store_true", help="compare with live PyTorch instead of recorded values")
+    parser.addoption("--live", action="store_true", help="run the comparisons with PyTorch, and run it live")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs PyTorch, unless it was asked for."""
-    if config.getoption("--live"):
-        return
-    needs_torch = [item for item in items if item.get_closest_marker("parity")]
-    if needs_torch:
-        config.hook.pytest_deselected(items=needs_torch)
-        items[:] = [item for item in items if not item.get_closest_marker("parity")]
+    """Keep what needs no PyTorch; with --live, keep what PyTorch has a say in."""
+    live = config.getoption("--live")
+    kept = [item for item in items if (_asks_torch(item) if live else not item.get_closest_marker("parity"))]
+    known = set(kept)
+    left_out = [item for item in items if item not in known]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
+def _asks_torch(item: pytest.Item) -> bool:
+    return item.get_closest_marker("parity") is not None or "live" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
