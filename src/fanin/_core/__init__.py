@@ -1,0 +1,1 @@
+"""Errors, dtypes and checks: what every room above stands on."""

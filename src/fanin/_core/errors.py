@@ -1,0 +1,92 @@
+"""The tree of errors: every class is also the built-in exception that PyTorch raises in its place."""
+
+from __future__ import annotations
+
+from pickle import UnpicklingError
+
+
+class FaninError(Exception):
+    """Base of all errors that fanin raises on purpose."""
+
+
+class ShapeError(FaninError, RuntimeError, ValueError):
+    """Shapes that do not fit together."""
+
+
+class DtypeError(FaninError, RuntimeError, TypeError):
+    """A dtype that an operation does not take."""
+
+
+class UnsupportedDtypeError(FaninError, NotImplementedError):
+    """An operation that does not exist for this dtype, as normal draws for integers (a RuntimeError as well)."""
+
+
+class DimensionError(FaninError, IndexError):
+    """A dimension that the tensor does not have."""
+
+
+class IndexRangeError(FaninError, IndexError):
+    """An index outside the range of its dimension, or of a form that cannot index."""
+
+
+class ArgumentError(FaninError, ValueError):
+    """An argument outside its domain."""
+
+
+class ArgumentTypeError(FaninError, TypeError):
+    """An argument of a type that is not taken."""
+
+
+class GraphError(FaninError, RuntimeError):
+    """A backward pass that cannot be right: freed, missing or changed values."""
+
+
+class InPlaceError(GraphError):
+    """An in-place change that autograd cannot follow."""
+
+
+class StateError(FaninError, RuntimeError):
+    """A saved state that does not fit the object it is loaded into."""
+
+
+class OperationError(FaninError, RuntimeError):
+    """An operation that cannot be done on these values."""
+
+
+class NotInFaninError(FaninError, AttributeError, NotImplementedError):
+    """A name of PyTorch's that lies outside fully connected networks, or is not built yet."""
+
+
+class TableError(FaninError, ValueError):
+    """A table, or a folder with a trained model, that cannot be used as asked."""
+
+
+class MissingExtraError(FaninError, ImportError):
+    """A library that only an optional part of fanin needs is not installed."""
+
+
+class MissingKeyError(FaninError, KeyError):
+    """A key that a dictionary should hold and does not."""
+
+    # KeyError prints the representation of its argument, which turns a sentence's line breaks into backslashes.
+    __str__ = Exception.__str__
+
+
+class CheckpointError(FaninError, RuntimeError, UnpicklingError):
+    """A file that `load` cannot read, or will not read without the caller's trust."""
+
+
+class EmptyCheckpointError(CheckpointError, EOFError):
+    """A file or stream with nothing left to read."""
+
+
+class MissingDirectoryError(FaninError, RuntimeError, FileNotFoundError):
+    """A path whose directory is not there."""
+
+
+class FileArgumentError(FaninError, TypeError, AttributeError):
+    """An argument that is neither a path nor a file."""
+
+
+class ArgumentConflictError(FaninError, AssertionError):
+    """Arguments of which at most one may be given."""

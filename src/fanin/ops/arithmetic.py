@@ -1,0 +1,287 @@
+"""Arithmetic of two or three values, comparisons and logic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fanin._core.dtypes import bool_, category, default_numpy
+from fanin._core.errors import DtypeError
+from fanin.ops import rules
+from fanin.ops.op import Spec, define
+from fanin.ops.rules import broadcast, broadcast_shape, compare, shape_of, to_common, to_float
+
+# Reshaping of gradients: what broadcasting repeated in the forward direction is summed in the backward one. ------------
+
+
+def _sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
+    if x.shape == shape:
+        return x
+    lead = x.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1)
+    return np.add.reduce(x, axis=axes, keepdims=True).reshape(shape)
+
+
+sum_to_op = define(
+    "sum_to",
+    _sum_to,
+    lambda x, *, shape: Spec(shape, x.dtype),
+    vjps=(lambda grad, out, x, *, shape: expand(grad, shape_of(x)),),
+    grad_name="SumBackward1",
+)
+
+
+def _expand_spec(x: Spec, *, shape: tuple[int, ...]) -> Spec:
+    if broadcast_shape(x.shape, shape) != tuple(shape):
+        raise rules.ShapeError(
+            f"The expanded size of the tensor {list(shape)} must match the existing size {list(x.shape)} "
+            "at every dimension that is not 1"
+        )
+    return Spec(tuple(shape), x.dtype)
+
+
+expand_op = define(
+    "expand",
+    lambda x, *, shape: np.broadcast_to(x, shape),
+    _expand_spec,
+    vjps=(lambda grad, out, x, *, shape: sum_to(grad, shape_of(x)),),
+    view=True,
+)
+
+
+def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """Sum x over the dimensions that broadcasting added to or stretched from `shape`."""
+    return x if x.shape == shape else sum_to_op(x, shape=shape)
+
+
+def expand(x: Any, shape: tuple[int, ...]) -> Any:
+    """Repeat x to `shape` without copying."""
+    return x if x.shape == shape else expand_op(x, shape=shape)
+
+
+# Arithmetic -----------------------------------------------------------------------------------------------------------
+
+
+def _subtract_spec(a: Any, b: Any) -> Spec:
+    if any(isinstance(x, Spec) and x.dtype.kind == "b" for x in (a, b)):
+        raise DtypeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. "
+            "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    return broadcast(a, b)
+
+
+def float_broadcast(*xs: Any, **_: Any) -> Spec:
+    """The result is floating, of the broadcast shape."""
+    spec = broadcast(*xs)
+    return spec if category(spec.dtype) == 2 else Spec(spec.shape, default_numpy())
+
+
+add = define(
+    "add",
+    np.add,
+    broadcast,
+    vjps=(lambda g, out, a, b: sum_to(g, shape_of(a)), lambda g, out, a, b: sum_to(g, shape_of(b))),
+    promote=to_common,
+)
+subtract = define(
+    "sub",
+    np.subtract,
+    _subtract_spec,
+    vjps=(lambda g, out, a, b: sum_to(g, shape_of(a)), lambda g, out, a, b: sum_to(-g, shape_of(b))),
+    promote=to_common,
+)
+multiply = define(
+    "mul",
+    np.multiply,
+    broadcast,
+    vjps=(lambda g, out, a, b: sum_to(g * b, shape_of(a)), lambda g, out, a, b: sum_to(g * a, shape_of(b))),
+    reads=None,
+    promote=to_common,
+)
+divide = define(
+    "div",
+    np.true_divide,
+    float_broadcast,
+    vjps=(lambda g, out, a, b: sum_to(g / b, shape_of(a)), lambda g, out, a, b: sum_to(-g * (a / b / b), shape_of(b))),
+    reads=None,
+    promote=to_float,
+)
+
+
+def _floor_divide(a: Any, b: Any) -> Any:
+    if np.result_type(a, b).kind != "f" and not np.all(b):
+        raise ZeroDivisionError("ZeroDivisionError")
+    return np.floor_divide(a, b)
+
+
+def _trunc_divide(a: Any, b: Any) -> Any:
+    quotient = np.trunc(np.true_divide(a, b))
+    return quotient if np.result_type(a, b).kind == "f" else quotient.astype(np.result_type(a, b))
+
+
+floor_divide = define("floor_divide", _floor_divide, broadcast, promote=to_common)
+trunc_divide = define("trunc_divide", _trunc_divide, broadcast, promote=to_common)
+remainder = define(
+    "remainder",
+    np.remainder,
+    broadcast,
+    vjps=(
+        lambda g, out, a, b: sum_to(g, shape_of(a)),
+        lambda g, out, a, b: sum_to(-g * floor_divide(a, b), shape_of(b)),
+    ),
+    reads=None,
+    promote=to_common,
+)
+fmod = define(
+    "fmod",
+    np.fmod,
+    broadcast,
+    vjps=(
+        lambda g, out, a, b: sum_to(g, shape_of(a)),
+        lambda g, out, a, b: sum_to(-g * trunc_divide(a, b), shape_of(b)),
+    ),
+    reads=None,
+    promote=to_common,
+)
+
+
+def _selected(g: Any, chosen: Any, equal_values: Any, shape: tuple[int, ...]) -> Any:
+    # At a tie PyTorch gives each side one half.
+    half = where(equal_values, g * 0.5, zeros_like(g))
+    return sum_to(where(chosen, g, half), shape)
+
+
+maximum = define(
+    "maximum",
+    np.maximum,
+    broadcast,
+    vjps=(
+        lambda g, out, a, b: _selected(g, greater(a, b), equal(a, b), shape_of(a)),
+        lambda g, out, a, b: _selected(g, greater(b, a), equal(a, b), shape_of(b)),
+    ),
+    reads=None,
+    promote=to_common,
+)
+minimum = define(
+    "minimum",
+    np.minimum,
+    broadcast,
+    vjps=(
+        lambda g, out, a, b: _selected(g, less(a, b), equal(a, b), shape_of(a)),
+        lambda g, out, a, b: _selected(g, less(b, a), equal(a, b), shape_of(b)),
+    ),
+    reads=None,
+    promote=to_common,
+)
+atan2 = define(
+    "atan2",
+    np.arctan2,
+    float_broadcast,
+    vjps=(
+        lambda g, out, a, b: sum_to(g * (b / (a * a + b * b)), shape_of(a)),
+        lambda g, out, a, b: sum_to(g * (-a / (a * a + b * b)), shape_of(b)),
+    ),
+    reads=None,
+    promote=to_float,
+)
+
+
+# Comparison and logic: bool, without derivatives. ----------------------------------------------------------------------
+
+
+def _predicate(name: str, evaluate: Any) -> Any:
+    return define(name, evaluate, compare, promote=to_common)
+
+
+equal = _predicate("eq", np.equal)
+not_equal = _predicate("ne", np.not_equal)
+less = _predicate("lt", np.less)
+less_equal = _predicate("le", np.less_equal)
+greater = _predicate("gt", np.greater)
+greater_equal = _predicate("ge", np.greater_equal)
+logical_and = define("logical_and", np.logical_and, compare)
+logical_or = define("logical_or", np.logical_or, compare)
+logical_xor = define("logical_xor", np.logical_xor, compare)
+logical_not = define("logical_not", np.logical_not, compare)
+isnan = define("isnan", np.isnan, compare)
+isinf = define("isinf", np.isinf, compare)
+isfinite = define("isfinite", np.isfinite, compare)
+
+
+def _bitwise_spec(*xs: Any) -> Spec:
+    for x in xs:
+        if isinstance(x, float) or (isinstance(x, Spec) and category(x.dtype) == 2):
+            raise DtypeError("bitwise operations are not implemented for floating dtypes; compare or convert first")
+    return broadcast(*xs)
+
+
+bitwise_and = define("bitwise_and", np.bitwise_and, _bitwise_spec, promote=to_common)
+bitwise_or = define("bitwise_or", np.bitwise_or, _bitwise_spec, promote=to_common)
+bitwise_xor = define("bitwise_xor", np.bitwise_xor, _bitwise_spec, promote=to_common)
+bitwise_not = define("bitwise_not", np.invert, _bitwise_spec)
+left_shift = define("bitwise_left_shift", np.left_shift, _bitwise_spec, promote=to_common)
+right_shift = define("bitwise_right_shift", np.right_shift, _bitwise_spec, promote=to_common)
+
+# Choice ---------------------------------------------------------------------------------------------------------------
+
+
+def _where_spec(condition: Spec, a: Any, b: Any) -> Spec:
+    if condition.dtype != bool_.numpy:
+        raise DtypeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}")
+    spec = broadcast(a, b) if isinstance(a, Spec) or isinstance(b, Spec) else Spec((), rules.result_dtype((a, b)))
+    return Spec(broadcast_shape(condition.shape, spec.shape), spec.dtype)
+
+
+def _where_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    condition, a, b = inputs
+    if not isinstance(condition, np.ndarray) or condition.dtype.kind != "b":
+        _where_spec(Spec.of(np.asarray(condition)), Spec.of(a), Spec.of(b))
+    a, b = to_common((a, b))
+    if not isinstance(a, np.ndarray):
+        a = np.asarray(a, b.dtype)
+    if not isinstance(b, np.ndarray):
+        b = np.asarray(b, a.dtype)
+    return condition, a, b
+
+
+where = define(
+    "where",
+    np.where,
+    _where_spec,
+    vjps=(
+        None,
+        lambda g, out, c, a, b: sum_to(where(c, g, zeros_like(g)), shape_of(a)),
+        lambda g, out, c, a, b: sum_to(where(c, zeros_like(g), g), shape_of(b)),
+    ),
+    reads=(0,),
+    promote=_where_promote,
+)
+zeros_like = define("zeros_like", np.zeros_like, rules.same)
+ones_like = define("ones_like", np.ones_like, rules.same)
+
+
+def _lerp_spec(a: Spec, b: Spec, weight: Any) -> Spec:
+    return broadcast(a, b, *([weight] if isinstance(weight, Spec) else []))
+
+
+def _lerp(a: Any, b: Any, weight: Any) -> Any:
+    # Two forms, so that weight 0 gives a and weight 1 gives b exactly.
+    difference = b - a
+    if isinstance(weight, (int, float)):
+        return a + weight * difference if abs(weight) < 0.5 else b - difference * (1 - weight)
+    return np.where(np.abs(weight) < 0.5, a + weight * difference, b - difference * (1 - weight))
+
+
+lerp = define(
+    "lerp",
+    _lerp,
+    _lerp_spec,
+    vjps=(
+        lambda g, out, a, b, w: sum_to(g * (1 - w), shape_of(a)),
+        lambda g, out, a, b, w: sum_to(g * w, shape_of(b)),
+        lambda g, out, a, b, w: sum_to(g * (b - a), shape_of(w)),
+    ),
+    reads=None,
+)

@@ -1,0 +1,204 @@
+"""Functions of one value, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fanin._core.dtypes import category, default_numpy
+from fanin._core.errors import DtypeError
+from fanin.ops import rules, special
+from fanin.ops.arithmetic import (
+    equal,
+    expand,
+    greater,
+    greater_equal,
+    isfinite,
+    less,
+    less_equal,
+    logical_and,
+    logical_or,
+    sum_to,
+    where,
+    zeros_like,
+)
+from fanin.ops.op import Op, Spec, define
+from fanin.ops.rules import same, to_float
+
+
+def _float_spec(x: Spec, **_: Any) -> Spec:
+    return Spec(x.shape, x.dtype if category(x.dtype) == 2 else default_numpy())
+
+
+def _float_op(name: str, evaluate: Callable[..., Any], vjp: Callable[..., Any], **record: Any) -> Op:
+    """Define a function whose result is always floating."""
+    return define(name, evaluate, _float_spec, vjps=(vjp,), promote=to_float, **record)
+
+
+_INPUT: dict[str, Any] = {"reads": (0,)}
+_OUT: dict[str, Any] = {"reads_out": True}
+
+
+def _negative_spec(x: Spec) -> Spec:
+    if x.dtype.kind == "b":
+        raise DtypeError("Negation, the `-` operator, on a bool tensor is not supported. Use `~` or `logical_not()`.")
+    return x
+
+
+negative = define("neg", np.negative, _negative_spec, vjps=(lambda g, out, x: -g,))
+absolute = define("abs", np.absolute, same, vjps=(lambda g, out, x: g * sign(x),), **_INPUT)
+sign = define("sign", np.sign, same, vjps=(lambda g, out, x: zeros_like(g),))
+
+
+def _rounding(name: str, evaluate: Callable[..., Any]) -> Op:
+    return define(name, evaluate, same, vjps=(lambda g, out, x, **_: zeros_like(g),))
+
+
+def _round(x: Any, *, decimals: int = 0) -> Any:
+    if not decimals:
+        return np.rint(x) if x.dtype.kind == "f" else x.copy()
+    # PyTorch scales, rounds to even and scales back in the element's own precision.
+    scale = x.dtype.type(10.0 ** abs(decimals))
+    return np.rint(x * scale) / scale if decimals > 0 else np.rint(x / scale) * scale
+
+
+def _keep_integers(evaluate: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x: evaluate(x) if x.dtype.kind == "f" else x.copy()
+
+
+floor = _rounding("floor", _keep_integers(np.floor))
+ceil = _rounding("ceil", _keep_integers(np.ceil))
+trunc = _rounding("trunc", _keep_integers(np.trunc))
+round_ = _rounding("round", _round)
+frac = define("frac", lambda x: x - np.trunc(x), same, vjps=(lambda g, out, x: g,))
+
+exp = _float_op("exp", np.exp, lambda g, out, x: g * out, **_OUT)
+exp2 = _float_op("exp2", np.exp2, lambda g, out, x: g * out * 0.6931471805599453, **_OUT)
+expm1 = _float_op("expm1", np.expm1, lambda g, out, x: g * (out + 1), **_OUT)
+log = _float_op("log", np.log, lambda g, out, x: g / x, **_INPUT)
+log2 = _float_op("log2", np.log2, lambda g, out, x: g / (x * 0.6931471805599453), **_INPUT)
+log10 = _float_op("log10", np.log10, lambda g, out, x: g / (x * 2.302585092994046), **_INPUT)
+log1p = _float_op("log1p", np.log1p, lambda g, out, x: g / (x + 1), **_INPUT)
+sqrt = _float_op("sqrt", np.sqrt, lambda g, out, x: g / (out * 2), **_OUT)
+rsqrt = _float_op("rsqrt", lambda x: x.dtype.type(1) / np.sqrt(x), lambda g, out, x: g * -0.5 * (out * out * out), **_OUT)
+reciprocal = _float_op("reciprocal", np.reciprocal, lambda g, out, x: -g * (out * out), **_OUT)
+square = define("square", np.square, same, vjps=(lambda g, out, x: g * (x * 2),), grad_name="PowBackward0", **_INPUT)
+
+sin = _float_op("sin", np.sin, lambda g, out, x: g * cos(x), **_INPUT)
+cos = _float_op("cos", np.cos, lambda g, out, x: -g * sin(x), **_INPUT)
+tan = _float_op("tan", np.tan, lambda g, out, x: g * (out * out + 1), **_OUT)
+asin = _float_op("asin", np.arcsin, lambda g, out, x: g * rsqrt(1 - x * x), **_INPUT)
+acos = _float_op("acos", np.arccos, lambda g, out, x: -g * rsqrt(1 - x * x), **_INPUT)
+atan = _float_op("atan", np.arctan, lambda g, out, x: g / (x * x + 1), **_INPUT)
+sinh = _float_op("sinh", np.sinh, lambda g, out, x: g * cosh(x), **_INPUT)
+cosh = _float_op("cosh", np.cosh, lambda g, out, x: g * sinh(x), **_INPUT)
+asinh = _float_op("asinh", np.arcsinh, lambda g, out, x: g * rsqrt(x * x + 1), **_INPUT)
+acosh = _float_op("acosh", np.arccosh, lambda g, out, x: g * rsqrt(x * x - 1), **_INPUT)
+atanh = _float_op("atanh", np.arctanh, lambda g, out, x: g / (1 - x * x), **_INPUT)
+
+_TWO_OVER_ROOT_PI = 1.1283791670955126
+_ROOT_PI_OVER_TWO = 0.8862269254527580
+erf = _float_op("erf", special.erf, lambda g, out, x: g * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), **_INPUT)
+erfc = _float_op("erfc", special.erfc, lambda g, out, x: -g * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), **_INPUT)
+erfinv = _float_op("erfinv", special.erfinv, lambda g, out, x: g * (exp(out * out) * _ROOT_PI_OVER_TWO), **_OUT)
+lgamma = _float_op("lgamma", special.lgamma, lambda g, out, x: g * digamma(x), **_INPUT)
+digamma = define("digamma", special.digamma, _float_spec, promote=to_float)
+sinc = _float_op("sinc", np.sinc, lambda g, out, x: g * _sinc_slope(x), **_INPUT)
+
+
+def _sinc_slope(x: Any) -> Any:
+    turn = x * np.pi
+    slope = (turn * cos(turn) - sin(turn)) / (turn * x)
+    return where(equal(x, 0), zeros_like(slope), slope)
+
+
+# Limits: the gradient passes where the value was kept, and at the bound itself, as in PyTorch. ----------------------------
+
+
+def _clamp(x: Any, low: Any, high: Any) -> Any:
+    out = x
+    if low is not None:
+        out = np.maximum(out, low)
+    if high is not None:
+        out = np.minimum(out, high)
+    return out
+
+
+def _clamp_spec(x: Spec, low: Any, high: Any) -> Spec:
+    return rules.broadcast(x, *(bound for bound in (low, high) if bound is not None))
+
+
+def _clamp_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(inputs) < 3 or (inputs[1] is None and inputs[2] is None):
+        raise rules.ArgumentError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    present = rules.to_common(tuple(x for x in inputs if x is not None))
+    filled = iter(present)
+    return tuple(None if x is None else next(filled) for x in inputs)
+
+
+def _inside(x: Any, low: Any, high: Any) -> Any:
+    if low is None:
+        return less_equal(x, high)
+    if high is None:
+        return greater_equal(x, low)
+    return logical_and(greater_equal(x, low), less_equal(x, high))
+
+
+def _clamp_vjp_low(g: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
+    taken = less(x, low) if high is None else logical_and(less(x, low), less(low, high))
+    return sum_to(where(taken, g, zeros_like(g)), rules.shape_of(low))
+
+
+def _clamp_vjp_high(g: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
+    taken = greater(x, high) if low is None else logical_or(greater(x, high), greater(low, high))
+    return sum_to(where(taken, g, zeros_like(g)), rules.shape_of(high))
+
+
+def _clamp_vjp(g: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
+    return sum_to(where(expand(_inside(x, low, high), g.shape), g, zeros_like(g)), rules.shape_of(x))
+
+
+clamp = define(
+    "clamp",
+    _clamp,
+    _clamp_spec,
+    vjps=(_clamp_vjp, _clamp_vjp_low, _clamp_vjp_high),
+    reads=None,
+    promote=_clamp_promote,
+)
+
+
+def _cast_spec(x: Spec, *, dtype: np.dtype[Any]) -> Spec:
+    return Spec(x.shape, dtype)
+
+
+def _cast(x: Any, *, dtype: np.dtype[Any]) -> Any:
+    return x.astype(dtype)
+
+
+cast = define(
+    "cast",
+    _cast,
+    _cast_spec,
+    vjps=(lambda g, out, x, *, dtype: cast_like(g, x),),
+    grad_name="ToCopyBackward0",
+)
+
+
+def cast_like(x: Any, like: Any) -> Any:
+    """Cast x to the dtype of another value of its kind."""
+    dtype = like.dtype
+    dtype = getattr(dtype, "numpy", dtype)
+    return cast(x, dtype=dtype)
+
+
+copy = define("clone", lambda x: x.copy(), same, vjps=(lambda g, out, x: g,))
+nan_to_num = define(
+    "nan_to_num",
+    lambda x, *, nan=0.0, posinf=None, neginf=None: np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf),
+    same,
+    vjps=(lambda g, out, x, **_: where(isfinite(x), g, zeros_like(g)),),
+    **_INPUT,
+)

@@ -1,0 +1,157 @@
+"""Reading and writing elements by position: slices, masks, index arrays, gather and scatter.
+
+An index is normalised before it comes here: a tuple of slices, ints, None, Ellipsis and index or mask arrays. It is an
+attribute, not an input, for nothing is differentiated with respect to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fanin._core.errors import ShapeError
+from fanin.ops.arithmetic import sum_to
+from fanin.ops.op import Spec, define
+from fanin.ops.rules import shape_of
+
+Index = tuple[Any, ...]
+
+
+def is_basic(index: Index) -> bool:
+    """Say whether an index selects by slices and ints alone, so that NumPy returns a view."""
+    return not any(isinstance(i, (np.ndarray, list)) for i in index)
+
+
+def _indexed_spec(x: Spec, *, index: Index) -> Spec:
+    return Spec(np.empty(x.shape, np.bool_)[index].shape, x.dtype)
+
+
+def _getitem(x: Any, *, index: Index) -> Any:
+    return np.asarray(x[index])
+
+
+getitem = define(
+    "getitem",
+    _getitem,
+    _indexed_spec,
+    vjps=(lambda g, out, x, *, index: put_zeros(g, shape=shape_of(x), index=index),),
+    view=True,
+    grad_name="IndexBackward0",
+)
+
+
+def _put_zeros(g: Any, *, shape: tuple[int, ...], index: Index) -> Any:
+    result = np.zeros(shape, g.dtype)
+    if is_basic(index) or all(getattr(i, "dtype", None) == np.bool_ for i in index if isinstance(i, np.ndarray)):
+        result[index] = g
+    else:
+        np.add.at(result, index, g)
+    return result
+
+
+put_zeros = define(
+    "put_zeros",
+    _put_zeros,
+    lambda g, *, shape, index: Spec(shape, g.dtype),
+    vjps=(lambda gg, out, g, *, shape, index: getitem(gg, index=index),),
+    grad_name="IndexPutBackward0",
+)
+
+
+def _index_put_spec(x: Spec, values: Spec, *, index: Index, accumulate: bool = False) -> Spec:
+    target = _indexed_spec(x, index=index).shape
+    try:
+        np.broadcast_to(np.empty(values.shape, np.bool_), target)
+    except ValueError:
+        raise ShapeError(
+            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of "
+            f"shape {list(target)}"
+        ) from None
+    return x
+
+
+def _index_put(x: Any, values: Any, *, index: Index, accumulate: bool = False) -> Any:
+    result = x.copy()
+    if accumulate:
+        np.add.at(result, index, values)
+    else:
+        result[index] = values
+    return result
+
+
+def _index_put_vjp(g: Any, out: Any, x: Any, values: Any, *, index: Index, accumulate: bool = False) -> Any:
+    if accumulate:
+        return g
+    zero = getitem(g, index=index) * 0
+    return index_put(g, zero, index=index)
+
+
+index_put = define(
+    "index_put",
+    _index_put,
+    _index_put_spec,
+    vjps=(
+        _index_put_vjp,
+        lambda g, out, x, values, *, index, accumulate=False: sum_to(getitem(g, index=index), shape_of(values)),
+    ),
+)
+
+
+# gather and scatter: the index array has as many dimensions as the input; `dim` is the one it walks along. ------------
+
+
+def along(index: Any, dim: int) -> Index:
+    """Return the open-mesh index that reads `index` along `dim` and its own position along every other dimension."""
+    grids = [np.arange(n).reshape((-1,) + (1,) * (index.ndim - 1 - axis)) for axis, n in enumerate(index.shape)]
+    grids[dim] = index
+    return tuple(grids)
+
+
+def _gather_spec(x: Spec, *, dim: int, index: Any) -> Spec:
+    if x.ndim != index.ndim:
+        raise ShapeError("Index tensor must have the same number of dimensions as input tensor")
+    for axis, (n, m) in enumerate(zip(index.shape, x.shape, strict=True)):
+        if axis != dim and n > m:
+            raise ShapeError(
+                f"Size does not match at dimension {axis} expected index {list(index.shape)} to be no larger than "
+                f"self {list(x.shape)} apart from dimension {dim}"
+            )
+    return Spec(index.shape, x.dtype)
+
+
+def _gather(x: Any, *, dim: int, index: Any) -> Any:
+    return x[along(index, dim)] if x.ndim else x.copy()
+
+
+gather = define(
+    "gather",
+    _gather,
+    _gather_spec,
+    vjps=(lambda g, out, x, *, dim, index: scatter_add_zeros(g, shape=shape_of(x), dim=dim, index=index),),
+)
+
+
+def _scatter_add_zeros(g: Any, *, shape: tuple[int, ...], dim: int, index: Any) -> Any:
+    result = np.zeros(shape, g.dtype)
+    np.add.at(result, along(index, dim) if shape else (), g)
+    return result
+
+
+scatter_add_zeros = define(
+    "scatter_add_zeros",
+    _scatter_add_zeros,
+    lambda g, *, shape, dim, index: Spec(shape, g.dtype),
+    vjps=(lambda gg, out, g, *, shape, dim, index: gather(gg, dim=dim, index=index),),
+    grad_name="ScatterAddBackward0",
+)
+
+
+# Rows of a matrix by number: what an embedding does. ------------------------------------------------------------------
+
+take_rows = define(
+    "embedding",
+    lambda weight, *, index: weight[index],
+    lambda weight, *, index: Spec(tuple(index.shape) + weight.shape[1:], weight.dtype),
+    vjps=(lambda g, out, weight, *, index: put_zeros(g, shape=shape_of(weight), index=(index,)),),
+)

@@ -1,0 +1,277 @@
+"""Matrix products, the affine map of a layer, einsum, norms and a few solvers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fanin._core.errors import OperationError, ShapeError
+from fanin.ops.arithmetic import equal, expand, sum_to, where, zeros_like
+from fanin.ops.elementwise import absolute, sign
+from fanin.ops.op import Spec, define
+from fanin.ops.power import power
+from fanin.ops.reduce import reduced_shape, spread, sum_
+from fanin.ops.rules import broadcast_shape, require_same_dtype, shape_of
+from fanin.ops.shape import reshape, transpose
+
+# matmul ---------------------------------------------------------------------------------------------------------------
+
+
+def _matmul_spec(a: Spec, b: Spec) -> Spec:
+    if not a.ndim or not b.ndim:
+        raise ShapeError(
+            f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D; "
+            "multiply by a scalar with *"
+        )
+    rows = a.shape if a.ndim > 1 else (1, *a.shape)
+    columns = b.shape if b.ndim > 1 else (*b.shape, 1)
+    if rows[-1] != columns[-2]:
+        if a.ndim == b.ndim == 1:
+            raise ShapeError(f"inconsistent tensor size, expected tensor {list(a.shape)} and src {list(b.shape)} to match")
+        raise ShapeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, rows))} and {'x'.join(map(str, columns))}): "
+            f"the last dimension of the first, {rows[-1]}, must equal {columns[-2]}"
+        )
+    lead = broadcast_shape(rows[:-2], columns[:-2])
+    tail = (rows[-2],) * (a.ndim > 1) + (columns[-1],) * (b.ndim > 1)
+    return Spec(lead + tail, a.dtype)
+
+
+def _swap(x: Any) -> Any:
+    return x.T if len(x.shape) == 2 else transpose(x, dim0=-2, dim1=-1)
+
+
+def _matmul_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
+    shape_a, shape_b = shape_of(a), shape_of(b)
+    if len(shape_b) == 1:
+        if len(shape_a) == 1:
+            return g * b
+        return reshape(g, (*g.shape, 1)) * b
+    if len(shape_a) == 1:
+        g = reshape(g, (*g.shape[:-1], 1, g.shape[-1]))
+        return reshape(sum_to(matmul(g, _swap(b)), (1, *shape_a)), shape_a)
+    return sum_to(matmul(g, _swap(b)), shape_a)
+
+
+def _matmul_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
+    shape_a, shape_b = shape_of(a), shape_of(b)
+    if len(shape_a) == 1:
+        if len(shape_b) == 1:
+            return g * a
+        return sum_to(reshape(a, (*shape_a, 1)) * reshape(g, (*g.shape[:-1], 1, g.shape[-1])), shape_b)
+    if len(shape_b) == 1:
+        g = reshape(g, (*g.shape, 1))
+        return reshape(sum_to(matmul(_swap(a), g), (*shape_b, 1)), shape_b)
+    return sum_to(matmul(_swap(a), g), shape_b)
+
+
+matmul = define(
+    "matmul",
+    np.matmul,
+    _matmul_spec,
+    vjps=(_matmul_vjp_a, _matmul_vjp_b),
+    reads=None,
+    promote=require_same_dtype("matmul"),
+    grad_name="MmBackward0",
+)
+
+# linear: y = x W^T + b, one operation because every layer is made of it. ------------------------------------------------
+
+
+def _linear_spec(x: Spec, weight: Spec, bias: Spec | None = None) -> Spec:
+    if x.ndim == 0 or x.shape[-1] != weight.shape[-1]:
+        rows = int(np.prod(x.shape[:-1]))
+        inner = x.shape[-1] if x.ndim else 1
+        raise ShapeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{inner} and {weight.shape[-1]}x{weight.shape[0]}): "
+            f"linear expects {weight.shape[-1]} features in the last dimension, got an input of shape {list(x.shape)}"
+        )
+    return Spec(x.shape[:-1] + weight.shape[:-1], x.dtype)
+
+
+def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    out = np.matmul(x, weight.T)
+    if bias is not None:
+        if out.ndim:
+            out += bias
+        else:
+            out = out + bias
+    return out
+
+
+def _rows(x: Any) -> Any:
+    shape = shape_of(x)
+    return x if len(shape) == 2 else reshape(x, (int(np.prod(shape[:-1], dtype=np.int64)), shape[-1]))
+
+
+def _linear_vjp_weight(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+    if len(shape_of(weight)) == 1:
+        return sum_to(x * reshape(g, (*shape_of(g), 1)), shape_of(weight))
+    return matmul(_rows(g).T, _rows(x))
+
+
+def _linear_vjp_x(g: Any, out: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+    if len(shape_of(weight)) == 1:
+        return reshape(g, (*shape_of(g), 1)) * weight
+    return matmul(g, weight)
+
+
+linear = define(
+    "linear",
+    _linear,
+    _linear_spec,
+    vjps=(_linear_vjp_x, _linear_vjp_weight, lambda g, out, x, weight, bias: sum_to(g, shape_of(bias))),
+    reads=(0, 1),
+    promote=require_same_dtype("linear"),
+    grad_name="AddmmBackward0",
+)
+
+# einsum ---------------------------------------------------------------------------------------------------------------
+
+
+def _einsum_spec(*xs: Spec, equation: str) -> Spec:
+    inputs, output = equation.split("->")
+    terms = inputs.split(",")
+    if len(terms) != len(xs):
+        raise OperationError(f"einsum(): the equation names {len(terms)} operands, but {len(xs)} were given")
+    sizes: dict[str, int] = {}
+    for term, x in zip(terms, xs, strict=True):
+        if len(term) != x.ndim:
+            raise OperationError(
+                f"einsum(): the number of subscripts in {term!r} does not match the number of dimensions ({x.ndim})"
+            )
+        for letter, n in zip(term, x.shape, strict=True):
+            if n != 1 and sizes.get(letter, 1) not in (1, n):
+                raise OperationError(f"einsum(): subscript {letter} has size {n} but was {sizes[letter]} before")
+            sizes[letter] = max(n, sizes.get(letter, 1)) if n else 0
+    return Spec(tuple(sizes[letter] for letter in output), xs[0].dtype)
+
+
+def _einsum(*xs: Any, equation: str) -> Any:
+    return np.asarray(np.einsum(equation, *xs, optimize=len(xs) > 2 or "greedy"), xs[0].dtype)
+
+
+def _einsum_vjp(i: int, g: Any, out: Any, *xs: Any, equation: str) -> Any:
+    inputs, output = equation.split("->")
+    terms = inputs.split(",")
+    others = [x for j, x in enumerate(xs) if j != i]
+    target = terms[i]
+    # A letter that stands in this term alone was summed over: its gradient is spread over that dimension.
+    present = set(output).union(*(set(t) for j, t in enumerate(terms) if j != i))
+    partial = "".join(letter for letter in target if letter in present)
+    left = ",".join([output] + [t for j, t in enumerate(terms) if j != i])
+    gradient = einsum(g, *others, equation=f"{left}->{partial}")
+    shape = shape_of(xs[i])
+    kept = tuple(n if letter in present else 1 for letter, n in zip(target, shape, strict=True))
+    return expand(reshape(gradient, kept), shape)
+
+
+einsum = define("einsum", _einsum, _einsum_spec, vjp_each=_einsum_vjp, reads=None, grad_name="ViewBackward0")
+
+# Norms ----------------------------------------------------------------------------------------------------------------
+
+
+def _norm_spec(x: Spec, *, p: float, dim: tuple[int, ...], keepdim: bool = False) -> Spec:
+    return Spec(reduced_shape(x.shape, dim, keepdim), x.dtype)
+
+
+def _norm(x: Any, *, p: float, dim: tuple[int, ...], keepdim: bool = False) -> Any:
+    magnitude = np.abs(x)
+    if p == np.inf:
+        return np.maximum.reduce(magnitude, axis=dim, keepdims=keepdim)
+    if p == -np.inf:
+        return np.minimum.reduce(magnitude, axis=dim, keepdims=keepdim)
+    if p == 0:
+        return np.add.reduce((x != 0).astype(x.dtype), axis=dim, keepdims=keepdim)
+    if p == 1:
+        return np.add.reduce(magnitude, axis=dim, keepdims=keepdim)
+    if p == 2:
+        return np.sqrt(np.add.reduce(x * x, axis=dim, keepdims=keepdim))
+    return np.power(np.add.reduce(np.power(magnitude, p), axis=dim, keepdims=keepdim), 1.0 / p)
+
+
+def _norm_vjp(g: Any, out: Any, x: Any, *, p: float, dim: tuple[int, ...], keepdim: bool = False) -> Any:
+    shape = shape_of(x)
+    g, size = spread(g, shape, dim), spread(out, shape, dim)
+    if p == 0:
+        return zeros_like(x)
+    if p == 1:
+        return g * sign(x)
+    if p in (np.inf, -np.inf):
+        hits = where(equal(absolute(x), size), sign(x), zeros_like(x))
+        return g * hits / sum_(absolute(hits), dim=dim, keepdim=True)
+    # At zero the norm has no derivative; PyTorch's choice, 0, is a subgradient.
+    nonzero = where(equal(size, 0), size + 1, size)
+    if p == 2:
+        return g * (x / nonzero)
+    return g * sign(x) * power(absolute(x) / nonzero, p - 1)
+
+
+norm = define("norm", _norm, _norm_spec, vjps=(_norm_vjp,), reads=(0,), reads_out=True, grad_name="LinalgVectorNormBackward0")
+
+# Solvers --------------------------------------------------------------------------------------------------------------
+
+
+def _square_spec(x: Spec) -> Spec:
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ShapeError(f"linalg: A must be batches of square matrices, but they are {list(x.shape)}")
+    return x
+
+
+def _raise_singular(function: Any) -> Any:
+    def evaluate(*xs: Any) -> Any:
+        try:
+            return function(*xs)
+        except np.linalg.LinAlgError as error:
+            raise OperationError(f"linalg: The solver failed because the input matrix is singular ({error})") from None
+
+    return evaluate
+
+
+inverse = define(
+    "inverse",
+    _raise_singular(np.linalg.inv),
+    _square_spec,
+    vjps=(lambda g, out, x: -matmul(_swap(out), matmul(g, _swap(out))),),
+    reads_out=True,
+    grad_name="LinalgInvExBackward0",
+)
+
+
+def _solve_spec(a: Spec, b: Spec) -> Spec:
+    _square_spec(a)
+    if b.shape[-2:-1] != a.shape[-1:]:
+        raise ShapeError(f"linalg.solve: Incompatible shapes of A and B: {list(a.shape)} and {list(b.shape)}")
+    return Spec(broadcast_shape(a.shape[:-2], b.shape[:-2]) + b.shape[-2:], b.dtype)
+
+
+solve = define(
+    "solve",
+    _raise_singular(np.linalg.solve),
+    _solve_spec,
+    vjps=(
+        lambda g, out, a, b: sum_to(-matmul(solve(_swap(a), g), _swap(out)), shape_of(a)),
+        lambda g, out, a, b: sum_to(solve(_swap(a), g), shape_of(b)),
+    ),
+    reads=(0,),
+    reads_out=True,
+    grad_name="LinalgSolveExBackward0",
+)
+det = define(
+    "det",
+    np.linalg.det,
+    lambda x: Spec(_square_spec(x).shape[:-2], x.dtype),
+    vjps=(lambda g, out, x: reshape(g * out, (*shape_of(out), 1, 1)) * _swap(inverse(x)),),
+    reads=(0,),
+    reads_out=True,
+    grad_name="LinalgDetBackward0",
+)
+log_abs_det = define(
+    "log_abs_det",
+    lambda x: np.asarray(np.linalg.slogdet(x)[1], x.dtype),
+    lambda x: Spec(_square_spec(x).shape[:-2], x.dtype),
+    vjps=(lambda g, out, x: reshape(g, (*shape_of(g), 1, 1)) * _swap(inverse(x)),),
+    reads=(0,),
+    grad_name="LinalgSlogdetBackward0",
+)

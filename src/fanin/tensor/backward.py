@@ -1,0 +1,170 @@
+"""`Tensor.backward`, `autograd.backward` and `autograd.grad`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fanin._core.errors import DtypeError, GraphError, ShapeError
+from fanin.tensor.base import TensorBase
+from fanin.tensor.tape import as_tensor, call_hooks, edge_of, refresh, walk, wrap
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
+) -> None:
+    """Add the gradients of tensors to the `.grad` of the leaves they were computed from.
+
+    For a scalar y and a leaf w: w.grad += dy/dw. For a tensor y with grad_tensors v: w.grad += v^T dy/dw.
+
+    Raises RuntimeError when a tensor does not require a gradient, or is not a scalar and has no grad_tensors.
+    """
+    outputs = _as_tuple(tensors)
+    given = _as_tuple(grad_tensors) if grad_tensors is not None else (None,) * len(outputs)
+    roots = [_root(y, g, create_graph) for y, g in zip(outputs, given, strict=True)]
+    retain = create_graph if retain_graph is None else retain_graph
+    targets = None
+    if inputs is not None:
+        targets = {_target_edge(x) for x in _as_tuple(inputs)}
+        if not targets:
+            raise GraphError("'inputs' argument to backward cannot be empty.")
+    found = walk(roots, create_graph=create_graph, retain_graph=retain, targets=targets)
+    _accumulate(found, [grad for _, grad in roots], create_graph)
+    if inputs is not None:
+        _accumulate_at_nodes(_as_tuple(inputs), found)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """Return the gradients of outputs with respect to inputs, without touching any `.grad`.
+
+    With create_graph the gradients have a graph themselves, so that they can be differentiated again.
+
+    Raises RuntimeError when an input was not used (unless allow_unused) or does not require a gradient.
+
+    >>> import fanin as torch
+    >>> w = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> torch.autograd.grad((w ** 3).sum(), w)
+    (tensor([ 3., 12.]),)
+    """
+    if is_grads_batched:
+        raise GraphError("is_grads_batched is not part of fanin; call grad once for each row")
+    outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
+    given = _as_tuple(grad_outputs) if grad_outputs is not None else (None,) * len(outputs)
+    roots = [_root(y, g, create_graph) for y, g in zip(outputs, given, strict=True)]
+    edges = [_target_edge(x) for x in inputs]
+    retain = create_graph if retain_graph is None else retain_graph
+    found = walk(roots, create_graph=create_graph, retain_graph=retain, targets=set(edges))
+    unused_ok = materialize_grads if allow_unused is None else allow_unused
+    return tuple(_found_or_none(found, e, x, unused_ok, materialize_grads) for e, x in zip(edges, inputs, strict=True))
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, TensorBase) else tuple(value)
+
+
+def _target_edge(x: Any) -> Any:
+    if x._base is not None:
+        refresh(x)
+    edge = edge_of(x)
+    if edge is None:
+        raise GraphError("One of the differentiated Tensors does not require grad")
+    return edge
+
+
+def _found_or_none(found: dict[Any, Any], edge: Any, x: Any, unused_ok: bool, materialize: bool) -> Any:
+    result = found.get(edge)
+    if result is None:
+        if not unused_ok:
+            raise GraphError(
+                "One of the differentiated Tensors appears to not have been used in the graph. "
+                "Set allow_unused=True if this is the desired behavior."
+            )
+        return wrap(np.zeros_like(x._array)) if materialize else None
+    result = as_tensor(result)
+    if edge is x and x._hooks:
+        result = call_hooks(x._hooks, result)
+    return result if result._array.base is None and result._array.flags.writeable else _owned(result)
+
+
+def _owned(result: Any) -> Any:
+    # A gradient may be a read-only broadcast view; what a caller gets is memory of its own.
+    if result._requires_grad:
+        return result
+    return wrap(result._array.copy())
+
+
+def _root(y: Any, grad: Any, create_graph: bool) -> tuple[Any, Any]:
+    if y._base is not None:
+        refresh(y)
+    edge = edge_of(y)
+    if edge is None:
+        raise GraphError("element 0 of tensors does not require grad and does not have a grad_fn")
+    array = y._array
+    if grad is None:
+        if array.size != 1:
+            raise GraphError("grad can be implicitly created only for scalar outputs")
+        ones = np.ones(array.shape, array.dtype)
+        return edge, wrap(ones) if create_graph else ones
+    if not isinstance(grad, TensorBase):
+        raise DtypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
+    if grad._array.shape != array.shape:
+        raise ShapeError(
+            f"Mismatch in shape: grad_output[0] has a shape of {_size(grad)} and output[0] has a shape of {_size(y)}."
+        )
+    return edge, grad if create_graph else grad._array
+
+
+def _size(x: Any) -> str:
+    return f"torch.Size({list(x._array.shape)})"
+
+
+def _accumulate(found: dict[Any, Any], roots: Sequence[Any], create_graph: bool) -> None:
+    taken = {id(root) for root in roots}
+    for leaf, grad in found.items():
+        if not isinstance(leaf, TensorBase):
+            continue
+        if leaf._hooks:
+            grad = call_hooks(leaf._hooks, grad)
+        _accumulate_at(leaf, grad, taken, create_graph)
+
+
+def _accumulate_at(leaf: Any, grad: Any, taken: set[int], create_graph: bool) -> None:
+    held = leaf._grad
+    if isinstance(grad, TensorBase):
+        leaf._grad = grad if held is None else held + grad
+    elif held is None:
+        # One array may come to several leaves (a + b), or be a view of another: each .grad gets memory of its own.
+        if id(grad) in taken or grad.base is not None or not grad.flags.writeable:
+            grad = grad.copy()
+        taken.add(id(grad))
+        leaf._grad = wrap(grad)
+    else:
+        np.add(held._array, grad, out=held._array)
+    after = leaf.__dict__.get("_after_accumulate")
+    if after:
+        for hook in list(after.values()):
+            hook(leaf)
+
+
+def _accumulate_at_nodes(inputs: tuple[Any, ...], found: dict[Any, Any]) -> None:
+    for x in inputs:
+        if x._node is not None and x._node in found:
+            part = as_tensor(found[x._node])
+            x._grad = part if x._grad is None else x._grad + part

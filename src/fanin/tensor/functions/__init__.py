@@ -1,0 +1,1 @@
+"""torch's functions of tensors, by what they do; most are methods of Tensor, too."""

@@ -1,0 +1,156 @@
+"""Whether operations are remembered on the tape: `no_grad`, `enable_grad`, `set_grad_enabled`, `inference_mode`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _Mode(threading.local):
+    """The switches of one thread."""
+
+    enabled = True
+    inference = False
+
+
+mode = _Mode()
+
+
+class _Switch:
+    """A context manager that is also a decorator; it restores the former state at the end."""
+
+    enabled: bool
+    inference: bool | None = None
+
+    def __init__(self) -> None:
+        self._former: list[tuple[bool, bool]] = []
+
+    def __enter__(self) -> None:
+        self._former.append((mode.enabled, mode.inference))
+        mode.enabled = self.enabled
+        if self.inference is not None:
+            mode.inference = self.inference
+
+    def __exit__(self, *_: object) -> None:
+        mode.enabled, mode.inference = self._former.pop()
+
+    def clone(self) -> _Switch:
+        """Return a fresh switch with the same setting, so that recursive decorated calls nest."""
+        return self.__class__()
+
+    def __call__(self, function: Function) -> Function:
+        if inspect.isgeneratorfunction(function):
+            return self._around_generator(function)
+
+        @functools.wraps(function)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with self.clone():
+                return function(*args, **kwargs)
+
+        return inside  # type: ignore[return-value]
+
+    def _around_generator(self, function: Any) -> Any:
+        @functools.wraps(function)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            generator = function(*args, **kwargs)
+            while True:
+                with self.clone():
+                    try:
+                        value = next(generator)
+                    except StopIteration:
+                        return
+                yield value
+
+        return inside
+
+
+class no_grad(_Switch):
+    """Do not remember operations: results do not require gradients.
+
+    >>> import fanin as torch
+    >>> w = torch.ones(2, requires_grad=True)
+    >>> with torch.no_grad():
+    ...     (w * 2).requires_grad
+    False
+    """
+
+    enabled = False
+
+    def __new__(cls, function: Any = None) -> Any:
+        """Return a switch, or the decorated function when used as a bare decorator."""
+        return super().__new__(cls) if function is None else no_grad()(function)
+
+
+class enable_grad(_Switch):
+    """Remember operations again, inside `no_grad`."""
+
+    enabled = True
+
+    def __new__(cls, function: Any = None) -> Any:
+        """Return a switch, or the decorated function when used as a bare decorator."""
+        return super().__new__(cls) if function is None else enable_grad()(function)
+
+
+class set_grad_enabled(_Switch):
+    """Switch remembering on or off, at once or for a block.
+
+    >>> import fanin as torch
+    >>> with torch.set_grad_enabled(False):
+    ...     torch.is_grad_enabled()
+    False
+    """
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__()
+        self.enabled = bool(mode)
+        self._before = (_current().enabled, _current().inference)
+        _current().enabled = self.enabled
+
+    def __enter__(self) -> None:
+        self._former.append(self._before)
+        _current().enabled = self.enabled
+
+    def __call__(self, function: Function) -> Function:
+        """Decorate: the setting holds inside the function only."""
+        mode.enabled = self._before[0]
+        return super().__call__(function)
+
+    def clone(self) -> _Switch:
+        """Return a fresh switch with the same setting."""
+        return set_grad_enabled(self.enabled)
+
+
+def _current() -> _Mode:
+    return mode
+
+
+class inference_mode(_Switch):
+    """Like `no_grad`, and the results can never take part in a later gradient."""
+
+    def __new__(cls, mode: Any = True) -> Any:
+        """Return a switch, or the decorated function when used as a bare decorator."""
+        return super().__new__(cls) if isinstance(mode, bool) else inference_mode()(mode)
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__()
+        self.inference = mode
+        self.enabled = not mode if mode else _current().enabled
+
+    def clone(self) -> _Switch:
+        """Return a fresh switch with the same setting."""
+        return inference_mode(bool(self.inference))
+
+
+def is_grad_enabled() -> bool:
+    """Say whether operations are being remembered."""
+    return mode.enabled
+
+
+def is_inference_mode_enabled() -> bool:
+    """Say whether inference mode is on."""
+    return mode.inference

@@ -1,0 +1,171 @@
+"""Changes in place, and how they are written into the history of a tensor and of all that shares its memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fanin._core.dtypes import can_cast, from_numpy
+from fanin._core.errors import DtypeError, InPlaceError, ShapeError
+from fanin.ops.arithmetic import expand, sum_to, zeros_like
+from fanin.ops.op import Op, Spec, define
+from fanin.ops.rules import shape_of
+from fanin.ops.shape import reshape
+from fanin.tensor.base import TensorBase, storage_offsets, version_counter
+from fanin.tensor.grad_mode import mode
+from fanin.tensor.tape import Node, _stamps, edge_of, evaluate, refresh
+
+# A view's elements are found in its base by number, so one pair of operations serves every kind of view. ---------------
+
+
+def _read_view(base: Any, *, positions: Any) -> Any:
+    return base.reshape(-1)[positions]
+
+
+read_view = define(
+    "read_view",
+    _read_view,
+    lambda base, *, positions: Spec(positions.shape, base.dtype),
+    vjps=(
+        lambda g, out, base, *, positions: write_view(_zeros(g, shape_of(base)), g, positions=positions),
+    ),
+    grad_name="AsStridedBackward0",
+)
+
+
+def _zeros(like: Any, shape: tuple[int, ...]) -> Any:
+    total = sum_to(zeros_like(like), (1,) * len(shape_of(like)))
+    return expand(reshape(total, (1,) * len(shape)), shape)
+
+
+def _write_view(base: Any, values: Any, *, positions: Any) -> Any:
+    result = np.array(base)
+    result.reshape(-1)[positions] = values
+    return result
+
+
+write_view = define(
+    "write_view",
+    _write_view,
+    lambda base, values, *, positions: base,
+    vjps=(
+        lambda g, out, base, values, *, positions: write_view(
+            g, zeros_like(read_view(g, positions=positions)), positions=positions
+        ),
+        lambda g, out, base, values, *, positions: read_view(g, positions=positions),
+    ),
+    grad_name="CopySlices",
+)
+
+
+def positions_in(base: Any, view: Any) -> Any:
+    """Return where each element of a view lies in its base, counted in the base's row-major order."""
+    addresses = storage_offsets(base).reshape(-1)
+    order = np.argsort(addresses, kind="stable")
+    return order[np.searchsorted(addresses, storage_offsets(view), sorter=order)]
+
+
+def bump(x: TensorBase) -> None:
+    """Count one change of x's memory."""
+    version_counter(x)[0] += 1
+
+
+def check_writable(x: Any) -> None:
+    """Raise where autograd could not follow a change in place."""
+    if not mode.enabled:
+        return
+    if x._requires_grad and x._node is None:
+        raise InPlaceError(
+            "a leaf Variable that requires grad is being used in an in-place operation. "
+            "Wrap the change in torch.no_grad(), or change a .clone()."
+        )
+    base = x._base
+    if base is not None and not x._detached and base._requires_grad and base._node is None:
+        raise InPlaceError(
+            "a view of a leaf Variable that requires grad is being used in an in-place operation. "
+            "Wrap the change in torch.no_grad(), or change a .clone()."
+        )
+
+
+def write(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+    """Evaluate op and write the result into inputs[0], which is returned with its new history."""
+    target = inputs[0]
+    if target._base is not None:
+        refresh(target)
+    check_writable(target)
+    arrays: Any = [x._array if isinstance(x, TensorBase) else x for x in inputs]
+    if op.promote is not None:
+        arrays = op.promote(tuple(arrays))
+    out = evaluate(op, arrays, attrs)
+    check_fits(target._array, out)
+    tracked = mode.enabled and op.differentiable and any(
+        isinstance(x, TensorBase) and x._requires_grad for x in inputs
+    )
+    if not tracked:
+        return store(target, out)
+    if op.reads is None or 0 in op.reads:
+        arrays = [arrays[0].copy(), *arrays[1:]]
+    edges = [edge_of(x) if isinstance(x, TensorBase) else None for x in inputs]
+    others = (None, *inputs[1:])  # the first input's old value was copied above: its change is this very one
+    store(target, out)
+    rewrite_history(target, Node(op, arrays, attrs, edges, target._array, _stamps(op, others, target)))
+    return target
+
+
+def check_fits(target: Any, out: Any) -> None:
+    """Raise when a result has another shape than the tensor it goes into, or a dtype that cannot be cast to its own."""
+    if out.shape != target.shape:
+        try:
+            fits = np.broadcast_shapes(out.shape, target.shape) == target.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ShapeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(out.shape)}")
+    if out.dtype != target.dtype:
+        source, wanted = from_numpy(out.dtype), from_numpy(target.dtype)
+        if not can_cast(source, wanted):
+            raise DtypeError(
+                f"result type {source.legacy_name} can't be cast to the desired output type {wanted.legacy_name}"
+            )
+
+
+def store(target: Any, values: Any) -> Any:
+    """Copy values into a tensor's memory and count the change."""
+    array = target._array
+    if not array.flags.writeable or 0 in array.strides and array.size > 1:
+        raise InPlaceError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
+    with np.errstate(all="ignore"):
+        np.copyto(array, values, casting="unsafe")
+    bump(target)
+    return target
+
+
+def rewrite_history(target: Any, node: Node) -> None:
+    """Make node the origin of target, and of the part of its base that it shows."""
+    target._node, target._requires_grad = node, True
+    base = target._base
+    if base is None or target._detached:
+        target._rebased += 1
+        return
+    positions = positions_in(base._array, target._array)
+    edges = [edge_of(base), node]
+    arrays = [base._array, target._array]
+    base._node = Node(write_view, arrays, {"positions": positions}, edges, base._array, [])
+    base._requires_grad = True
+    base._rebased += 1
+    target._seen = base._rebased
+
+
+def reread(x: Any) -> None:
+    """Let a view whose base was rewritten read the base's new history."""
+    base = x._base
+    x._seen = base._rebased
+    if not base._requires_grad or x._array.dtype.kind != "f":
+        return
+    positions = positions_in(base._array, x._array)
+    x._node = Node(read_view, [base._array], {"positions": positions}, [edge_of(base)], x._array, [])
+    x._requires_grad = True
