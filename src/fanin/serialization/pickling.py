@@ -1,0 +1,117 @@
+"""Write a pickle that says what PyTorch's would say: its names for tensors, and a number for each storage.
+
+The names cannot be imported where PyTorch is not installed, and Python's fast pickler insists on importing what it
+names, so this one is the slower one that is written in Python.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+from fanin._core import dtypes
+from fanin.serialization.storages import Array, Place, memory_bytes, place_of
+from fanin.tensor.base import TensorBase
+from fanin.tensor.device import device
+from fanin.tensor.size import Size
+
+
+@dataclass(frozen=True)
+class _Name:
+    """A global name of PyTorch's, which the pickle mentions and nobody calls here."""
+
+    module: str
+    name: str
+
+    def __call__(self, *_: Any) -> None:
+        """Exist, because pickle refuses to write a call of what is not callable."""
+
+
+_TENSOR = _Name("torch._utils", "_rebuild_tensor_v2")
+_PARAMETER = _Name("torch._utils", "_rebuild_parameter")
+_SIZE = _Name("torch", "Size")
+_DEVICE = _Name("torch", "device")
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """One block of memory, read as elements of one dtype."""
+
+    key: str
+    dtype: dtypes.dtype
+    memory: Array
+
+    def persistent_id(self) -> tuple[Any, ...]:
+        count = self.memory.nbytes // self.dtype.itemsize
+        return "storage", _storage_name(self.dtype), self.key, "cpu", count
+
+
+@cache
+def _storage_name(dtype: dtypes.dtype) -> _Name:
+    # One object for each, because a pickle writes an object once and refers back to it afterwards.
+    return _Name("torch", f"{dtype.legacy_name}Storage")
+
+
+def to_pickle(obj: Any, protocol: int) -> tuple[bytes, list[memoryview]]:
+    """Return the pickle of an object, and the bytes of the storages that it calls "0", "1" and so on."""
+    file = io.BytesIO()
+    pickler = _Pickler(file, protocol)
+    pickler.dump(obj)
+    return file.getvalue(), [memory_bytes(storage.memory) for storage in pickler.storages.values()]
+
+
+class _Pickler(pickle._Pickler):
+    dispatch: ClassVar[dict[type, Any]] = dict(pickle._Pickler.dispatch)
+
+    def __init__(self, file: io.BytesIO, protocol: int) -> None:
+        super().__init__(file, protocol)
+        # Keyed by the identity of the memory, which the values keep alive.
+        self.storages: dict[tuple[int, dtypes.dtype], _Storage] = {}
+
+    def persistent_id(self, obj: Any) -> Any:
+        """Write storages as a reference to a record of the archive."""
+        return obj.persistent_id() if type(obj) is _Storage else None
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Describe what PyTorch has its own words for."""
+        if isinstance(obj, TensorBase):
+            return self._parameter(obj) if _is_parameter(obj) else self._tensor(obj)
+        if type(obj) is Size:
+            return _SIZE, (tuple(obj),)
+        if type(obj) is device:
+            return _DEVICE, (str(obj),)
+        return NotImplemented
+
+    def _tensor(self, tensor: Any) -> tuple[Any, ...]:
+        place = place_of(tensor._array)
+        storage = self._storage(place, dtypes.from_numpy(tensor._array.dtype))
+        requires_grad = bool(tensor.requires_grad)
+        return _TENSOR, (storage, place.offset, place.size, place.stride, requires_grad, OrderedDict())
+
+    def _parameter(self, parameter: Any) -> tuple[Any, ...]:
+        return _PARAMETER, (parameter.detach(), bool(parameter.requires_grad), OrderedDict())
+
+    def _storage(self, place: Place, dtype: dtypes.dtype) -> _Storage:
+        key = id(place.memory), dtype
+        if key not in self.storages:
+            self.storages[key] = _Storage(str(len(self.storages)), dtype, place.memory)
+        return self.storages[key]
+
+    def _write_name(self, obj: _Name | dtypes.dtype) -> None:
+        module, name = ("torch", obj.name) if isinstance(obj, dtypes.dtype) else (obj.module, obj.name)
+        # Both are methods of the class, though not of its type stubs.
+        self.write(pickle.GLOBAL + f"{module}\n{name}\n".encode())  # type: ignore[attr-defined]
+        self.memoize(obj)  # type: ignore[attr-defined]
+
+    dispatch[_Name] = _write_name
+    dispatch[dtypes.dtype] = _write_name
+
+
+def _is_parameter(tensor: TensorBase) -> bool:
+    from fanin.nn.parameter import Parameter
+
+    return isinstance(tensor, Parameter)
