@@ -140,7 +140,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.last_epoch += 1
         self.T_cur += 1
         if self.T_cur >= self.T_i:
-            self.T_cur -= self.T_i
+            self.T_cur %= self.T_i
             self.T_i *= self.T_mult
 
     def _go_to(self, epoch: float) -> None:
