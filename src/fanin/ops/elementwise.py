@@ -28,13 +28,14 @@ from fanin.ops.op import Op, Spec, define
 from fanin.ops.rules import same, to_float
 
 
-def _float_spec(x: Spec, **_: Any) -> Spec:
+def float_spec(x: Spec, **_: Any) -> Spec:
+    """Return the rule of functions whose result is always floating: integers become the default dtype."""
     return Spec(x.shape, x.dtype if category(x.dtype) == 2 else default_numpy())
 
 
 def _float_op(name: str, evaluate: Callable[..., Any], vjp: Callable[..., Any], **record: Any) -> Op:
     """Define a function whose result is always floating."""
-    return define(name, evaluate, _float_spec, vjps=(vjp,), promote=to_float, **record)
+    return define(name, evaluate, float_spec, vjps=(vjp,), promote=to_float, **record)
 
 
 _INPUT: dict[str, Any] = {"reads": (0,)}
@@ -104,7 +105,7 @@ erf = _float_op("erf", special.erf, lambda g, out, x: g * (exp(-(x * x)) * _TWO_
 erfc = _float_op("erfc", special.erfc, lambda g, out, x: -g * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), **_INPUT)
 erfinv = _float_op("erfinv", special.erfinv, lambda g, out, x: g * (exp(out * out) * _ROOT_PI_OVER_TWO), **_OUT)
 lgamma = _float_op("lgamma", special.lgamma, lambda g, out, x: g * digamma(x), **_INPUT)
-digamma = define("digamma", special.digamma, _float_spec, promote=to_float)
+digamma = define("digamma", special.digamma, float_spec, promote=to_float)
 sinc = _float_op("sinc", np.sinc, lambda g, out, x: g * _sinc_slope(x), **_INPUT)
 
 
