@@ -61,7 +61,9 @@ SETTINGS = {
     ),
     "cyclic_function_cycle": lambda S, o, **k: S.CyclicLR(o, 0.01, 0.1, 4, mode="none", scale_fn=lambda x: 1 / x, **k),
     "one_cycle": lambda S, o, **k: S.OneCycleLR(o, 0.1, total_steps=32, **k),
-    "one_cycle_linear": lambda S, o, **k: S.OneCycleLR(o, 0.1, epochs=4, steps_per_epoch=8, anneal_strategy="linear", **k),
+    "one_cycle_linear": lambda S, o, **k: S.OneCycleLR(
+        o, 0.1, epochs=4, steps_per_epoch=8, anneal_strategy="linear", **k
+    ),
     "one_cycle_three": lambda S, o, **k: S.OneCycleLR(o, [0.1, 0.3], 40, three_phase=True, pct_start=0.4, **k),
     "one_cycle_plain": lambda S, o, **k: S.OneCycleLR(
         o, 0.1, 33, pct_start=0.25, cycle_momentum=False, div_factor=10.0, final_div_factor=100.0, **k
@@ -164,8 +166,8 @@ def rates_of_steps_to_an_epoch(torch, name):
     return torch.tensor(rows, dtype=torch.float64)
 
 
-@case(params=[(f"restarts-{t_mult}-{epoch}", t_mult, epoch) for t_mult in (1, 2, 3) for epoch in (0.25, 2.5, 3, 8.9, 40)])
-def restarts_between_steps(torch, name, t_mult, epoch):
+@case(params=[(t_mult, epoch) for t_mult in (1, 2, 3) for epoch in (0.25, 2.5, 3, 8.9, 40)])
+def restarts_between_steps(torch, t_mult, epoch):
     optimizer = optimizer_of(torch)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 3, t_mult)
     scheduler.step(epoch)
@@ -292,7 +294,8 @@ def two_schedulers_on_one_optimiser(torch):
 
 # ---------------------------------------------------------------------------------------------- plateau
 
-METRICS = [1.0, 0.9, 0.95, 0.9, 0.899, 0.8999, float("nan"), 1.0, 2.0, 3.0, float("inf"), -1.0, -0.9999, -1.00005, 0.0, 0.0]
+NAN, INF = float("nan"), float("inf")
+METRICS = [1.0, 0.9, 0.95, 0.9, 0.899, 0.8999, NAN, 1.0, 2.0, 3.0, INF, -1.0, -0.9999, -1.00005, 0.0, 0.0]
 PLATEAUS = {
     "defaults": {},
     "impatient": {"patience": 0, "factor": 0.5},
@@ -349,7 +352,8 @@ def plateau_from_a_saved_state(torch, name):
 def plateau_with_a_group_added(torch):
     optimizer = optimizer_of(torch)
     S = torch.optim.lr_scheduler
-    extends, fails = S.ReduceLROnPlateau(optimizer, patience=0), S.ReduceLROnPlateau(optimizer, patience=0, min_lr=[0.0, 0.0])
+    extends = S.ReduceLROnPlateau(optimizer, patience=0)
+    fails = S.ReduceLROnPlateau(optimizer, patience=0, min_lr=[0.0, 0.0])
     optimizer.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 3.0})
     for _ in range(3):
         extends.step(1.0)
@@ -371,7 +375,10 @@ def plateau_numbers(torch):
 # ---------------------------------------------------------------------------------------------- optimisers
 
 
-@case(params=[(kind, name) for kind in ("Adam", "AdamW", "RMSprop", "NAdam") for name in ("cyclic", "cyclic_each", "one_cycle", "one_cycle_three")])
+WITH_MOMENTUM = ("cyclic", "cyclic_each", "one_cycle", "one_cycle_three")
+
+
+@case(params=[(kind, name) for kind in ("Adam", "AdamW", "RMSprop", "NAdam") for name in WITH_MOMENTUM])
 def momentum_cycles(torch, kind, name):
     optimizer = optimizer_of(torch, kind)
     scheduler = SETTINGS[name](torch.optim.lr_scheduler, optimizer)
@@ -470,7 +477,8 @@ def saved_functions(torch):
     saved = cyclic.state_dict()
     saved["_scale_fn_custom"]["base"] = 3.0
     cyclic.load_state_dict(dict(saved))
-    modes = [S.CyclicLR(optimizer_of(torch), 0.1, 0.2, mode=m, gamma=0.5) for m in ("triangular", "triangular2", "exp_range")]
+    names = ("triangular", "triangular2", "exp_range")
+    modes = [S.CyclicLR(optimizer_of(torch), 0.1, 0.2, mode=name, gamma=0.5) for name in names]
     return {
         "saved": text,
         "base": scheduler.lr_lambdas[0].base,

@@ -59,9 +59,7 @@ class CosineAnnealingLR(LRScheduler):
     def _leave_the_lowest(self, rates: list[Rate]) -> list[Rate]:
         """Return the first rates of a rise: from the lowest rate no ratio leads up."""
         rise = 1 - math.cos(math.pi / self.T_max)
-        return [
-            rate + (base - self.eta_min) * rise / 2 for base, rate in zip(self.base_lrs, rates, strict=False)
-        ]
+        return [rate + (base - self.eta_min) * rise / 2 for base, rate in zip(self.base_lrs, rates, strict=False)]
 
     def _get_closed_form_lr(self) -> list[Rate]:
         return [_half_cosine(base, self.eta_min, self.last_epoch / self.T_max) for base in self.base_lrs]

@@ -156,7 +156,10 @@ class CyclicLR(LRScheduler):
             write_momentum(group, high - (high - low) * triangle * self.scale_fn(counted), self.use_beta1)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything but the optimiser; of a `scale_fn` that is an object, its attributes, of a function None."""
+        """Return everything but the optimiser.
+
+        Of a `scale_fn` that is an object the attributes are saved; of a function, None.
+        """
         state = super().state_dict()
         state["_scale_fn_custom"] = function_state(self._scale_fn_custom)
         return state

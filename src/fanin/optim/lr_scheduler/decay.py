@@ -129,9 +129,7 @@ class ConstantLR(_DecayLR):
         self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
     ) -> None:
         if not 0 <= factor <= 1:
-            raise ArgumentError(
-                f"Constant multiplicative factor expected to be between 0 and 1. Got factor={factor}."
-            )
+            raise ArgumentError(f"Constant multiplicative factor expected to be between 0 and 1. Got factor={factor}.")
         self.factor = factor
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
@@ -253,9 +251,7 @@ class PolynomialLR(_DecayLR):
     [0.25]
     """
 
-    def __init__(
-        self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters = total_iters
         self.power = power
         super().__init__(optimizer, last_epoch)

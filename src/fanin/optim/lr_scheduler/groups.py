@@ -69,7 +69,7 @@ def one_for_each_group(optimizer: Optimizer, name: str, value: Rate | Sequence[R
 
 
 def momentum_is_beta(optimizer: Optimizer) -> bool:
-    """Tell whether the optimiser's momentum is the first of `betas` (Adam) or `momentum` (SGD); raise if it has none."""
+    """Tell whether the momentum is the first of `betas` (Adam) or `momentum` (SGD); raise where it is neither."""
     if "betas" in optimizer.defaults:
         return True
     if "momentum" in optimizer.defaults:
