@@ -53,6 +53,10 @@ class OperationError(FaninError, RuntimeError):
     """An operation that cannot be done on these values."""
 
 
+class MissingNameError(FaninError, AttributeError):
+    """An object that does not have the attribute asked for."""
+
+
 class NotInFaninError(FaninError, AttributeError, NotImplementedError):
     """A name of PyTorch's that lies outside fully connected networks, or is not built yet."""
 
