@@ -156,6 +156,9 @@ def _accumulate_at(leaf: Any, grad: Any, taken: set[int], create_graph: bool) ->
         taken.add(id(grad))
         leaf._grad = wrap(grad)
     else:
+        if held._used:
+            # Zeroed by hand, or added to what a step has used: the next step can tell (optim/mistakes.py).
+            held._mixed, held._used = bool(held._array.any()), False
         np.add(held._array, grad, out=held._array)
     after = leaf.__dict__.get("_after_accumulate")
     if after:

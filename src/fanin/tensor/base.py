@@ -31,6 +31,8 @@ class TensorBase:
     _hooks: Any = None
     _retains_grad: bool = False
     _is_inference: bool = False
+    _used: bool = False  # a gradient that an optimiser's step has used
+    _mixed: bool = False  # a gradient that was added to after it was used
 
     __hash__ = object.__hash__
 

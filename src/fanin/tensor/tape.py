@@ -29,6 +29,15 @@ def tensor_class(cls: type[Any]) -> type[Any]:
     return cls
 
 
+class _Anomaly:
+    """Whether a backward pass looks for NaN after every derivative."""
+
+    enabled = False
+
+
+anomaly = _Anomaly()
+
+
 def wrap(array: Any) -> Any:
     """Return a tensor around an array, without copying; a NumPy scalar becomes zero-dimensional."""
     result = _tensor_class.__new__(_tensor_class)
@@ -39,7 +48,7 @@ def wrap(array: Any) -> Any:
 class Node:
     """One remembered operation."""
 
-    __slots__ = ("op", "attrs", "arrays", "edges", "out", "stamps", "order", "hooks", "retained", "dtype", "__weakref__")
+    __slots__ = ("op", "attrs", "arrays", "edges", "out", "stamps", "order", "hooks", "retained", "dtype", "label", "__weakref__")
 
     def __init__(self, op: Op, arrays: Any, attrs: dict[str, Any], edges: list[Any], out: Any, stamps: Any) -> None:
         self.op = op
@@ -52,6 +61,7 @@ class Node:
         self.order = next(_order)
         self.hooks: dict[int, Any] | None = None
         self.retained: Any = None
+        self.label: str | None = None
 
     def gradients(self, grad: Any, create_graph: bool) -> list[Any]:
         """Return the gradient of each input, None where no edge leads back."""
@@ -96,7 +106,7 @@ class Node:
 
     def name(self) -> str:
         """Return PyTorch's name of the backward node."""
-        return self.op.grad_name
+        return self.label or self.op.grad_name
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
@@ -128,6 +138,13 @@ class AccumulateGrad:
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {hex(id(self))}>"
+
+
+def label(result: Any, name: str) -> Any:
+    """Let a result that is made of several operations print the name that PyTorch's one node has."""
+    if result._node is not None:
+        result._node.label = name
+    return result
 
 
 def _placed(array: Any, edge: Node | None) -> Any:
@@ -322,14 +339,23 @@ def _step(node: Node, gradients: Gradients, wanted: Any, useful: Any, targets: A
             wanted[node] = grad
         if node not in useful:
             return
-    edges = node.edges
-    for edge, part in zip(edges, node.gradients(grad, gradients.create_graph), strict=True):
+    parts = node.gradients(grad, gradients.create_graph)
+    if anomaly.enabled:
+        _refuse_nan(node, parts)
+    for edge, part in zip(node.edges, parts, strict=True):
         if edge is None or part is None:
             continue
         if useful is None or edge in useful or edge in targets:
             gradients.add(edge, part)
     if not retain_graph:
         node.free()
+
+
+def _refuse_nan(node: Node, parts: list[Any]) -> None:
+    for i, part in enumerate(parts):
+        array = part._array if isinstance(part, TensorBase) else part
+        if isinstance(array, (np.ndarray, np.generic)) and np.isnan(array).any():
+            raise GraphError(f"Function '{node.name()}' returned nan values in its {i}th output.")
 
 
 class _GradMode:

@@ -1,0 +1,38 @@
+"""Stop a backward pass where a NaN first appears."""
+
+from __future__ import annotations
+
+from fanin.tensor import tape
+
+
+class set_detect_anomaly:
+    """Check every gradient of a backward pass, or stop doing so; at once, or for a block.
+
+    Raises RuntimeError in the backward pass, naming the operation whose derivative returned a NaN.
+    """
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        self._former = tape.anomaly.enabled
+        tape.anomaly.enabled = bool(mode and check_nan)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        tape.anomaly.enabled = self._former
+
+
+class detect_anomaly(set_detect_anomaly):
+    """Check every gradient of the backward passes in a block.
+
+    >>> import fanin as torch
+    >>> x = torch.zeros(1, requires_grad=True)
+    >>> with torch.autograd.detect_anomaly():
+    ...     (x.sqrt() * 0).backward()
+    Traceback (most recent call last):
+    ...
+    fanin._core.errors.GraphError: Function 'SqrtBackward0' returned nan values in its 0th output.
+    """
+
+    def __init__(self, check_nan: bool = True) -> None:
+        super().__init__(True, check_nan)

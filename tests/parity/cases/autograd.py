@@ -1,0 +1,408 @@
+"""Backward passes, changes in place, hooks, functions of one's own, and derivatives as matrices."""
+
+from __future__ import annotations
+
+from tests.parity.harness import DTYPES, case, raises, sample
+
+
+def leaf(torch, *shape, dtype="float32", seed=0):
+    """Return a leaf with known values that requires a gradient."""
+    return sample(torch, *shape, dtype=dtype, seed=seed).requires_grad_()
+
+
+@case(params=DTYPES)
+def shared_use_adds_up(torch, dtype):
+    w = leaf(torch, 3, 4, dtype=dtype)
+    y = w * w + w.sum(0) * 2 + w[1]
+    y.backward(torch.ones_like(y))
+    return {"grad": w.grad, "leaf": w.is_leaf, "result": y.is_leaf}
+
+
+@case
+def gradients_add_up_over_calls(torch):
+    w = leaf(torch, 3)
+    for _ in range(3):
+        (w * 2).sum().backward()
+    first = w.grad.clone()
+    w.grad = None
+    (w * 3).sum().backward()
+    return {"first": first, "second": w.grad}
+
+
+@case
+def freed_graph(torch):
+    w = leaf(torch, 3)
+    loss = (w * w).sum()
+    loss.backward()
+    second = raises(lambda: loss.backward())
+    kept = (w * w).sum()
+    kept.backward(retain_graph=True)
+    kept.backward()
+    plain = (w + 1).sum()
+    plain.backward()
+    plain.backward()
+    return {"second": second, "grad": w.grad}
+
+
+@case
+def wrong_roots(torch):
+    w = leaf(torch, 3)
+    return {
+        "not scalar": raises(lambda: (w * 2).backward()),
+        "no graph": raises(lambda: torch.ones(1).backward()),
+        "shape": raises(lambda: (w * 2).backward(torch.ones(2))),
+        "unused": raises(lambda: torch.autograd.grad(w.sum(), leaf(torch, 2))),
+        "integer": raises(lambda: torch.tensor([1, 2], requires_grad=True)),
+        "numpy": raises(lambda: w.numpy()),
+        "no requires": raises(lambda: torch.autograd.grad(w.sum(), torch.ones(3))),
+        "assigned": raises(lambda: setattr(w, "grad", torch.ones(2))),
+        "flag of a result": raises(lambda: setattr(w * 2, "requires_grad", False)),
+        "hook": raises(lambda: torch.ones(2).register_hook(print)),
+        "retain": raises(lambda: torch.ones(2).retain_grad()),
+    }
+
+
+@case(params=DTYPES)
+def higher_derivatives(torch, dtype):
+    x = leaf(torch, 4, dtype=dtype)
+    y = (x**4).sum() + torch.exp(x).sum()
+    (first,) = torch.autograd.grad(y, x, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), x, create_graph=True)
+    (third,) = torch.autograd.grad(second.sum(), x)
+    return [first, second, third, first.requires_grad, third.requires_grad]
+
+
+@case
+def unused_and_materialized(torch):
+    a, b = leaf(torch, 2), leaf(torch, 3)
+    loss = a.sum()
+    none = torch.autograd.grad(loss, (a, b), allow_unused=True, retain_graph=True)
+    zeros = torch.autograd.grad(loss, (a, b), materialize_grads=True)
+    return {"none": none[1] is None, "zeros": zeros[1]}
+
+
+@case
+def gradient_of_a_result(torch):
+    w = leaf(torch, 3)
+    h = w * 2
+    h.retain_grad()
+    (g,) = torch.autograd.grad((h * h).sum(), h, retain_graph=True)
+    (h * h).sum().backward()
+    return {"grad": g, "retained": h.grad, "flag": h.retains_grad, "w": w.grad}
+
+
+@case
+def backward_to_chosen_inputs(torch):
+    a, b = leaf(torch, 2), leaf(torch, 2, seed=1)
+    (a * b).sum().backward(inputs=[a])
+    return {"a": a.grad, "b": b.grad is None}
+
+
+@case
+def modes(torch):
+    w = leaf(torch, 2)
+    flags = []
+    with torch.no_grad():
+        flags.append((w * 2).requires_grad)
+        with torch.enable_grad():
+            flags.append((w * 2).requires_grad)
+        flags.append(torch.is_grad_enabled())
+    with torch.set_grad_enabled(False):
+        flags.append((w * 2).requires_grad)
+    with torch.inference_mode():
+        flags += [(w * 2).requires_grad, torch.is_inference_mode_enabled()]
+
+    @torch.no_grad()
+    def decorated():
+        return (w * 2).requires_grad
+
+    flags.append(decorated())
+    torch.set_grad_enabled(False)
+    flags.append(torch.is_grad_enabled())
+    torch.set_grad_enabled(True)
+    return [*flags, torch.is_grad_enabled(), (w * 2).requires_grad]
+
+
+# In-place -------------------------------------------------------------------------------------------------------------
+
+
+@case
+def in_place_errors(torch):
+    w = leaf(torch, 3)
+
+    def changed_product():
+        a = w * 1
+        b = a * a
+        a.add_(1)
+        b.sum().backward()
+
+    def changed_output():
+        a = (w * 1).exp()
+        a.mul_(2)
+        a.sum().backward()
+
+    def changed_leaf_after_use():
+        y = (w * w).sum()
+        with torch.no_grad():
+            w.add_(1)
+        y.backward()
+
+    def unread_change():
+        a = w * 1
+        b = a + 3
+        a.mul_(5)
+        (a + b).sum().backward()
+
+    def through_detach():
+        a = w * 1
+        b = a * a
+        a.detach().zero_()
+        b.sum().backward()
+
+    return {
+        "leaf": raises(lambda: w.add_(1)),
+        "view of leaf": raises(lambda: w[0:2].add_(1)),
+        "product": raises(changed_product),
+        "output": raises(changed_output),
+        "leaf after use": raises(changed_leaf_after_use),
+        "unread": raises(unread_change),
+        "detached": raises(through_detach),
+        "shape": raises(lambda: torch.ones(2).add_(torch.ones(3, 2))),
+        "dtype": raises(lambda: torch.ones(2, dtype=torch.int64).add_(torch.ones(2))),
+        "expanded": raises(lambda: torch.ones(1).expand(3).add_(torch.arange(3.0))),
+    }
+
+
+@case(params=DTYPES)
+def in_place_history(torch, dtype):
+    w = leaf(torch, 3, dtype=dtype)
+    a = w * 2
+    a.mul_(w)
+    a += w
+    a.exp_()
+    a.sum().backward()
+    return {"a": a, "grad": w.grad}
+
+
+@case
+def assignment_history(torch):
+    w = leaf(torch, 4)
+    z = torch.zeros(2, 4)
+    z[0] = w * w
+    z[1, 1:3] = w[:2]
+    z[:, 0] = 5.0
+    (z * torch.arange(8.0).reshape(2, 4)).sum().backward()
+    return {"z": z, "grad": w.grad, "requires": z.requires_grad}
+
+
+@case
+def views_follow_their_base(torch):
+    w = leaf(torch, 2, 3)
+    base = w * 1
+    row, column, flat = base[0], base[:, 1], base.reshape(-1)
+    row.mul_(3)
+    column.add_(w[:, 0])
+    flat[5] = 7.0
+    weights = torch.arange(1.0, 7.0).reshape(2, 3)
+    ((base * weights).sum() + (row * 2).sum() + column.sum() + (flat * 0.5).sum()).backward()
+    return {"base": base, "row": row, "grad": w.grad}
+
+
+@case
+def base_changes_reach_views(torch):
+    w = leaf(torch, 4)
+    base = w * 1
+    part = base[1:3]
+    base.mul_(2)
+    part.sum().backward()
+    return {"part": part, "grad": w.grad}
+
+
+@case
+def view_of_a_plain_tensor_joins_the_graph(torch):
+    w = leaf(torch, 2)
+    z = torch.zeros(4)
+    z[1:3].copy_(w)
+    z.sum().backward()
+    return {"z": z, "grad": w.grad, "requires": z.requires_grad}
+
+
+@case
+def versions(torch):
+    x = torch.zeros(3)
+    before = x._version
+    x.add_(1)
+    x[0] = 2
+    x[1:].zero_()
+    x.detach().add_(1)
+    x.data.add_(1)
+    return [before, x._version, x]
+
+
+# Hooks ----------------------------------------------------------------------------------------------------------------
+
+
+@case
+def hooks(torch):
+    w = leaf(torch, 3)
+    seen = []
+    handle = w.register_hook(lambda g: seen.append(g.clone()))
+    h = w * 2
+    h.register_hook(lambda g: g * 10)
+    w.register_post_accumulate_grad_hook(lambda p: seen.append(p.grad.clone()))
+    h.sum().backward()
+    handle.remove()
+    (w * 2).sum().backward()
+    return {"seen": seen, "grad": w.grad}
+
+
+# Functions of one's own -----------------------------------------------------------------------------------------------
+
+
+def make_functions(torch):
+    class Cube(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx, grad):
+            (x,) = ctx.saved_tensors
+            return 3 * x**2 * grad
+
+    class Both(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b, scale):
+            out = a.exp() * scale
+            ctx.scale = scale
+            ctx.save_for_backward(out, b)
+            return out, a * b
+
+        @staticmethod
+        def backward(ctx, g, h):
+            out, b = ctx.saved_tensors
+            needed = ctx.needs_input_grad
+            return g * out + h * b if needed[0] else None, h * (out / ctx.scale).log() if needed[1] else None, None
+
+    class WithContext(torch.autograd.Function):
+        @staticmethod
+        def forward(x, power):
+            return x**power
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            x, ctx.power = inputs
+            ctx.save_for_backward(x)
+
+        @staticmethod
+        def backward(ctx, grad):
+            (x,) = ctx.saved_tensors
+            return grad * ctx.power * x ** (ctx.power - 1), None
+
+    return Cube, Both, WithContext
+
+
+@case(params=DTYPES)
+def functions_of_ones_own(torch, dtype):
+    Cube, Both, WithContext = make_functions(torch)
+    x, b = leaf(torch, 3, dtype=dtype), leaf(torch, 3, dtype=dtype, seed=1)
+    y = Cube.apply(x)
+    (first,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), x)
+    out, product = Both.apply(x, b, 2.0)
+    (out * 3 + product).sum().backward()
+    one_used = leaf(torch, 3, dtype=dtype, seed=2)
+    Both.apply(one_used, b.detach(), 2.0)[1].sum().backward()
+    z = leaf(torch, 3, dtype=dtype, seed=3)
+    WithContext.apply(z, 3).sum().backward()
+    return [y, first, second, x.grad, b.grad, one_used.grad, z.grad, str(y.grad_fn).split(" ")[0]]
+
+
+@case
+def function_mistakes(torch):
+    class Wrong(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            return a + b
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad
+
+    w = leaf(torch, 2)
+    return {
+        "count": raises(lambda: Wrong.apply(w, w).sum().backward()),
+        "call": raises(lambda: Wrong()(w, w)),
+        "no forward": raises(lambda: torch.autograd.Function.apply(w)),
+    }
+
+
+# Checks and matrices --------------------------------------------------------------------------------------------------
+
+
+@case
+def checks(torch):
+    class Wrong(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * 2.1
+
+    x = leaf(torch, 2, 3, dtype="float64")
+    w = leaf(torch, 3, 2, dtype="float64", seed=1)
+    function = lambda x, w: torch.tanh(x @ w).exp()  # noqa: E731
+    return {
+        "right": torch.autograd.gradcheck(function, (x, w)),
+        "second": torch.autograd.gradgradcheck(function, (x, w)),
+        "wrong": raises(lambda: torch.autograd.gradcheck(Wrong.apply, (x,))),
+        "wrong, asked": torch.autograd.gradcheck(Wrong.apply, (x,), raise_exception=False),
+        "nothing to check": raises(lambda: torch.autograd.gradcheck(function, (x.detach(), w.detach()))),
+    }
+
+
+@case
+def matrices(torch):
+    functional = torch.autograd.functional
+    x, v = sample(torch, 3, dtype="float64"), sample(torch, 3, dtype="float64", seed=1)
+    z = sample(torch, 2, dtype="float64", seed=2)
+    cubes = lambda x: (x**3).sum()  # noqa: E731
+    outer = lambda x, z: x.unsqueeze(1) * z.exp()  # noqa: E731
+    return {
+        "jacobian": functional.jacobian(lambda x: x.exp().unsqueeze(0) * x.sum(), x),
+        "jacobian of two": functional.jacobian(outer, (x, z)),
+        "several outputs": functional.jacobian(lambda x: (x * 2, x.sum()), x),
+        "hessian": functional.hessian(cubes, x),
+        "hessian of two": functional.hessian(lambda x, z: (outer(x, z) ** 2).sum(), (x, z)),
+        "vjp": functional.vjp(lambda x: x**2, x, v),
+        "jvp": functional.jvp(lambda x: x**2, x, v),
+        "vhp": functional.vhp(cubes, x, v),
+        "hvp": functional.hvp(cubes, x, v),
+        "linear jvp": functional.jvp(lambda x: x * 2, x, v),
+        "linear hessian": functional.hessian(lambda x: x.sum(), x),
+        "not scalar": raises(lambda: functional.hessian(lambda x: x * 2, x)),
+    }
+
+
+@case
+def anomaly(torch):
+    x = torch.zeros(1, requires_grad=True)
+
+    def run():
+        with torch.autograd.detect_anomaly(check_nan=True):
+            (x.sqrt() * 0).backward()
+
+    return raises(run)
+
+
+@case
+def copies(torch):
+    import copy
+
+    w = leaf(torch, 2)
+    (w * 2).sum().backward()
+    again = copy.deepcopy(w)
+    return {"values": again, "grad": again.grad, "flag": again.requires_grad, "of a result": raises(lambda: copy.deepcopy(w * 2))}
