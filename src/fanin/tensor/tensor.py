@@ -369,7 +369,8 @@ class Tensor(Methods, Operators, TensorBase):
         return bool((self._array == other).any())
 
     def __format__(self, spec: str) -> str:
-        if not self._array.ndim and spec:
+        # A plain scalar formats as its number, even without a specification; a Parameter as its text.
+        if not self._array.ndim and type(self) is Tensor:
             return format(self._array.item(), spec)
         return object.__format__(self, spec)
 
