@@ -93,7 +93,8 @@ class ArchiveReader:
             if self._map is not None and info.compress_type == zipfile.ZIP_STORED:
                 return np.frombuffer(self._map, np.uint8, info.file_size, self._offset(info))
             return self._copy(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, struct.error, NotImplementedError) as problem:
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, struct.error, RuntimeError) as problem:
+            # RuntimeError is zipfile's word for an encrypted record, and for a compression that it does not know.
             raise CheckpointError(f"load: {self.where} is damaged in the record {record}: {problem}") from problem
 
     def _copy(self, info: zipfile.ZipInfo) -> Bytes:

@@ -115,6 +115,8 @@ def _bytearray(content: bytes = b"") -> bytearray:
 @cache
 def functions() -> dict[Key, Any]:
     """Return what a file may call, by module and name."""
+    from fanin.nn.parameter import UninitializedBuffer, UninitializedParameter
+
     found: dict[Key, Any] = {
         ("collections", "OrderedDict"): OrderedDict,
         ("collections", "Counter"): Counter,
@@ -126,6 +128,8 @@ def functions() -> dict[Key, Any]:
         ("torch._utils", "_rebuild_parameter"): rebuild_parameter,
         ("torch._utils", "_rebuild_parameter_with_state"): _rebuild_parameter_with_state,
         ("torch._tensor", "_rebuild_from_type_v2"): _rebuild_from_type,
+        ("torch.nn.parameter", "UninitializedParameter"): UninitializedParameter,
+        ("torch.nn.parameter", "UninitializedBuffer"): UninitializedBuffer,
     }
     builtin = {"set": set, "frozenset": frozenset, "complex": complex, "bytes": _bytes, "bytearray": _bytearray}
     for module in ("builtins", "__builtin__"):

@@ -79,12 +79,19 @@ class _Pickler(pickle._Pickler):
     def reducer_override(self, obj: Any) -> Any:
         """Describe what PyTorch has its own words for."""
         if isinstance(obj, TensorBase):
-            return self._parameter(obj) if _is_parameter(obj) else self._tensor(obj)
+            return self._any_tensor(obj)
         if type(obj) is Size:
             return _SIZE, (tuple(obj),)
         if type(obj) is device:
             return _DEVICE, (str(obj),)
         return NotImplemented
+
+    def _any_tensor(self, tensor: Any) -> tuple[Any, ...]:
+        from fanin.nn.parameter import Parameter, is_lazy
+
+        if is_lazy(tensor):
+            return _Name("torch.nn.parameter", type(tensor).__name__), (bool(tensor.requires_grad),)
+        return self._parameter(tensor) if isinstance(tensor, Parameter) else self._tensor(tensor)
 
     def _tensor(self, tensor: Any) -> tuple[Any, ...]:
         place = place_of(tensor._array)
@@ -109,9 +116,3 @@ class _Pickler(pickle._Pickler):
 
     dispatch[_Name] = _write_name
     dispatch[dtypes.dtype] = _write_name
-
-
-def _is_parameter(tensor: TensorBase) -> bool:
-    from fanin.nn.parameter import Parameter
-
-    return isinstance(tensor, Parameter)
