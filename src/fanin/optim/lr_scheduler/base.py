@@ -161,13 +161,12 @@ def _watch_steps(optimizer: Optimizer) -> None:
 
     Reading a count that the optimiser keeps anyway costs its step nothing; wrapping `step` would be paid at each.
     """
-    if not hasattr(optimizer, "_scheduled_from"):
-        optimizer._scheduled_from = (getattr(optimizer, "_step_count", None), _own_step(optimizer))  # type: ignore[attr-defined]
+    vars(optimizer).setdefault("_scheduled_from", (getattr(optimizer, "_step_count", None), _own_step(optimizer)))
 
 
 def _own_step(optimizer: Optimizer) -> Any:
     """Return a `step` that was set on this one optimiser, or None where the class's is used."""
-    return getattr(optimizer, "__dict__", {}).get("step")
+    return vars(optimizer).get("step")
 
 
 def _warn_if_optimizer_waits(optimizer: Optimizer) -> None:

@@ -54,13 +54,13 @@ class OneCycleLR(LRScheduler):
 
     >>> import fanin as torch
     >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
-    >>> scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.5, total_steps=5, anneal_strategy="linear")
+    >>> scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.5, total_steps=5, pct_start=0.4)
     >>> rates = []
     >>> for _ in range(5):
     ...     rates += scheduler.get_last_lr()
     ...     optimizer.step(); scheduler.step()
     >>> [round(rate, 3) for rate in rates]
-    [0.02, 0.429, 0.357, 0.214, 0.071]
+    [0.02, 0.5, 0.375, 0.125, 0.0]
     """
 
     def __init__(

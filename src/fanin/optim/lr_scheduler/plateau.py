@@ -77,14 +77,11 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _set_min_lrs(self, given: float | Sequence[float]) -> None:
         groups = len(self.optimizer.param_groups)
-        self.default_min_lr: float | None = None
-        if not isinstance(given, (list, tuple)):
-            self.default_min_lr = given  # type: ignore[assignment]
-            self.min_lrs = [given] * groups
-        elif len(given) != groups:
+        if isinstance(given, (list, tuple)) and len(given) != groups:
             raise ArgumentError(f"expected {groups} min_lrs, got {len(given)}: one for each parameter group")
-        else:
-            self.min_lrs = list(given)
+        # Kept for groups that are added later; a list says nothing of them.
+        self.default_min_lr: Any = None if isinstance(given, (list, tuple)) else given
+        self.min_lrs: list[Any] = list(given) if isinstance(given, (list, tuple)) else [given] * groups
 
     def _set_comparison(self, mode: str, threshold: float, threshold_mode: str) -> None:
         if mode not in ("min", "max"):
