@@ -105,7 +105,8 @@ erf = _float_op("erf", special.erf, lambda g, out, x: g * (exp(-(x * x)) * _TWO_
 erfc = _float_op("erfc", special.erfc, lambda g, out, x: -g * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), **_INPUT)
 erfinv = _float_op("erfinv", special.erfinv, lambda g, out, x: g * (exp(out * out) * _ROOT_PI_OVER_TWO), **_OUT)
 lgamma = _float_op("lgamma", special.lgamma, lambda g, out, x: g * digamma(x), **_INPUT)
-digamma = define("digamma", special.digamma, float_spec, promote=to_float)
+digamma = _float_op("digamma", special.digamma, lambda g, out, x: g * polygamma(x, n=1), **_INPUT)
+polygamma = _float_op("polygamma", special.polygamma, lambda g, out, x, *, n: g * polygamma(x, n=n + 1), **_INPUT)
 sinc = _float_op("sinc", np.sinc, lambda g, out, x: g * _sinc_slope(x), **_INPUT)
 
 
@@ -195,7 +196,7 @@ def cast_like(x: Any, like: Any) -> Any:
     return cast(x, dtype=dtype)
 
 
-copy = define("clone", lambda x: x.copy(), same, vjps=(lambda g, out, x: g,))
+copy = define("clone", lambda x, *, order="K": x.copy(order), same, vjps=(lambda g, out, x, **_: g,))
 nan_to_num = define(
     "nan_to_num",
     lambda x, *, nan=0.0, posinf=None, neginf=None: np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf),

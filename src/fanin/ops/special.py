@@ -107,6 +107,31 @@ def _digamma64(x: Any) -> Any:
     return np.where(negative, np.where(fraction == 0, np.nan, reflected), np.where(x == 0, np.copysign(np.inf, -x), value))
 
 
+# B_2j / (2j)!, the coefficients of the Euler-Maclaurin sum (Abramowitz & Stegun 23.1.30).
+_EULER_MACLAURIN = (
+    1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000, 1 / 74724249600,
+)  # fmt: skip
+
+
+def _hurwitz_zeta(s: int, x: Any) -> Any:
+    """Return the sum over k >= 0 of (x + k)^-s for x > 0 and s > 1: ten terms, then the Euler-Maclaurin remainder."""
+    total = sum((x + k) ** -float(s) for k in range(10))
+    y = x + 10
+    total = total + y ** (1.0 - s) / (s - 1) + y ** -float(s) / 2
+    rising = float(s)
+    for j, coefficient in enumerate(_EULER_MACLAURIN):
+        total = total + coefficient * rising * y ** (-float(s) - 2 * j - 1)
+        rising *= (s + 2 * j + 1) * (s + 2 * j + 2)
+    return total
+
+
+def polygamma(x: Any, *, n: int) -> Any:
+    """Return the n-th derivative of digamma at x > 0, n >= 1: (-1)^(n+1) n! zeta(n + 1, x); NaN for x <= 0."""
+    y = np.asarray(x, np.float64)
+    values = (-1.0) ** (n + 1) * math.factorial(n) * _hurwitz_zeta(n + 1, np.where(y > 0, y, np.nan))
+    return np.asarray(values).astype(x.dtype)
+
+
 def _lgamma(x: float) -> float:
     if x == math.inf or x == -math.inf:
         return math.inf
