@@ -9,6 +9,8 @@ import warnings
 from tests.parity.harness import case, raises
 
 STEPS = 30
+# Rates are double precision whatever the weights are.
+CLOSE = {"number": 1e-12, "float64": 1e-12}
 
 
 class Power:
@@ -113,7 +115,7 @@ def plain(value):
     return value
 
 
-@case(params=EVERY)
+@case(params=EVERY, rtol=CLOSE)
 def rates(torch, name):
     optimizer = optimizer_of(torch)
     scheduler = SETTINGS[name](torch.optim.lr_scheduler, optimizer)
@@ -124,7 +126,7 @@ def rates(torch, name):
     return {**result, "initial": initial, "base": plain(scheduler.base_lrs), "last": scheduler.last_epoch}
 
 
-@case(params=EVERY)
+@case(params=EVERY, rtol=CLOSE)
 def rates_changed_by_hand(torch, name):
     optimizer = optimizer_of(torch)
     scheduler = SETTINGS[name](torch.optim.lr_scheduler, optimizer)
@@ -139,7 +141,7 @@ def rates_changed_by_hand(torch, name):
     return followed(torch, optimizer, scheduler, before_step=change)
 
 
-@case(params=EVERY)
+@case(params=EVERY, rtol=CLOSE)
 def rates_from_a_saved_state(torch, name):
     make = SETTINGS[name]
     first = optimizer_of(torch)
@@ -152,7 +154,7 @@ def rates_from_a_saved_state(torch, name):
     return {"before": before, "after": followed(torch, second, again, 11), "last": again.last_epoch}
 
 
-@case(params=EVERY)
+@case(params=EVERY, rtol=CLOSE)
 def rates_of_steps_to_an_epoch(torch, name):
     optimizer = optimizer_of(torch)
     scheduler = SETTINGS[name](torch.optim.lr_scheduler, optimizer)
@@ -166,7 +168,7 @@ def rates_of_steps_to_an_epoch(torch, name):
     return torch.tensor(rows, dtype=torch.float64)
 
 
-@case(params=[(t_mult, epoch) for t_mult in (1, 2, 3) for epoch in (0.25, 2.5, 3, 8.9, 40)])
+@case(params=[(t_mult, epoch) for t_mult in (1, 2, 3) for epoch in (0.25, 2.5, 3, 8.9, 40)], rtol=CLOSE)
 def restarts_between_steps(torch, t_mult, epoch):
     optimizer = optimizer_of(torch)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 3, t_mult)
@@ -175,7 +177,7 @@ def restarts_between_steps(torch, t_mult, epoch):
     return {"there": there, "on": followed(torch, optimizer, scheduler, 5)}
 
 
-@case(params=RESUMABLE)
+@case(params=RESUMABLE, rtol=CLOSE)
 def rates_from_a_last_epoch(torch, name):
     result = {}
     for last_epoch in (0, 1, 2, 4, 6, 11):
@@ -187,7 +189,7 @@ def rates_from_a_last_epoch(torch, name):
     return result
 
 
-@case
+@case(rtol=CLOSE)
 def one_cycle_from_a_last_epoch(torch):
     S = torch.optim.lr_scheduler
     optimizer = optimizer_of(torch)
@@ -200,7 +202,7 @@ def one_cycle_from_a_last_epoch(torch):
 # ---------------------------------------------------------------------------------------------- combinations
 
 
-@case(params=EVERY)
+@case(params=EVERY, rtol=CLOSE)
 def second_in_a_sequence(torch, name):
     S = torch.optim.lr_scheduler
     optimizer = optimizer_of(torch)
@@ -209,7 +211,7 @@ def second_in_a_sequence(torch, name):
     return {"rates": followed(torch, optimizer, scheduler, 20), "state": plain(scheduler.state_dict())}
 
 
-@case(params=EVERY)
+@case(params=EVERY, rtol=CLOSE)
 def first_in_a_sequence(torch, name):
     S = torch.optim.lr_scheduler
     optimizer = optimizer_of(torch)
@@ -218,7 +220,7 @@ def first_in_a_sequence(torch, name):
     return {"rates": followed(torch, optimizer, scheduler, 20), "last": scheduler.last_epoch}
 
 
-@case(params=EVERY)
+@case(params=EVERY, rtol=CLOSE)
 def in_a_chain(torch, name):
     S = torch.optim.lr_scheduler
     optimizer = optimizer_of(torch)
@@ -227,7 +229,7 @@ def in_a_chain(torch, name):
     return {"rates": followed(torch, optimizer, scheduler, 20), "state": plain(scheduler.state_dict())}
 
 
-@case(params=EVERY)
+@case(params=EVERY, rtol=CLOSE)
 def sequence_from_a_saved_state(torch, name):
     S = torch.optim.lr_scheduler
 
@@ -245,7 +247,7 @@ def sequence_from_a_saved_state(torch, name):
     return followed(torch, second, again, 9)
 
 
-@case
+@case(rtol=CLOSE)
 def composites_of_composites(torch):
     S = torch.optim.lr_scheduler
 
@@ -268,7 +270,10 @@ def composites_of_composites(torch):
     }
 
 
-@case(params=[(str(m), m, last) for m in ([0], [3], [3, 5], [2, 2], [0, 0], [18, 0], [-1, 2]) for last in (-1, 2, 4)])
+@case(
+    params=[(str(m), m, last) for m in ([0], [3], [3, 5], [2, 2], [0, 0], [18, 0], [-1, 2]) for last in (-1, 2, 4)],
+    rtol=CLOSE,
+)
 def milestones(torch, name, milestones, last_epoch):
     S = torch.optim.lr_scheduler
     optimizer = optimizer_of(torch)
@@ -278,7 +283,7 @@ def milestones(torch, name, milestones, last_epoch):
     return {"rates": rows, "last": [scheduler.last_epoch, *(p.last_epoch for p in parts)]}
 
 
-@case
+@case(rtol=CLOSE)
 def two_schedulers_on_one_optimiser(torch):
     S = torch.optim.lr_scheduler
     optimizer = optimizer_of(torch)
@@ -319,7 +324,7 @@ def _after(metric, optimizer, scheduler):
     return [*rates, *counts, float(scheduler.in_cooldown), float(scheduler.last_epoch)]
 
 
-@case(params=[(name,) for name in PLATEAUS])
+@case(params=[(name,) for name in PLATEAUS], rtol=CLOSE)
 def plateau(torch, name):
     optimizer = optimizer_of(torch)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **PLATEAUS[name])
@@ -334,7 +339,7 @@ def plateau(torch, name):
     }
 
 
-@case(params=[(name,) for name in PLATEAUS])
+@case(params=[(name,) for name in PLATEAUS], rtol=CLOSE)
 def plateau_from_a_saved_state(torch, name):
     make = torch.optim.lr_scheduler.ReduceLROnPlateau
     first = optimizer_of(torch)
@@ -348,7 +353,7 @@ def plateau_from_a_saved_state(torch, name):
     return torch.tensor([_after(metric, second, again) for metric in METRICS[6:]], dtype=torch.float64)
 
 
-@case
+@case(rtol=CLOSE)
 def plateau_with_a_group_added(torch):
     optimizer = optimizer_of(torch)
     S = torch.optim.lr_scheduler
@@ -361,7 +366,7 @@ def plateau_with_a_group_added(torch):
     return {"rates": extends.get_last_lr(), "floors": extends.min_lrs, "fails": raises(lambda: fails.step(1.0))}
 
 
-@case
+@case(rtol=CLOSE)
 def plateau_numbers(torch):
     S = torch.optim.lr_scheduler
 
@@ -378,7 +383,7 @@ def plateau_numbers(torch):
 WITH_MOMENTUM = ("cyclic", "cyclic_each", "one_cycle", "one_cycle_three")
 
 
-@case(params=[(kind, name) for kind in ("Adam", "AdamW", "RMSprop", "NAdam") for name in WITH_MOMENTUM])
+@case(params=[(kind, name) for kind in ("Adam", "AdamW", "RMSprop", "NAdam") for name in WITH_MOMENTUM], rtol=CLOSE)
 def momentum_cycles(torch, kind, name):
     optimizer = optimizer_of(torch, kind)
     scheduler = SETTINGS[name](torch.optim.lr_scheduler, optimizer)
@@ -388,7 +393,7 @@ def momentum_cycles(torch, kind, name):
     return {"rates": rows, "betas": betas, "bounds": [group["base_momentum"], group["max_momentum"]]}
 
 
-@case(params=EVERY)
+@case(params=EVERY, rtol=CLOSE)
 def tensor_rate(torch, name):
     rate = torch.tensor(0.5, dtype=torch.float64)
     optimizer = optimizer_of(torch, lr=rate)
@@ -398,7 +403,7 @@ def tensor_rate(torch, name):
     return {"rates": rows, "kept": kept, "apart": scheduler.get_last_lr()[0] is not rate}
 
 
-@case(params=EVERY)
+@case(params=EVERY, rtol=CLOSE)
 def group_added(torch, name):
     optimizer = optimizer_of(torch)
     scheduler = SETTINGS[name](torch.optim.lr_scheduler, optimizer)
@@ -414,7 +419,7 @@ def group_added(torch, name):
     return {"raises": error, "rates": written}
 
 
-@case
+@case(rtol=CLOSE)
 def training_with_rates(torch):
     S = torch.optim.lr_scheduler
     weight = torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64, requires_grad=True)
@@ -428,7 +433,7 @@ def training_with_rates(torch):
     return weight
 
 
-@case
+@case(rtol=CLOSE)
 def own_scheduler(torch):
     S = torch.optim.lr_scheduler
 
@@ -465,7 +470,7 @@ def own_scheduler(torch):
     }
 
 
-@case
+@case(rtol=CLOSE)
 def saved_functions(torch):
     S = torch.optim.lr_scheduler
     scheduler = S.LambdaLR(optimizer_of(torch), [Power(2.0), lambda t: 1.0])
@@ -571,7 +576,7 @@ def _run(scheduler, steps):
         scheduler.step()
 
 
-@case(params=[(name,) for name in MISTAKES])
+@case(params=[(name,) for name in MISTAKES], rtol=CLOSE)
 def mistake(torch, name):
     good, without_momentum = optimizer_of(torch), optimizer_of(torch, "Adagrad")
     return raises(lambda: MISTAKES[name](torch.optim.lr_scheduler, good, without_momentum))
@@ -616,6 +621,6 @@ def _override(optimizer):
     optimizer.step = types.MethodType(lambda self: None, optimizer)
 
 
-@case(params=[(name,) for name in WARNINGS])
+@case(params=[(name,) for name in WARNINGS], rtol=CLOSE)
 def warning(torch, name):
     return warned(lambda: WARNINGS[name](torch.optim.lr_scheduler, optimizer_of(torch)))
