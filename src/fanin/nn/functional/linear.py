@@ -1,0 +1,31 @@
+"""Affine maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanin.nn.functional.checks import require_tensor
+from fanin.ops import linalg
+from fanin.tensor.base import TensorBase
+from fanin.tensor.tape import apply
+
+
+def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+    """Return x W^T + b.
+
+    Args:
+        input: (*, in_features).
+        weight: (out_features, in_features), or (in_features,), which gives (*).
+        bias: (out_features,), or None.
+
+    Raises RuntimeError where the sizes or the dtypes differ, TypeError for what is no tensor.
+
+    >>> import fanin as torch
+    >>> torch.nn.functional.linear(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]))
+    tensor([[11.]])
+    """
+    if not isinstance(input, TensorBase):
+        require_tensor("linear", input)
+    if bias is None:
+        return apply(linalg.linear, (input, weight), {})
+    return apply(linalg.linear, (input, weight, bias), {})
