@@ -208,6 +208,7 @@ logical_not = define("logical_not", np.logical_not, compare)
 isnan = define("isnan", np.isnan, compare)
 isinf = define("isinf", np.isinf, compare)
 isfinite = define("isfinite", np.isfinite, compare)
+signbit = define("signbit", lambda x: np.signbit(x) if x.dtype.kind == "f" else np.less(x, 0), compare)
 
 
 def _bitwise_spec(*xs: Any) -> Spec:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import ShapeError
-from fanin.ops.arithmetic import sum_to
+from fanin.ops.arithmetic import sum_to, zeros_like
 from fanin.ops.op import Spec, define
-from fanin.ops.rules import shape_of
+from fanin.ops.rules import broadcast_shape, shape_of
 
 Index = tuple[Any, ...]
 
@@ -95,6 +95,28 @@ index_put = define(
         _index_put_vjp,
         lambda g, out, x, values, *, index, accumulate=False: sum_to(getitem(g, index=index), shape_of(values)),
     ),
+)
+
+
+# Writing over everything: what copy_, fill_ and zero_ do to the history of their target. --------------------------------
+
+
+def _overwrite(x: Any, values: Any) -> Any:
+    return np.broadcast_to(np.asarray(values).astype(x.dtype, copy=False), x.shape)
+
+
+def _overwrite_spec(x: Spec, values: Any) -> Spec:
+    if broadcast_shape(x.shape, shape_of(values)) != x.shape:
+        raise ShapeError(f"The expanded size {list(x.shape)} must match the existing size {list(shape_of(values))}")
+    return x
+
+
+overwrite = define(
+    "overwrite",
+    _overwrite,
+    _overwrite_spec,
+    vjps=(lambda g, out, x, values: zeros_like(g), lambda g, out, x, values: sum_to(g, shape_of(values))),
+    grad_name="CopyBackwards",
 )
 
 

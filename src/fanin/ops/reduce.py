@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from fanin._core.dtypes import bool_, category, int64
-from fanin._core.errors import DtypeError, OperationError
+from fanin._core.errors import DimensionError, DtypeError
 from fanin.ops import rules
-from fanin.ops.arithmetic import equal, expand
+from fanin.ops.arithmetic import equal, expand, ones_like, where, zeros_like
 from fanin.ops.elementwise import cast, exp
 from fanin.ops.op import Op, Spec, define
 from fanin.ops.rules import shape_of, to_float
@@ -141,7 +141,8 @@ prod = define(
 
 def _require_elements(name: str, x: Any, dim: Dims) -> None:
     if count(x.shape, dim) == 0 and int(np.prod(reduced_shape(x.shape, dim, False))) > 0:
-        raise OperationError(f"{name}(): Expected reduction dim to have non-zero size, got shape {list(x.shape)}")
+        empty = next(axis for axis in dim if not x.shape[axis])
+        raise DimensionError(f"{name}(): Expected reduction dim {empty} to have non-zero size, got {list(x.shape)}")
 
 
 def _extreme(name: str, ufunc: Any) -> Op:
@@ -224,6 +225,23 @@ def _var_spec(x: Spec, *, dim: Dims, correction: float = 1, keepdim: bool = Fals
 
 
 var = define("var", _var, _var_spec, vjps=(_var_vjp,), reads=(0,))
+
+
+def _std_vjp(g: Any, out: Any, x: Any, *, dim: Dims, correction: float = 1, keepdim: bool = False) -> Any:
+    # The root has no derivative at 0; PyTorch passes 0 there.
+    safe = where(equal(out, 0), ones_like(out), out)
+    slope = where(equal(out, 0), zeros_like(out), g / (safe * 2))
+    return _var_vjp(slope, out, x, dim=dim, correction=correction, keepdim=keepdim)
+
+
+std = define(
+    "std",
+    lambda x, *, dim, correction=1, keepdim=False: np.sqrt(_var(x, dim=dim, correction=correction, keepdim=keepdim)),
+    _var_spec,
+    vjps=(_std_vjp,),
+    reads=(0,),
+    reads_out=True,
+)
 
 # Running sums and products --------------------------------------------------------------------------------------------
 

@@ -2,25 +2,212 @@
 
 from __future__ import annotations
 
-from fanin.tensor.functions import indexing, pointwise, products, reductions, shaping
+from typing import Any
+
+from fanin.tensor.functions import (
+    arithmetic,
+    comparing,
+    conversion,
+    indexing,
+    joining,
+    pointwise,
+    products,
+    reductions,
+    sampling,
+    shaping,
+    statistics,
+)
 
 
 class Methods:
     """Methods by what they do."""
 
+    # Dtype and memory
+    to = conversion.to
+    type = conversion.type_
+    type_as = conversion.type_as
+    half = conversion.to_half
+    float = conversion.to_float
+    double = conversion.to_double
+    byte = conversion.to_byte
+    char = conversion.to_char
+    short = conversion.to_short
+    int = conversion.to_int
+    long = conversion.to_long
+    bool = conversion.to_bool
+    clone = conversion.clone
+    contiguous = conversion.contiguous
+
+    # Element by element
+    abs = absolute = pointwise.abs
+    neg = negative = pointwise.neg
+    positive = pointwise.positive
+    sign = pointwise.sign
+    sgn = pointwise.sgn
+    floor = pointwise.floor
+    ceil = pointwise.ceil
+    trunc = fix = pointwise.trunc
+    frac = pointwise.frac
+    round = pointwise.round
     exp = pointwise.exp
+    exp2 = pointwise.exp2
+    expm1 = pointwise.expm1
     log = pointwise.log
+    log2 = pointwise.log2
+    log10 = pointwise.log10
+    log1p = pointwise.log1p
     sqrt = pointwise.sqrt
-    pow = pointwise.pow
-    add = pointwise.add
-    sub = pointwise.sub
-    mul = pointwise.mul
+    rsqrt = pointwise.rsqrt
+    reciprocal = pointwise.reciprocal
+    square = pointwise.square
+    sin = pointwise.sin
+    cos = pointwise.cos
+    tan = pointwise.tan
+    asin = arcsin = pointwise.asin
+    acos = arccos = pointwise.acos
+    atan = arctan = pointwise.atan
+    sinh = pointwise.sinh
+    cosh = pointwise.cosh
+    asinh = arcsinh = pointwise.asinh
+    acosh = arccosh = pointwise.acosh
+    atanh = arctanh = pointwise.atanh
+    erf = pointwise.erf
+    erfc = pointwise.erfc
+    erfinv = pointwise.erfinv
+    lgamma = pointwise.lgamma
+    digamma = pointwise.digamma
+    sinc = pointwise.sinc
+    sigmoid = pointwise.sigmoid
+    tanh = pointwise.tanh
+    relu = pointwise.relu
+    logit = pointwise.logit
+    deg2rad = pointwise.deg2rad
+    rad2deg = pointwise.rad2deg
+    nan_to_num = pointwise.nan_to_num
+    clamp = clip = pointwise.clamp
+    clamp_min = pointwise.clamp_min
+    clamp_max = pointwise.clamp_max
+
+    # Arithmetic
+    add = arithmetic.add
+    sub = subtract = arithmetic.sub
+    mul = multiply = arithmetic.mul
+    div = divide = arithmetic.div
+    true_divide = arithmetic.true_divide
+    floor_divide = arithmetic.floor_divide
+    remainder = arithmetic.remainder
+    fmod = arithmetic.fmod
+    pow = arithmetic.pow
+    float_power = arithmetic.float_power
+    maximum = arithmetic.maximum
+    minimum = arithmetic.minimum
+    atan2 = arctan2 = arithmetic.atan2
+    logaddexp = arithmetic.logaddexp
+    xlogy = arithmetic.xlogy
+    lerp = arithmetic.lerp
+    addcmul = arithmetic.addcmul
+    addcdiv = arithmetic.addcdiv
+
+    def where(self, condition: Any, other: Any) -> Any:
+        """Return the tensor where the condition holds, else other."""
+        return arithmetic.where(condition, self, other)
+
+    # Comparison and logic
+    eq = comparing.eq
+    ne = not_equal = comparing.ne
+    lt = less = comparing.lt
+    le = less_equal = comparing.le
+    gt = greater = comparing.gt
+    ge = greater_equal = comparing.ge
+    equal = comparing.equal
+    isclose = comparing.isclose
+    allclose = comparing.allclose
+    logical_and = comparing.logical_and
+    logical_or = comparing.logical_or
+    logical_xor = comparing.logical_xor
+    logical_not = comparing.logical_not
+    bitwise_and = comparing.bitwise_and
+    bitwise_or = comparing.bitwise_or
+    bitwise_xor = comparing.bitwise_xor
+    bitwise_not = comparing.bitwise_not
+    bitwise_left_shift = comparing.bitwise_left_shift
+    bitwise_right_shift = comparing.bitwise_right_shift
+    isnan = comparing.isnan
+    isinf = comparing.isinf
+    isfinite = comparing.isfinite
+    isposinf = comparing.isposinf
+    isneginf = comparing.isneginf
+    isreal = comparing.isreal
+    signbit = comparing.signbit
+    is_nonzero = comparing.is_nonzero
+
+    # Reductions
     sum = reductions.sum
     mean = reductions.mean
+    prod = reductions.prod
+    nansum = reductions.nansum
+    nanmean = reductions.nanmean
+    all = reductions.all
+    any = reductions.any
+    count_nonzero = reductions.count_nonzero
+    max = reductions.max
+    min = reductions.min
+    amax = reductions.amax
+    amin = reductions.amin
+    aminmax = reductions.aminmax
+    argmax = reductions.argmax
+    argmin = reductions.argmin
+    var = statistics.var
+    std = statistics.std
+
+    # Shape
     reshape = shaping.reshape
-    view = shaping.reshape
-    transpose = shaping.transpose
+    view = shaping.view
+    view_as = shaping.view_as
+    reshape_as = shaping.reshape_as
+    flatten = shaping.flatten
+    ravel = shaping.ravel
+    unflatten = shaping.unflatten
+    squeeze = shaping.squeeze
+    unsqueeze = shaping.unsqueeze
+    transpose = swapaxes = swapdims = shaping.transpose
     t = shaping.t
+    permute = shaping.permute
+    movedim = moveaxis = shaping.movedim
+    adjoint = shaping.adjoint
+    expand = shaping.expand
+    expand_as = shaping.expand_as
+    broadcast_to = shaping.broadcast_to
+
+    # Parts
+    split = joining.split
+    split_with_sizes = joining.split_with_sizes
+    chunk = joining.chunk
+    tensor_split = joining.tensor_split
+    hsplit = joining.hsplit
+    vsplit = joining.vsplit
+    dsplit = joining.dsplit
+    unbind = joining.unbind
+    repeat = joining.repeat
+    tile = joining.tile
+    repeat_interleave = joining.repeat_interleave
+    flip = joining.flip
+    fliplr = joining.fliplr
+    flipud = joining.flipud
+    roll = joining.roll
+    rot90 = joining.rot90
+
+    # Products
     matmul = products.matmul
+    mm = products.mm
+    mv = products.mv
+    dot = products.dot
+    bmm = products.bmm
+    outer = ger = products.outer
+
+    # Draws
+    bernoulli = sampling.bernoulli
+    multinomial = sampling.multinomial
+
     __getitem__ = indexing.getitem
     __setitem__ = indexing.setitem

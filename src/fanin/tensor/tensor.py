@@ -17,14 +17,16 @@ from fanin.tensor.base import TensorBase, version_counter
 from fanin.tensor.device import CPU, device
 from fanin.tensor.functions.creation import data_array
 from fanin.tensor.hooks import RemovableHandle
+from fanin.tensor.functions import shaping
 from fanin.tensor.methods import Methods
+from fanin.tensor.methods_in_place import InPlaceMethods
 from fanin.tensor.operators import Operators
 from fanin.tensor.size import Size
 from fanin.tensor.tape import apply, refresh, tensor_class, wrap
 
 
 @tensor_class
-class Tensor(Methods, Operators, TensorBase):
+class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
     """An array of one dtype that may take part in gradients.
 
     >>> import fanin as torch
@@ -122,6 +124,11 @@ class Tensor(Methods, Operators, TensorBase):
     def data_ptr(self) -> int:
         """Return the address of the first element."""
         return int(self._array.__array_interface__["data"][0])
+
+    T = property(shaping.T, doc="The dimensions in reverse order.")
+    mT = property(shaping.mT, doc="The last two dimensions swapped.")
+    H = property(shaping.T, doc="The matrix transposed.")
+    mH = property(shaping.mT, doc="The last two dimensions swapped.")
 
     def get_device(self) -> int:
         """Return -1: the CPU."""

@@ -165,33 +165,39 @@ def zeros(
     *size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None, out: Any = None, **unused: Any
 ) -> Any:
     """Return a tensor of zeros: `zeros(2, 3)` or `zeros((2, 3))`."""
-    return _filled(np.zeros, _size_argument(size, unused), dtype, requires_grad, device)
+    return _filled(np.zeros, size_argument(size, unused), dtype, requires_grad, device)
 
 
 def ones(
     *size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None, out: Any = None, **unused: Any
 ) -> Any:
     """Return a tensor of ones: `ones(2, 3)` or `ones((2, 3))`."""
-    return _filled(np.ones, _size_argument(size, unused), dtype, requires_grad, device)
+    return _filled(np.ones, size_argument(size, unused), dtype, requires_grad, device)
 
 
 def empty(
     *size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None, out: Any = None, **unused: Any
 ) -> Any:
     """Return a tensor whose values are not set; fanin sets them to zero, so that a forgotten fill shows."""
-    return _filled(np.zeros, _size_argument(size, unused), dtype, requires_grad, device)
+    return _filled(np.zeros, size_argument(size, unused), dtype, requires_grad, device)
 
 
 _ACCEPTED = {"layout", "pin_memory", "memory_format", "names"}
 
 
-def _size_argument(size: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+def size_argument(size: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the sizes given in a row, or as `size=`."""
     if "size" in keywords:
         size = (keywords.pop("size"),)
+    accepted(keywords)
+    return size
+
+
+def accepted(keywords: dict[str, Any]) -> None:
+    """Raise TypeError for a keyword that PyTorch does not take, either."""
     unknown = set(keywords) - _ACCEPTED
     if unknown:
         raise ArgumentTypeError(f"got an unexpected keyword argument {sorted(unknown)[0]!r}")
-    return size
 
 
 def full(
@@ -263,7 +269,7 @@ def _bounds(bounds: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, Any
     start = keywords.pop("start", plain[0] if plain else 0)
     end = keywords.pop("end", plain[1] if len(plain) > 1 else None)
     step = keywords.pop("step", plain[2] if len(plain) > 2 else 1)
-    _size_argument((), keywords)
+    size_argument((), keywords)
     if end is None:
         raise ArgumentTypeError("arange() needs an end: arange(end), arange(start, end) or arange(start, end, step)")
     return start, end, step

@@ -1,4 +1,4 @@
-"""What functions of tensors share: reading the other operand, dimensions and `out=`."""
+"""What functions of tensors share: reading operands and dimensions, `out=`, aliases of argument names."""
 
 from __future__ import annotations
 
@@ -7,35 +7,89 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import ArgumentTypeError
+from fanin._core.dtypes import can_cast, from_numpy, python_dtype, to_numpy
+from fanin._core.errors import ArgumentTypeError, DtypeError, GraphError
+from fanin.ops.elementwise import cast
 from fanin.ops.op import Op
 from fanin.ops.rules import wrap_dims
 from fanin.tensor.base import TensorBase
+from fanin.tensor.grad_mode import mode
 from fanin.tensor.operators import operand
-from fanin.tensor.tape import apply
+from fanin.tensor.tape import apply, wrap
+
+_NUMBERS = frozenset((int, float, bool))
+
+
+def unary(op: Op, input: Any, out: Any = None, **attrs: Any) -> Any:
+    """Apply an operation of one tensor."""
+    if not isinstance(input, TensorBase):
+        require_tensor(op.name, input)
+    if out is None:
+        return apply(op, (input,), attrs)
+    return store_out(out, apply(op, (input,), attrs), op.name)
 
 
 def binary(op: Op, input: Any, other: Any, out: Any = None) -> Any:
     """Apply an operation of two values, each a tensor, an array or a number."""
-    a, b = operand(input), operand(other)
-    for value, given in ((a, input), (b, other)):
-        if value is NotImplemented:
-            raise ArgumentTypeError(f"{op.name}(): expected a tensor or a number, got {type(given).__name__}")
-    result = apply(op, (a, b), {})
-    return result if out is None else store_out(out, result)
+    if not isinstance(input, TensorBase):
+        input = as_operand(op.name, input)
+    if not isinstance(other, TensorBase) and other.__class__ not in _NUMBERS:
+        other = as_operand(op.name, other)
+        if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
+            input = wrap(np.asarray(input, python_dtype(input)))
+    if out is None:
+        return apply(op, (input, other), {})
+    return store_out(out, apply(op, (input, other), {}), op.name)
 
 
-def store_out(out: Any, result: Any) -> Any:
-    """Write a result into the tensor given as `out=`, which takes its shape."""
-    if out._array.shape != result._array.shape:
-        out._array = np.empty(result._array.shape, out._array.dtype)
-    np.copyto(out._array, result._array, casting="unsafe")
+def as_operand(function: str, value: Any) -> Any:
+    """Return a tensor or Python number; raise TypeError for anything else."""
+    found = operand(value)
+    if found is NotImplemented:
+        raise ArgumentTypeError(
+            f"{function}(): expected a Tensor or a number, not {type(value).__name__}; make one with torch.tensor(...)"
+        )
+    return found
+
+
+def store_out(out: Any, result: Any, function: str = "") -> Any:
+    """Write a result into the tensor given as `out=`, which takes its shape.
+
+    Raises RuntimeError when a gradient would be lost, or when the result's dtype cannot be cast to that of `out`.
+    """
+    if mode.enabled and (result._requires_grad or out._requires_grad):
+        raise GraphError(
+            f"{function}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments requires grad. Assign the result instead."
+        )
+    array, target = result._array, out._array
+    if array.dtype != target.dtype and not can_cast(from_numpy(array.dtype), from_numpy(target.dtype)):
+        raise DtypeError(
+            f"result type {from_numpy(array.dtype).legacy_name} can't be cast to the desired output type "
+            f"{from_numpy(target.dtype).legacy_name}"
+        )
+    if target.shape != array.shape:
+        out._array = np.empty(array.shape, target.dtype)
+    np.copyto(out._array, array, casting="unsafe")
     return out
+
+
+def to_out(out: Any, result: Any, function: str = "") -> Any:
+    """Return the result, written into `out` when one was given."""
+    return result if out is None else store_out(out, result, function)
+
+
+def converted(input: Any, dtype: Any) -> Any:
+    """Return a tensor in another dtype, itself when it has that one already or dtype is None."""
+    if dtype is None:
+        return input
+    kind = to_numpy(dtype)
+    return input if input._array.dtype == kind else apply(cast, (input,), {"dtype": kind})
 
 
 def reduction_dims(input: Any, dim: Any) -> tuple[int, ...]:
     """Return a reduction's dimensions as a tuple counted from the front; all of them for None."""
-    return wrap_dims(dim, input._array.ndim)
+    return tuple(range(input._array.ndim)) if dim is None else wrap_dims(dim, input._array.ndim)
 
 
 def is_dim(value: Any) -> bool:
@@ -43,11 +97,20 @@ def is_dim(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def require_tensor(function: str, value: Any) -> Any:
+def require_dim(function: str, dim: Any, name: str = "dim") -> int:
+    """Return dim; raise TypeError unless it is an int."""
+    if isinstance(dim, TensorBase) and not dim._array.ndim and dim._array.dtype.kind in "iu":
+        return int(dim._array)
+    if not is_dim(dim):
+        raise ArgumentTypeError(f"{function}(): argument '{name}' must be int, not {type(dim).__name__}")
+    return int(dim)
+
+
+def require_tensor(function: str, value: Any, name: str = "input") -> Any:
     """Return value; raise TypeError unless it is a tensor."""
     if not isinstance(value, TensorBase):
         raise ArgumentTypeError(
-            f"{function}(): argument 'input' (position 1) must be Tensor, not {type(value).__name__}; "
+            f"{function}(): argument '{name}' (position 1) must be Tensor, not {type(value).__name__}; "
             "make one with torch.tensor(...)"
         )
     return value
@@ -57,4 +120,21 @@ def require_tensors(function: str, values: Sequence[Any]) -> tuple[Any, ...]:
     """Return values as a tuple; raise TypeError unless all are tensors."""
     if isinstance(values, TensorBase):
         raise ArgumentTypeError(f"{function}(): argument 'tensors' must be tuple of Tensors, not Tensor")
-    return tuple(require_tensor(function, v) for v in values)
+    if not isinstance(values, (tuple, list)):
+        raise ArgumentTypeError(f"{function}(): argument 'tensors' must be tuple of Tensors, not {type(values).__name__}")
+    for i, value in enumerate(values):
+        if not isinstance(value, TensorBase):
+            raise ArgumentTypeError(f"expected Tensor as element {i} in argument 0, but got {type(value).__name__}")
+    return tuple(values)
+
+
+def number(value: Any) -> Any:
+    """Return a Python number for a number, a NumPy scalar or a tensor of one element."""
+    if isinstance(value, TensorBase):
+        return value.item()  # type: ignore[attr-defined]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def as_tensor_like(value: Any, like: Any) -> Any:
+    """Return a tensor as it is, and a number as a zero-dimensional tensor of the dtype of `like`."""
+    return value if isinstance(value, TensorBase) else wrap(np.asarray(value).astype(like._array.dtype))

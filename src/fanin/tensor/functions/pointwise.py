@@ -1,50 +1,328 @@
-"""Functions element by element."""
+"""Functions of one tensor, element by element."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from fanin.ops import arithmetic, elementwise, power
-from fanin.tensor.functions.operands import binary
-from fanin.tensor.functions.operands import store_out as _store
+from fanin._core.errors import DtypeError
+from fanin.ops import activation, arithmetic, elementwise
+from fanin.tensor.functions.operands import store_out, unary
 from fanin.tensor.tape import apply
 
 
-def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
-    """Return input + alpha * other."""
-    return binary(arithmetic.add, input, other if alpha == 1 else other * alpha, out)
+def abs(input: Any, *, out: Any = None) -> Any:
+    """Return |x|.
+
+    >>> import fanin as torch
+    >>> torch.abs(torch.tensor([-1.0, 2.0]))
+    tensor([1., 2.])
+    """
+    return unary(elementwise.absolute, input, out)
 
 
-def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
-    """Return input - alpha * other."""
-    return binary(arithmetic.subtract, input, other if alpha == 1 else other * alpha, out)
+def neg(input: Any, *, out: Any = None) -> Any:
+    """Return -x."""
+    return unary(elementwise.negative, input, out)
 
 
-def mul(input: Any, other: Any, *, out: Any = None) -> Any:
-    """Return input * other."""
-    return binary(arithmetic.multiply, input, other, out)
+def sign(input: Any, *, out: Any = None) -> Any:
+    """Return -1, 0 or 1: the sign of x."""
+    return unary(elementwise.sign, input, out)
+
+
+def floor(input: Any, *, out: Any = None) -> Any:
+    """Return the largest whole number <= x.
+
+    >>> import fanin as torch
+    >>> torch.floor(torch.tensor([-1.5, 1.5]))
+    tensor([-2.,  1.])
+    """
+    return unary(elementwise.floor, input, out)
+
+
+def ceil(input: Any, *, out: Any = None) -> Any:
+    """Return the smallest whole number >= x."""
+    return unary(elementwise.ceil, input, out)
+
+
+def trunc(input: Any, *, out: Any = None) -> Any:
+    """Return x without its fraction."""
+    return unary(elementwise.trunc, input, out)
+
+
+def frac(input: Any, *, out: Any = None) -> Any:
+    """Return x - trunc(x)."""
+    return unary(elementwise.frac, input, out)
 
 
 def exp(input: Any, *, out: Any = None) -> Any:
-    """Return e ** x."""
-    return _unary(elementwise.exp, input, out)
+    """Return e ** x.
+
+    >>> import fanin as torch
+    >>> torch.exp(torch.tensor([0.0, 1.0]))
+    tensor([1.0000, 2.7183])
+    """
+    return unary(elementwise.exp, input, out)
+
+
+def exp2(input: Any, *, out: Any = None) -> Any:
+    """Return 2 ** x."""
+    return unary(elementwise.exp2, input, out)
+
+
+def expm1(input: Any, *, out: Any = None) -> Any:
+    """Return e ** x - 1, exact for small x."""
+    return unary(elementwise.expm1, input, out)
 
 
 def log(input: Any, *, out: Any = None) -> Any:
-    """Return the natural logarithm of x."""
-    return _unary(elementwise.log, input, out)
+    """Return the natural logarithm of x.
+
+    >>> import fanin as torch
+    >>> torch.log(torch.tensor([1.0, 0.0]))
+    tensor([0., -inf])
+    """
+    return unary(elementwise.log, input, out)
+
+
+def log2(input: Any, *, out: Any = None) -> Any:
+    """Return the logarithm of x to base 2."""
+    return unary(elementwise.log2, input, out)
+
+
+def log10(input: Any, *, out: Any = None) -> Any:
+    """Return the logarithm of x to base 10."""
+    return unary(elementwise.log10, input, out)
+
+
+def log1p(input: Any, *, out: Any = None) -> Any:
+    """Return log(1 + x), exact for small x."""
+    return unary(elementwise.log1p, input, out)
 
 
 def sqrt(input: Any, *, out: Any = None) -> Any:
     """Return the square root of x."""
-    return _unary(elementwise.sqrt, input, out)
+    return unary(elementwise.sqrt, input, out)
 
 
-def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
-    """Return input ** exponent."""
-    return binary(power.power, input, exponent, out)
+def rsqrt(input: Any, *, out: Any = None) -> Any:
+    """Return 1 / sqrt(x)."""
+    return unary(elementwise.rsqrt, input, out)
 
 
-def _unary(op: Any, input: Any, out: Any) -> Any:
-    result = apply(op, (input,), {})
-    return result if out is None else _store(out, result)
+def reciprocal(input: Any, *, out: Any = None) -> Any:
+    """Return 1 / x."""
+    return unary(elementwise.reciprocal, input, out)
+
+
+def square(input: Any, *, out: Any = None) -> Any:
+    """Return x ** 2."""
+    return unary(elementwise.square, input, out)
+
+
+def sin(input: Any, *, out: Any = None) -> Any:
+    """Return the sine of x."""
+    return unary(elementwise.sin, input, out)
+
+
+def cos(input: Any, *, out: Any = None) -> Any:
+    """Return the cosine of x."""
+    return unary(elementwise.cos, input, out)
+
+
+def tan(input: Any, *, out: Any = None) -> Any:
+    """Return the tangent of x."""
+    return unary(elementwise.tan, input, out)
+
+
+def asin(input: Any, *, out: Any = None) -> Any:
+    """Return the angle whose sine is x."""
+    return unary(elementwise.asin, input, out)
+
+
+def acos(input: Any, *, out: Any = None) -> Any:
+    """Return the angle whose cosine is x."""
+    return unary(elementwise.acos, input, out)
+
+
+def atan(input: Any, *, out: Any = None) -> Any:
+    """Return the angle whose tangent is x."""
+    return unary(elementwise.atan, input, out)
+
+
+def sinh(input: Any, *, out: Any = None) -> Any:
+    """Return the hyperbolic sine of x: (e ** x - e ** -x) / 2."""
+    return unary(elementwise.sinh, input, out)
+
+
+def cosh(input: Any, *, out: Any = None) -> Any:
+    """Return the hyperbolic cosine of x: (e ** x + e ** -x) / 2."""
+    return unary(elementwise.cosh, input, out)
+
+
+def asinh(input: Any, *, out: Any = None) -> Any:
+    """Return the inverse of sinh."""
+    return unary(elementwise.asinh, input, out)
+
+
+def acosh(input: Any, *, out: Any = None) -> Any:
+    """Return the inverse of cosh."""
+    return unary(elementwise.acosh, input, out)
+
+
+def atanh(input: Any, *, out: Any = None) -> Any:
+    """Return the inverse of tanh."""
+    return unary(elementwise.atanh, input, out)
+
+
+def erf(input: Any, *, out: Any = None) -> Any:
+    """Return the error function: 2 / sqrt(pi) times the integral of exp(-t ** 2) from 0 to x."""
+    return unary(elementwise.erf, input, out)
+
+
+def erfc(input: Any, *, out: Any = None) -> Any:
+    """Return 1 - erf(x), exact for large x."""
+    return unary(elementwise.erfc, input, out)
+
+
+def erfinv(input: Any, *, out: Any = None) -> Any:
+    """Return the inverse of erf."""
+    return unary(elementwise.erfinv, input, out)
+
+
+def lgamma(input: Any, *, out: Any = None) -> Any:
+    """Return log |gamma(x)|."""
+    return unary(elementwise.lgamma, input, out)
+
+
+def digamma(input: Any, *, out: Any = None) -> Any:
+    """Return the derivative of lgamma."""
+    return unary(elementwise.digamma, input, out)
+
+
+def sinc(input: Any, *, out: Any = None) -> Any:
+    """Return sin(pi x) / (pi x), and 1 at 0."""
+    return unary(elementwise.sinc, input, out)
+
+
+def sigmoid(input: Any, *, out: Any = None) -> Any:
+    """Return 1 / (1 + e ** -x).
+
+    >>> import fanin as torch
+    >>> torch.sigmoid(torch.tensor([0.0, 2.0]))
+    tensor([0.5000, 0.8808])
+    """
+    return unary(activation.sigmoid, input, out)
+
+
+def tanh(input: Any, *, out: Any = None) -> Any:
+    """Return (e ** x - e ** -x) / (e ** x + e ** -x)."""
+    return unary(activation.tanh, input, out)
+
+
+def relu(input: Any, *, out: Any = None) -> Any:
+    """Return max(x, 0).
+
+    >>> import fanin as torch
+    >>> torch.relu(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    return unary(activation.relu, input, out)
+
+
+def round(input: Any, *, decimals: int = 0, out: Any = None) -> Any:
+    """Return x rounded to a number of decimals, halves to the even neighbour.
+
+    >>> import fanin as torch
+    >>> torch.round(torch.tensor([0.5, 1.5, 2.5]))
+    tensor([0., 2., 2.])
+    """
+    return unary(elementwise.round_, input, out, decimals=decimals)
+
+
+def positive(input: Any) -> Any:
+    """Return x itself.
+
+    Raises RuntimeError for bool tensors.
+    """
+    if input._array.dtype.kind == "b":
+        raise DtypeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
+def sgn(input: Any, *, out: Any = None) -> Any:
+    """Return the sign of x, as `sign` does."""
+    return sign(input, out=out)
+
+
+def deg2rad(input: Any, *, out: Any = None) -> Any:
+    """Return degrees as radians: x * pi / 180."""
+    return _scaled(input, math.pi / 180, out)
+
+
+def rad2deg(input: Any, *, out: Any = None) -> Any:
+    """Return radians as degrees: x * 180 / pi."""
+    return _scaled(input, 180 / math.pi, out)
+
+
+def _scaled(input: Any, factor: float, out: Any) -> Any:
+    result = apply(arithmetic.multiply, (input, factor), {})
+    return result if out is None else store_out(out, result)
+
+
+def logit(input: Any, eps: float | None = None, *, out: Any = None) -> Any:
+    """Return log(x / (1 - x)), x being kept in [eps, 1 - eps] when eps is given.
+
+    >>> import fanin as torch
+    >>> torch.logit(torch.tensor([0.5, 0.75]))
+    tensor([0.0000, 1.0986])
+    """
+    if eps is not None:
+        input = clamp(input, eps, 1 - eps)
+    result = log(input / (1 - input))
+    return result if out is None else store_out(out, result, "logit")
+
+
+def nan_to_num(
+    input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None, *, out: Any = None
+) -> Any:
+    """Return x with nan, inf and -inf replaced: by 0 and the largest and smallest number of the dtype by default.
+
+    >>> import fanin as torch
+    >>> torch.nan_to_num(torch.tensor([float("nan"), 1.0]))
+    tensor([0., 1.])
+    """
+    return unary(elementwise.nan_to_num, input, out, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
+
+
+def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> Any:
+    """Return min(max(x, min), max); a bound that is None does not bind, a tensor bounds each element.
+
+    The gradient passes where the value was kept, the bounds included.
+
+    Raises RuntimeError when both bounds are None.
+
+    >>> import fanin as torch
+    >>> torch.clamp(torch.tensor([-2.0, 0.5, 2.0]), min=-1, max=1)
+    tensor([-1.0000,  0.5000,  1.0000])
+    """
+    result = apply(elementwise.clamp, (input, min, max), {})
+    return result if out is None else store_out(out, result, "clamp")
+
+
+def clamp_min(input: Any, min: Any, *, out: Any = None) -> Any:
+    """Return max(x, min)."""
+    return clamp(input, min, None, out=out)
+
+
+def clamp_max(input: Any, max: Any, *, out: Any = None) -> Any:
+    """Return min(x, max)."""
+    return clamp(input, None, max, out=out)
+
+
+absolute = abs
+negative = neg
+fix = trunc
+clip = clamp
+arcsin, arccos, arctan, arcsinh, arccosh, arctanh = asin, acos, atan, asinh, acosh, atanh

@@ -1,28 +1,252 @@
-"""Functions that reduce dimensions."""
+"""Functions that reduce dimensions: sums, means, extremes, and questions about all elements."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fanin.ops import reduce
-from fanin.tensor.functions.operands import reduction_dims
+import numpy as np
+
+from fanin._core.errors import DimensionError, OperationError
+from fanin.ops import arithmetic, reduce
+from fanin.ops.index import gather
+from fanin.ops.rules import wrap_dim
+from fanin.tensor import return_types
+from fanin.tensor.base import TensorBase
+from fanin.tensor.functions.operands import (
+    binary,
+    converted,
+    reduction_dims,
+    require_dim,
+    require_tensor,
+    store_out,
+    to_out,
+)
 from fanin.tensor.tape import apply
 
 
-def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None) -> Any:
-    """Return the sum over the dimensions, all of them when dim is None; integers add up in int64."""
-    if dtype is not None:
-        input = input.to(dtype)
+def _reduce(op: Any, input: Any, dim: Any, keepdim: Any, axis: Any, keepdims: Any, out: Any) -> Any:
+    if not isinstance(input, TensorBase):
+        require_tensor(op.name, input)
     dims = reduction_dims(input, dim if axis is None else axis)
-    return apply(reduce.sum_, (input,), {"dim": dims, "keepdim": keepdim})
+    result = apply(op, (input,), {"dim": dims, "keepdim": keepdim if keepdims is None else keepdims})
+    return result if out is None else store_out(out, result, op.name)
 
 
-def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None) -> Any:
-    """Return the mean over the dimensions, all of them when dim is None.
+def sum(
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    axis: Any = None,
+    keepdims: bool | None = None,
+    out: Any = None,
+) -> Any:
+    """Return the sum over the dimensions, all of them when dim is None; integers and bools add up in int64.
+
+    >>> import fanin as torch
+    >>> torch.sum(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
+    tensor([3., 7.])
+    """
+    if dtype is not None:
+        input = converted(input, dtype)
+    result = _reduce(reduce.sum_, input, dim, keepdim, axis, keepdims, out)
+    return result if dtype is None else converted(result, dtype)
+
+
+def mean(
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    axis: Any = None,
+    keepdims: bool | None = None,
+    out: Any = None,
+) -> Any:
+    """Return the mean over the dimensions, all of them when dim is None; nan over no elements.
 
     Raises RuntimeError for integers: convert with .float() first.
     """
     if dtype is not None:
-        input = input.to(dtype)
-    dims = reduction_dims(input, dim if axis is None else axis)
-    return apply(reduce.mean, (input,), {"dim": dims, "keepdim": keepdim})
+        input = converted(input, dtype)
+    return _reduce(reduce.mean, input, dim, keepdim, axis, keepdims, out)
+
+
+def prod(
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    axis: Any = None,
+    keepdims: bool | None = None,
+    out: Any = None,
+) -> Any:
+    """Return the product over one dimension, or of all elements; integers and bools multiply in int64."""
+    if dtype is not None:
+        input = converted(input, dtype)
+    dim = dim if axis is None else axis
+    if dim is not None:
+        dim = require_dim("prod", dim)
+    result = _reduce(reduce.prod, input, dim, keepdim, None, keepdims, out)
+    return result if dtype is None else converted(result, dtype)
+
+
+def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
+    """Return the sum, nan counting as 0."""
+    if dtype is not None:
+        input = converted(input, dtype)
+    return sum(_without_nan(input), dim, keepdim, out=out)
+
+
+def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
+    """Return the mean of what is not nan."""
+    if dtype is not None:
+        input = converted(input, dtype)
+    present = apply(arithmetic.logical_not, (apply(arithmetic.isnan, (input,), {}),), {})
+    return to_out(out, sum(_without_nan(input), dim, keepdim) / sum(present, dim, keepdim), "nanmean")
+
+
+def _without_nan(input: Any) -> Any:
+    if input._array.dtype.kind != "f":
+        return input
+    return apply(arithmetic.where, (apply(arithmetic.isnan, (input,), {}), 0.0, input), {})
+
+
+# Questions ------------------------------------------------------------------------------------------------------------
+
+
+def all(
+    input: Any, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
+) -> Any:
+    """Return whether all elements are not 0; True over no elements."""
+    return _as_bytes(input, _reduce(reduce.all_, input, dim, keepdim, axis, keepdims, out))
+
+
+def any(
+    input: Any, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
+) -> Any:
+    """Return whether some element is not 0; False over no elements."""
+    return _as_bytes(input, _reduce(reduce.any_, input, dim, keepdim, axis, keepdims, out))
+
+
+def _as_bytes(input: Any, result: Any) -> Any:
+    # PyTorch's only exception: answers about bytes are bytes.
+    return converted(result, np.dtype(np.uint8)) if input._array.dtype == np.uint8 else result
+
+
+def count_nonzero(input: Any, dim: Any = None) -> Any:
+    """Return how many elements are not 0."""
+    return sum(apply(arithmetic.not_equal, (input, 0), {}), dim)
+
+
+# Extremes -------------------------------------------------------------------------------------------------------------
+
+
+def max(input: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, other: Any = None, out: Any = None) -> Any:
+    """Return the largest element; with dim, (values, indices) along it; with a second tensor, the larger of each pair.
+
+    >>> import fanin as torch
+    >>> torch.max(torch.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+    torch.return_types.max(
+    values=tensor([5., 7.]),
+    indices=tensor([1, 0]))
+    """
+    return _extreme("max", input, dim if axis is None else axis, keepdim, other, out)
+
+
+def min(input: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, other: Any = None, out: Any = None) -> Any:
+    """Return the smallest element; with dim, (values, indices) along it; with a second tensor, the smaller of each pair."""
+    return _extreme("min", input, dim if axis is None else axis, keepdim, other, out)
+
+
+_ELEMENT = {"max": reduce.amax, "min": reduce.amin}
+_POSITION = {"max": reduce.argmax, "min": reduce.argmin}
+_PAIR = {"max": arithmetic.maximum, "min": arithmetic.minimum}
+
+
+def _extreme(name: str, input: Any, dim: Any, keepdim: Any, other: Any, out: Any) -> Any:
+    require_tensor(name, input)
+    if isinstance(dim, TensorBase):
+        other, dim = dim, None
+    if other is not None:
+        return binary(_PAIR[name], input, other, out)
+    if dim is None:
+        _require_some(name, input)
+        return to_out(out, apply(_ELEMENT[name], (input,), {"dim": tuple(range(input._array.ndim))}), name)
+    values, indices = _along(name, input, require_dim(name, dim), bool(keepdim))
+    if out is not None:
+        values, indices = store_out(out[0], values, name), store_out(out[1], indices, name)
+    return getattr(return_types, name)((values, indices))
+
+
+def _along(name: str, input: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
+    dim = wrap_dim(dim, input._array.ndim)
+    _require_some_along(name, input, dim)
+    indices = apply(_POSITION[name], (input,), {"dim": dim, "keepdim": True})
+    values = apply(gather, (input,), {"dim": dim, "index": indices._array})
+    return (values, indices) if keepdim or not input._array.ndim else (values.squeeze(dim), indices.squeeze(dim))
+
+
+def _require_some(name: str, input: Any) -> None:
+    if not input._array.size:
+        raise OperationError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+            "Specify the reduction dim with the 'dim' argument."
+        )
+
+
+def _require_some_along(name: str, input: Any, dim: int) -> None:
+    if input._array.ndim and not input._array.shape[dim]:
+        raise DimensionError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+
+
+def amax(
+    input: Any, dim: Any = (), keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
+) -> Any:
+    """Return the largest elements over the dimensions; equal ones share the gradient."""
+    return _reduce(reduce.amax, input, dim, keepdim, axis, keepdims, out)
+
+
+def amin(
+    input: Any, dim: Any = (), keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
+) -> Any:
+    """Return the smallest elements over the dimensions; equal ones share the gradient."""
+    return _reduce(reduce.amin, input, dim, keepdim, axis, keepdims, out)
+
+
+def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False, out: Any = None) -> Any:
+    """Return the smallest and the largest elements, of all or along a dimension."""
+    dims = () if dim is None else dim
+    return return_types.aminmax((amin(input, dims, keepdim), amax(input, dims, keepdim)))
+
+
+def argmax(
+    input: Any, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
+) -> Any:
+    """Return the index of the largest element, of the flattened tensor or along a dimension; the first among equals.
+
+    >>> import fanin as torch
+    >>> torch.argmax(torch.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+    tensor([1, 0])
+    """
+    return _argextreme("argmax", reduce.argmax, input, dim if axis is None else axis, keepdims or keepdim, out)
+
+
+def argmin(
+    input: Any, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
+) -> Any:
+    """Return the index of the smallest element, of the flattened tensor or along a dimension; the first among equals."""
+    return _argextreme("argmin", reduce.argmin, input, dim if axis is None else axis, keepdims or keepdim, out)
+
+
+def _argextreme(name: str, op: Any, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
+    require_tensor(name, input)
+    if dim is None:
+        if not input._array.size:
+            raise DimensionError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
+    else:
+        dim = wrap_dim(require_dim(name, dim), input._array.ndim)
+        _require_some_along(name, input, dim)
+    return to_out(out, apply(op, (input,), {"dim": dim, "keepdim": keepdim}), name)

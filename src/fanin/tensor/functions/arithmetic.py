@@ -1,0 +1,175 @@
+"""Arithmetic of two or three tensors, element by element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanin._core.errors import DtypeError, OperationError
+from fanin.ops import activation, power
+from fanin.ops import arithmetic as ops
+from fanin.tensor.base import TensorBase
+from fanin.tensor.functions.operands import binary, to_out
+from fanin.tensor.tape import apply
+
+
+def scaled(other: Any, alpha: Any, input: Any) -> Any:
+    """Return alpha * other; a fraction of integers is an error, as it would be rounded away."""
+    if isinstance(alpha, float) and not _any_float(input, other):
+        raise DtypeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if isinstance(alpha, bool) and not all(_kind(x) == "b" for x in (input, other)):
+        raise DtypeError("Boolean alpha only supported for Boolean results.")
+    return other * alpha
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, TensorBase):
+        return value._array.dtype.kind
+    return {bool: "b", float: "f"}.get(type(value), "i")
+
+
+def _any_float(*values: Any) -> bool:
+    return any(_kind(value) == "f" for value in values)
+
+
+def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
+    """Return input + alpha * other.
+
+    >>> import fanin as torch
+    >>> torch.add(torch.tensor([1.0, 2.0]), torch.tensor([10.0, 20.0]), alpha=2)
+    tensor([21., 42.])
+    """
+    return binary(ops.add, input, other if alpha == 1 else scaled(other, alpha, input), out)
+
+
+def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
+    """Return input - alpha * other."""
+    return binary(ops.subtract, input, other if alpha == 1 else scaled(other, alpha, input), out)
+
+
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """Return other - alpha * input."""
+    return binary(ops.subtract, other, input if alpha == 1 else scaled(input, alpha, other))
+
+
+def mul(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return input * other."""
+    return binary(ops.multiply, input, other, out)
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Any:
+    """Return input / other; rounding_mode "floor" rounds down, "trunc" towards zero.
+
+    Raises ValueError for another rounding_mode.
+
+    >>> import fanin as torch
+    >>> torch.div(torch.tensor([-7, 7]), 2, rounding_mode="floor")
+    tensor([-4,  3])
+    """
+    if rounding_mode is None:
+        return binary(ops.divide, input, other, out)
+    if rounding_mode == "floor":
+        return binary(ops.floor_divide, input, other, out)
+    if rounding_mode == "trunc":
+        return binary(ops.trunc_divide, input, other, out)
+    raise OperationError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+
+
+def true_divide(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return input / other, floating even for integers."""
+    return binary(ops.divide, input, other, out)
+
+
+def floor_divide(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return floor(input / other)."""
+    return binary(ops.floor_divide, input, other, out)
+
+
+def remainder(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return input - other * floor(input / other): the remainder with the sign of the divisor, as Python's %."""
+    return binary(ops.remainder, input, other, out)
+
+
+def fmod(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return input - other * trunc(input / other): the remainder with the sign of the dividend, as C's fmod."""
+    return binary(ops.fmod, input, other, out)
+
+
+def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
+    """Return input ** exponent.
+
+    Raises RuntimeError for an integer tensor to a negative number.
+
+    >>> import fanin as torch
+    >>> torch.pow(torch.tensor([1.0, 2.0, 3.0]), 2)
+    tensor([1., 4., 9.])
+    """
+    return binary(power.power, input, exponent, out)
+
+
+def float_power(input: Any, exponent: Any, *, out: Any = None) -> Any:
+    """Return input ** exponent in float64."""
+    a, b = (x.double() if isinstance(x, TensorBase) else float(x) for x in (input, exponent))  # type: ignore[attr-defined]
+    return binary(power.power, a, b, out)
+
+
+def maximum(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the larger of the two; nan when one is nan. Equal values share the gradient."""
+    return binary(ops.maximum, input, other, out)
+
+
+def minimum(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the smaller of the two; nan when one is nan. Equal values share the gradient."""
+    return binary(ops.minimum, input, other, out)
+
+
+def atan2(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the angle of the point (other, input), in (-pi, pi]."""
+    return binary(ops.atan2, input, other, out)
+
+
+def logaddexp(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return log(e ** input + e ** other), without overflow."""
+    return binary(activation.logaddexp, input, other, out)
+
+
+def xlogy(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return input * log(other), and 0 where input is 0."""
+    return binary(power.xlogy, input, other, out)
+
+
+def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
+    """Return input where the condition holds, else other; with the condition alone, the indices where it holds.
+
+    >>> import fanin as torch
+    >>> x = torch.tensor([-1.0, 2.0])
+    >>> torch.where(x > 0, x, 0.0)
+    tensor([0., 2.])
+    """
+    if input is None and other is None:
+        from fanin.tensor.functions.selecting import nonzero
+
+        return nonzero(condition, as_tuple=True)
+    return to_out(out, apply(ops.where, (condition, input, other), {}), "where")
+
+
+def lerp(input: Any, end: Any, weight: Any, *, out: Any = None) -> Any:
+    """Return input + weight * (end - input)."""
+    return to_out(out, apply(ops.lerp, (input, end, weight), {}), "lerp")
+
+
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any = None) -> Any:
+    """Return input + value * tensor1 * tensor2."""
+    product = tensor1 * tensor2 if value == 1 else tensor1 * value * tensor2
+    return to_out(out, input + product, "addcmul")
+
+
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any = None) -> Any:
+    """Return input + value * tensor1 / tensor2."""
+    if not _any_float(input, tensor1, tensor2):
+        raise DtypeError("Integer division with addcdiv is no longer supported; convert with .float() first")
+    quotient = (tensor1 if value == 1 else tensor1 * value) / tensor2
+    return to_out(out, input + quotient, "addcdiv")
+
+
+subtract, multiply, divide = sub, mul, div
+arctan2 = atan2

@@ -1,0 +1,182 @@
+"""Methods that change a tensor in place, and return it: those of the arithmetic, and those that write values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fanin._core.errors import InPlaceError, OperationError, ShapeError
+from fanin.ops.index import overwrite
+from fanin.ops.op import Op
+from fanin.tensor.base import TensorBase
+from fanin.tensor.functions import arithmetic
+from fanin.tensor.functions.operands import as_operand, number
+from fanin.tensor.grad_mode import mode
+from fanin.tensor.in_place import bump, check_fits, check_writable, store
+from fanin.tensor.tape import apply_in_place, label, wrap
+
+
+def unary_(op: Op) -> Callable[..., Any]:
+    """Return the method that writes an operation's result over its input."""
+
+    def method(self: Any) -> Any:
+        return apply_in_place(op, (self,), {})
+
+    return _named(method, op.name)
+
+
+def binary_(op: Op) -> Callable[..., Any]:
+    """Return the method that writes the result of an operation of two values over the first."""
+
+    def method(self: Any, other: Any) -> Any:
+        if not isinstance(other, TensorBase):
+            other = as_operand(op.name, other)
+        return apply_in_place(op, (self, other), {})
+
+    return _named(method, op.name)
+
+
+def in_place(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the method that writes a function's result over its first argument.
+
+    The function works on a copy of the old values, so that what its derivatives read stays as it was.
+    """
+
+    def method(self: Any, *args: Any, **keywords: Any) -> Any:
+        check_writable(self)
+        result = function(_old_values(self), *args, **keywords)
+        check_fits(self._array, result._array)
+        return copy_(self, result)
+
+    return _named(method, function.__name__)
+
+
+def _old_values(self: Any) -> Any:
+    return self.clone() if mode.enabled and self.requires_grad else wrap(self._array)
+
+
+def _named(method: Callable[..., Any], name: str) -> Callable[..., Any]:
+    method.__name__ = method.__qualname__ = f"{name}_"
+    method.__doc__ = f"Do what `{name}` does, in place."
+    return method
+
+
+def reshape_in_place(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the method by which a tensor becomes a view of itself of another shape."""
+
+    def method(self: Any, *args: Any, **keywords: Any) -> Any:
+        check_writable(self)
+        result = function(self, *args, **keywords)
+        self._array, self._node, self._requires_grad = result._array, result._node, result._requires_grad
+        bump(self)
+        return self
+
+    return _named(method, function.__name__)
+
+
+# Arithmetic with more than two values ---------------------------------------------------------------------------------
+
+
+def add_(self: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """Add alpha * other in place."""
+    other = other if alpha == 1 else arithmetic.scaled(other, alpha, self)
+    return apply_in_place(arithmetic.ops.add, (self, as_operand("add_", other)), {})
+
+
+def sub_(self: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """Subtract alpha * other in place."""
+    other = other if alpha == 1 else arithmetic.scaled(other, alpha, self)
+    return apply_in_place(arithmetic.ops.subtract, (self, as_operand("sub_", other)), {})
+
+
+def div_(self: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """Divide in place; rounding_mode "floor" rounds down, "trunc" towards zero."""
+    if rounding_mode is not None:
+        return in_place(arithmetic.div)(self, other, rounding_mode=rounding_mode)
+    return apply_in_place(arithmetic.ops.divide, (self, as_operand("div_", other)), {})
+
+
+def addcmul_(self: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """Add value * tensor1 * tensor2 in place."""
+    return add_(self, tensor1 * tensor2 if value == 1 else tensor1 * value * tensor2)
+
+
+def addcdiv_(self: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """Add value * tensor1 / tensor2 in place."""
+    return add_(self, (tensor1 if value == 1 else tensor1 * value) / tensor2)
+
+
+def lerp_(self: Any, end: Any, weight: Any) -> Any:
+    """Move towards end by a share of the way, in place."""
+    return apply_in_place(arithmetic.ops.lerp, (self, end, weight), {})
+
+
+# Writing values -------------------------------------------------------------------------------------------------------
+
+
+def copy_(self: Any, other: Any, non_blocking: bool = False) -> Any:
+    """Write the values of another tensor, broadcast and cast to this one's dtype.
+
+    >>> import fanin as torch
+    >>> torch.zeros(2).copy_(torch.tensor([1, 2]))
+    tensor([1., 2.])
+    """
+    if not isinstance(other, TensorBase):
+        other = as_operand("copy_", other)
+    if mode.enabled and (self.requires_grad or getattr(other, "requires_grad", False)):
+        return apply_in_place(overwrite, (self, other), {})
+    check_writable(self)
+    values = other._array if isinstance(other, TensorBase) else other
+    try:
+        return store(self, values)
+    except ValueError:
+        raise ShapeError(
+            f"The size of tensor a ({list(self._array.shape)}) must match the size of tensor b "
+            f"({list(np.shape(values))}): copy_ broadcasts its source to the target"
+        ) from None
+
+
+def fill_(self: Any, value: Any) -> Any:
+    """Set every element to a number, or to the one element of a tensor."""
+    if isinstance(value, TensorBase) and value._array.ndim:
+        raise OperationError(
+            f"fill_ only supports 0-dimension value tensor but got tensor with {value._array.ndim} dimensions."
+        )
+    if not mode.enabled or not (self.requires_grad or getattr(value, "requires_grad", False)):
+        check_writable(self)
+        return store(self, value._array if isinstance(value, TensorBase) else _cast_number(value, self._array.dtype))
+    return label(apply_in_place(overwrite, (self, value), {}), "FillBackward0")
+
+
+def _cast_number(value: Any, dtype: np.dtype[Any]) -> Any:
+    return np.asarray(number(value)).astype(dtype, copy=False)
+
+
+def zero_(self: Any) -> Any:
+    """Set every element to 0."""
+    if mode.enabled and self.requires_grad:
+        return label(apply_in_place(overwrite, (self, 0), {}), "ZeroBackward0")
+    return store(self, 0)
+
+
+def set_(self: Any, source: Any = None) -> Any:
+    """Let the tensor share the memory of another one, or hold no elements."""
+    self._array = np.empty(0, self._array.dtype) if source is None else source._array
+    bump(self)
+    return self
+
+
+def resize_(self: Any, *size: Any, **unused: Any) -> Any:
+    """Give the tensor another size; elements that fit stay, new ones are 0."""
+    from fanin.tensor.functions.shaping import sizes
+
+    if self.requires_grad:
+        raise InPlaceError("cannot resize variables that require grad")
+    shape = sizes(size)
+    kept = self._array.reshape(-1)[: int(np.prod(shape, dtype=np.int64))]
+    made = np.zeros(int(np.prod(shape, dtype=np.int64)), self._array.dtype)
+    made[: kept.size] = kept
+    self._array = made.reshape(shape)
+    return self

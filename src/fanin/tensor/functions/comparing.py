@@ -1,0 +1,194 @@
+"""Comparisons, logic and bits: functions without derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fanin._core.errors import DtypeError, OperationError
+from fanin.ops import arithmetic as ops
+from fanin.tensor.base import TensorBase
+from fanin.tensor.functions.operands import binary, require_tensor, unary
+from fanin.tensor.tape import wrap
+
+
+def eq(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return input == other, element by element."""
+    return binary(ops.equal, input, other, out)
+
+
+def ne(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return input != other, element by element."""
+    return binary(ops.not_equal, input, other, out)
+
+
+def lt(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return input < other, element by element."""
+    return binary(ops.less, input, other, out)
+
+
+def le(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return input <= other, element by element."""
+    return binary(ops.less_equal, input, other, out)
+
+
+def gt(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return input > other, element by element."""
+    return binary(ops.greater, input, other, out)
+
+
+def ge(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return input >= other, element by element."""
+    return binary(ops.greater_equal, input, other, out)
+
+
+def equal(input: Any, other: Any) -> bool:
+    """Say whether two tensors have the same shape and the same elements.
+
+    >>> import fanin as torch
+    >>> torch.equal(torch.tensor([1, 2]), torch.tensor([1, 2]))
+    True
+    """
+    a, b = require_tensor("equal", input)._array, require_tensor("equal", other, "other")._array
+    if a.dtype != b.dtype:
+        raise DtypeError(f"Expected all tensors to have the same dtype, but got {input.dtype} and {other.dtype}")
+    return bool(np.array_equal(a, b))
+
+
+def logical_and(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return whether both are not 0."""
+    return binary(ops.logical_and, input, other, out)
+
+
+def logical_or(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return whether at least one is not 0."""
+    return binary(ops.logical_or, input, other, out)
+
+
+def logical_xor(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return whether exactly one is not 0."""
+    return binary(ops.logical_xor, input, other, out)
+
+
+def logical_not(input: Any, *, out: Any = None) -> Any:
+    """Return whether x is 0."""
+    return unary(ops.logical_not, input, out)
+
+
+def bitwise_and(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the bits that both have."""
+    return binary(ops.bitwise_and, input, other, out)
+
+
+def bitwise_or(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the bits that at least one has."""
+    return binary(ops.bitwise_or, input, other, out)
+
+
+def bitwise_xor(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the bits that exactly one has."""
+    return binary(ops.bitwise_xor, input, other, out)
+
+
+def bitwise_not(input: Any, *, out: Any = None) -> Any:
+    """Return all bits turned over; for bools, the negation."""
+    return unary(ops.bitwise_not, input, out)
+
+
+def bitwise_left_shift(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the bits moved up: input * 2 ** other."""
+    return binary(ops.left_shift, input, other, out)
+
+
+def bitwise_right_shift(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the bits moved down, the sign kept: floor(input / 2 ** other)."""
+    return binary(ops.right_shift, input, other, out)
+
+
+def isnan(input: Any) -> Any:
+    """Return whether x is not a number."""
+    return unary(ops.isnan, input)
+
+
+def isinf(input: Any) -> Any:
+    """Return whether x is infinite."""
+    return unary(ops.isinf, input)
+
+
+def isfinite(input: Any) -> Any:
+    """Return whether x is neither infinite nor nan."""
+    return unary(ops.isfinite, input)
+
+
+def isposinf(input: Any, *, out: Any = None) -> Any:
+    """Return whether x is +inf."""
+    return binary(ops.equal, input, float("inf"), out)
+
+
+def isneginf(input: Any, *, out: Any = None) -> Any:
+    """Return whether x is -inf."""
+    return binary(ops.equal, input, float("-inf"), out)
+
+
+def isreal(input: Any) -> Any:
+    """Return True everywhere: fanin has no complex numbers."""
+    return wrap(np.ones(input._array.shape, np.bool_))
+
+
+def signbit(input: Any, *, out: Any = None) -> Any:
+    """Return whether x is below 0, or is -0.0."""
+    return unary(ops.signbit, input, out)
+
+
+def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    """Return |input - other| <= atol + rtol * |other|, element by element; equal infinities are close.
+
+    Raises RuntimeError when the dtypes differ or a tolerance is negative.
+    """
+    a, b = require_tensor("isclose", input)._array, require_tensor("isclose", other, "other")._array
+    if a.dtype != b.dtype:
+        raise DtypeError(f"{input.dtype} did not match {other.dtype}: convert one with .to(dtype)")
+    if rtol < 0 or atol < 0:
+        name, value = ("rtol", rtol) if rtol < 0 else ("atol", atol)
+        raise OperationError(f"{name} must be greater than or equal to zero, but got {value}")
+    return wrap(_close(a, b, rtol, atol, equal_nan))
+
+
+def _close(a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
+    ops.broadcast_shape(a.shape, b.shape)
+    if a.dtype.kind != "f":
+        a, b = (a, b) if a.dtype.kind == "b" else (a.astype(np.float64), b.astype(np.float64))
+    with np.errstate(all="ignore"):
+        close = a == b
+        if equal_nan:
+            close = close | (np.isnan(a) & np.isnan(b))
+        if a.dtype.kind == "b" or rtol == 0 and atol == 0:
+            return close
+        return close | (np.isfinite(b) & (np.abs(a - b) <= atol + np.abs(rtol * b)))
+
+
+def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Say whether all elements satisfy |input - other| <= atol + rtol * |other|.
+
+    >>> import fanin as torch
+    >>> torch.allclose(torch.tensor([1.0]), torch.tensor([1.000001]))
+    True
+    """
+    return bool(isclose(input, other, rtol, atol, equal_nan)._array.all())
+
+
+def is_nonzero(input: Any) -> bool:
+    """Say whether a tensor of one element is not 0.
+
+    Raises RuntimeError when there is not exactly one element.
+    """
+    return bool(require_tensor("is_nonzero", input))
+
+
+def is_tensor(obj: Any) -> bool:
+    """Say whether an object is a tensor."""
+    return isinstance(obj, TensorBase)
+
+
+greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne

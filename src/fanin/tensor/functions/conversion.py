@@ -1,0 +1,153 @@
+"""Other dtypes, copies and the memory that a tensor lies in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanin._core import dtypes
+from fanin._core.errors import ArgumentError, ArgumentTypeError
+from fanin.ops.elementwise import cast, copy
+from fanin.tensor.base import TensorBase
+from fanin.tensor.device import check_device, device
+from fanin.tensor.functions.operands import converted
+from fanin.tensor.tape import apply
+
+_ACCEPTED = {"device", "dtype", "other", "non_blocking", "copy", "memory_format"}
+
+
+def to(input: Any, *args: Any, **keywords: Any) -> Any:
+    """Return the tensor with another dtype, or itself when it has that one: `to(dtype)`, `to(device, dtype)`, `to(other)`.
+
+    copy=True always copies. The only device is "cpu".
+
+    >>> import fanin as torch
+    >>> torch.tensor([1.6, 2.0]).to(torch.int64)
+    tensor([1, 2])
+    """
+    dtype, place, copy_wanted = _target(args, keywords)
+    if place is not None:
+        check_device(place)
+    result = input if dtype is None else converted(input, dtype)
+    return clone(input) if result is input and copy_wanted else result
+
+
+def _target(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, Any, bool]:
+    unknown = set(keywords) - _ACCEPTED
+    if unknown:
+        raise ArgumentTypeError(f"to() received an unexpected keyword argument {sorted(unknown)[0]!r}")
+    dtype, place, copy_wanted = keywords.get("dtype"), keywords.get("device"), bool(keywords.get("copy", False))
+    others = [*args, *([keywords["other"]] if "other" in keywords else [])]
+    flags = [a for a in others if isinstance(a, bool)]
+    for argument in others:
+        if isinstance(argument, TensorBase):
+            dtype = argument._array.dtype
+        elif isinstance(argument, (str, device)):
+            place = argument
+        elif isinstance(argument, dtypes.dtype) or argument in (float, int, bool):
+            dtype = argument
+        elif argument is not None and not isinstance(argument, bool):
+            raise ArgumentTypeError(f"to() takes a dtype, a device or a tensor, not {type(argument).__name__}")
+    return dtype, place, copy_wanted or len(flags) > 1 and flags[1]
+
+
+def type_(input: Any, dtype: Any = None, non_blocking: bool = False, **unused: Any) -> Any:
+    """Return the tensor in another dtype; without one, the name of its type, such as 'torch.FloatTensor'."""
+    if dtype is None:
+        return f"torch.{dtypes.from_numpy(input._array.dtype).legacy_name}Tensor"
+    return converted(input, _named(dtype))
+
+
+def _named(wanted: Any) -> Any:
+    name = wanted if isinstance(wanted, str) else getattr(wanted, "__name__", "") if isinstance(wanted, type) else ""
+    if name.endswith("Tensor"):
+        legacy = name.rpartition(".")[2].removesuffix("Tensor")
+        for candidate in dtypes.ALL:
+            if candidate.legacy_name == legacy:
+                return candidate
+    if isinstance(wanted, str):
+        raise ArgumentError(f"invalid type: '{wanted}'")
+    return wanted
+
+
+def type_as(input: Any, other: Any) -> Any:
+    """Return the tensor in the dtype of another one."""
+    return converted(input, other._array.dtype)
+
+
+def _converter(dtype: dtypes.dtype) -> Any:
+    kind = dtype.numpy
+
+    def convert(input: Any, memory_format: Any = None) -> Any:
+        return input if input._array.dtype == kind else apply(cast, (input,), {"dtype": kind})
+
+    convert.__name__ = dtype.name
+    convert.__doc__ = f"Return the tensor as {dtype.name}, itself when it is."
+    return convert
+
+
+to_half = _converter(dtypes.float16)
+to_float = _converter(dtypes.float32)
+to_double = _converter(dtypes.float64)
+to_byte = _converter(dtypes.uint8)
+to_char = _converter(dtypes.int8)
+to_short = _converter(dtypes.int16)
+to_int = _converter(dtypes.int32)
+to_long = _converter(dtypes.int64)
+to_bool = _converter(dtypes.bool_)
+
+
+def clone(input: Any, *, memory_format: Any = None) -> Any:
+    """Return a copy; gradients flow through it."""
+    return apply(copy, (input,), {})
+
+
+def contiguous(input: Any, *, memory_format: Any = None) -> Any:
+    """Return the tensor with its elements in row-major order, itself when they lie so."""
+    return input if input._array.flags.c_contiguous else apply(copy, (input,), {"order": "C"})
+
+
+def detach(input: Any) -> Any:
+    """Return the same values and memory, off the tape."""
+    return input.detach()
+
+
+def result_type(tensor1: Any, tensor2: Any) -> Any:
+    """Return the dtype that arithmetic of the two, tensors or numbers, gives.
+
+    >>> import fanin as torch
+    >>> torch.result_type(torch.tensor([1, 2]), 1.5)
+    torch.float32
+    """
+    operands = tuple(x._array if isinstance(x, TensorBase) else x for x in (tensor1, tensor2))
+    return dtypes.from_numpy(dtypes.result_dtype(operands))
+
+
+def promote_types(type1: Any, type2: Any) -> Any:
+    """Return the smallest dtype that holds both."""
+    return dtypes.from_numpy(dtypes.promote(dtypes.to_numpy(type1), dtypes.to_numpy(type2)))
+
+
+def typename(obj: Any) -> str:
+    """Return the name of an object's type; 'torch.FloatTensor' and its like for tensors."""
+    if isinstance(obj, TensorBase):
+        name: str = type_(obj)
+        return name
+    cls = obj.__class__
+    module = "" if cls.__module__ == "builtins" else f"{cls.__module__}."
+    return f"{module}{cls.__qualname__}"
+
+
+def is_floating_point(input: Any) -> bool:
+    """Say whether the dtype is a floating one."""
+    return input._array.dtype.kind == "f"
+
+
+def is_complex(input: Any) -> bool:
+    """Return False: fanin has no complex dtypes."""
+    return False
+
+
+def numel(input: Any) -> Any:
+    """Return the number of elements."""
+    return input._array.size
+
