@@ -1,0 +1,47 @@
+"""Tables and a trained model for the tests of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fanin.cli import main
+
+PENGUINS = Path(__file__).parents[2] / "data" / "penguins.csv.gz"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command ended with."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def fanin(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
+    """Run a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Answer:
+        capsys.readouterr()
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as error:
+            status = int(error.code or 0)
+        captured = capsys.readouterr()
+        return Answer(status, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def penguins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model of the penguins, quickly trained."""
+    folder = tmp_path_factory.mktemp("models") / "penguins.fanin"
+    assert main(["train", str(PENGUINS), "--target", "species", "--out", str(folder), "--epochs", "8"]) == 0
+    return folder
