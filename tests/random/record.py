@@ -26,29 +26,20 @@ def midway(torch: Any) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(11)
     torch.randn(3, generator=generator)
     state = generator.get_state().numpy()
-    return {
-        "state": state.tobytes().hex(),
-        "next": digest(torch.randn(1005, generator=generator).numpy()),
-    }
+    return {"state": state.tobytes().hex(), "next": digest(torch.randn(1005, generator=generator).numpy())}
 
 
 def record() -> None:
     import torch
 
     torch.set_num_threads(1)
-    cases = {
-        name: drawn(torch, case)
-        for family in CASES.values()
-        for name, case in family.items()
-    }
+    cases = {name: drawn(torch, case) for family in CASES.values() for name, case in family.items()}
     content = {
         "torch": torch.__version__.partition("+")[0],
         "capability": torch.backends.cpu.get_cpu_capability(),
         "midway": midway(torch),
     }
-    lines = ",\n".join(
-        f"{json.dumps(name)}: {json.dumps(case)}" for name, case in cases.items()
-    )
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(case)}" for name, case in cases.items())
     PATH.write_text(f'{json.dumps(content)[:-1]}, "cases": {{\n{lines}\n}}}}\n')
 
 

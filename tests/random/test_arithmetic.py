@@ -17,9 +17,7 @@ from fanin.random.fma import fma32, fma64
 # Away from the ends of the range, where the rounding error of a product underflows.
 magnitudes = st.floats(1e-100, 1e100)
 doubles = st.just(0.0) | magnitudes | magnitudes.map(lambda x: -x)
-singles = st.floats(
-    width=32, min_value=-(2.0**40), max_value=2.0**40, allow_subnormal=False
-)
+singles = st.floats(width=32, min_value=-(2.0**40), max_value=2.0**40, allow_subnormal=False)
 
 
 def exact64(a: float, b: float, c: float) -> float:
@@ -31,17 +29,8 @@ def exact32(a: float, b: float, c: float) -> float:
     """Round the exact value once to float32, by looking at the two neighbours of a first guess."""
     value = Fraction(a) * Fraction(b) + Fraction(c)
     guess = np.float32(float(value))
-    around = [
-        guess,
-        np.nextafter(guess, np.float32(-np.inf)),
-        np.nextafter(guess, np.float32(np.inf)),
-    ]
-    return float(
-        min(
-            around,
-            key=lambda x: (abs(Fraction(float(x)) - value), x.view(np.uint32) & 1),
-        )
-    )
+    around = [guess, np.nextafter(guess, np.float32(-np.inf)), np.nextafter(guess, np.float32(np.inf))]
+    return float(min(around, key=lambda x: (abs(Fraction(float(x)) - value), x.view(np.uint32) & 1)))
 
 
 @given(doubles, doubles, doubles)
@@ -55,9 +44,7 @@ def test_fma64_rounds_once_where_two_roundings_differ() -> None:
     b, c = -1.9, 0.7
     expected = np.array([exact64(x, b, c) for x in a.tolist()])
     assert np.array_equal(fma64(a, b, c), expected)
-    assert np.sum(a * b + c != expected) > 500, (
-        "the oracle must tell one rounding from two"
-    )
+    assert np.sum(a * b + c != expected) > 500, "the oracle must tell one rounding from two"
 
 
 def test_fma64_at_the_largest_numbers() -> None:
@@ -77,29 +64,18 @@ def test_fma32_where_float64_would_round_to_the_middle() -> None:
     """(1 + 2**-12)**2 is the middle of two float32 numbers, and a float64 sum swallows the 2**-80 that decides."""
     a = np.array([1 + 2.0**-12], np.float32)
     below, above = 1 + 2.0**-11, 1 + 2.0**-11 + 2.0**-23
-    assert (
-        float(fma32(a, 1 + 2.0**-12, 2.0**-80)[0])
-        == above
-        == exact32(1 + 2.0**-12, 1 + 2.0**-12, 2.0**-80)
-    )
+    assert float(fma32(a, 1 + 2.0**-12, 2.0**-80)[0]) == above == exact32(1 + 2.0**-12, 1 + 2.0**-12, 2.0**-80)
     assert float(fma32(a, 1 + 2.0**-12, -(2.0**-80))[0]) == below
     assert float(fma32(a, 1 + 2.0**-12, 0.0)[0]) == below, "the even one of the two"
 
 
 def within_ulps(found: Any, expected: Any, ulps: float) -> bool:
-    return bool(
-        np.all(
-            np.abs(found - expected)
-            <= ulps * np.spacing(np.abs(expected).astype(np.float32))
-        )
-    )
+    return bool(np.all(np.abs(found - expected) <= ulps * np.spacing(np.abs(expected).astype(np.float32))))
 
 
 def test_log_is_near_the_logarithm() -> None:
     x = (1.0 - np.arange(0, 2**24, 997) * 2.0**-24).astype(np.float32)
-    assert within_ulps(
-        cephes.log32(x), np.array([math.log(v) for v in x.tolist()]), 1.0
-    )
+    assert within_ulps(cephes.log32(x), np.array([math.log(v) for v in x.tolist()]), 1.0)
 
 
 def test_sine_and_cosine_are_near_theirs() -> None:
@@ -115,12 +91,8 @@ def test_results_are_float32_numbers() -> None:
         assert np.array_equal(values, values.astype(np.float32).astype(np.float64))
 
 
-@pytest.mark.parametrize(
-    "name", ["_LOG_COEFFICIENTS", "_SINE_COEFFICIENTS", "_COSINE_COEFFICIENTS"]
-)
-def test_wrong_coefficient_is_rejected(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+@pytest.mark.parametrize("name", ["_LOG_COEFFICIENTS", "_SINE_COEFFICIENTS", "_COSINE_COEFFICIENTS"])
+def test_wrong_coefficient_is_rejected(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     first, *others = getattr(cephes, name)
     monkeypatch.setattr(cephes, name, (first * 1.1, *others[:-1], others[-1] * 1.001))
     with pytest.raises(AssertionError):

@@ -22,14 +22,8 @@ RECORDED: dict[str, Any] = json.loads(PATH.read_text())
 @pytest.mark.parametrize("family", CASES)
 def test_draws_are_pytorchs(family: str, live: bool) -> None:
     records = live_records(CASES[family]) if live else RECORDED["cases"]
-    wrong = [
-        text
-        for name, case in CASES[family].items()
-        if (text := mismatch(case, records[name]))
-    ]
-    assert not wrong, f"{len(wrong)} of {len(CASES[family])} differ:\n" + "\n".join(
-        wrong[:5]
-    )
+    wrong = [text for name, case in CASES[family].items() if (text := mismatch(case, records[name]))]
+    assert not wrong, f"{len(wrong)} of {len(CASES[family])} differ:\n" + "\n".join(wrong[:5])
 
 
 def live_records(cases: dict[str, Case]) -> dict[str, Any]:
@@ -40,9 +34,7 @@ def live_records(cases: dict[str, Case]) -> dict[str, Any]:
 
 def test_record_names_its_version_and_every_case() -> None:
     assert RECORDED["torch"] == "2.13.0"
-    assert set(RECORDED["cases"]) == {
-        name for family in CASES.values() for name in family
-    }
+    assert set(RECORDED["cases"]) == {name for family in CASES.values() for name in family}
 
 
 def test_state_of_pytorch_continues_its_stream() -> None:
@@ -51,18 +43,11 @@ def test_state_of_pytorch_continues_its_stream() -> None:
     generator.set_state(state)
     assert np.array_equal(generator.get_state(), state)
     assert generator.initial_seed() == 11
-    assert (
-        digest(random.normal(generator, 0.0, 1.0, (1005,)))
-        == RECORDED["midway"]["next"]
-    )
+    assert digest(random.normal(generator, 0.0, 1.0, (1005,))) == RECORDED["midway"]["next"]
 
 
 def differing(family: str) -> list[str]:
-    return [
-        text
-        for name, case in CASES[family].items()
-        if (text := mismatch(case, RECORDED["cases"][name]))
-    ]
+    return [text for name, case in CASES[family].items() if (text := mismatch(case, RECORDED["cases"][name]))]
 
 
 def unfused(a: Any, b: float, c: float) -> Any:
@@ -91,21 +76,10 @@ def test_wrong_multiply_add_is_rejected(
 
 
 def test_numpys_own_logarithm_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        fanin.random.normals,
-        "log32",
-        lambda x: np.log(x.astype(np.float64)).astype(np.float32),
-    )
-    assert (
-        mismatch(
-            CASES["normals"]["normal million"], RECORDED["cases"]["normal million"]
-        )
-        is not None
-    )
+    monkeypatch.setattr(fanin.random.normals, "log32", lambda x: np.log(x.astype(np.float64)).astype(np.float32))
+    assert mismatch(CASES["normals"]["normal million"], RECORDED["cases"]["normal million"]) is not None
 
 
-def test_one_word_for_a_range_of_two_is_rejected(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_one_word_for_a_range_of_two_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanin.random.uniforms, "_WIDE_RANGE", 2**32)
     assert len(differing("whole_numbers")) >= 4

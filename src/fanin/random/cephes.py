@@ -34,12 +34,8 @@ _LOG_COEFFICIENTS = _singles(
     -2.4999993993e-1,
     3.3333331174e-1,
 )
-_SQRT_HALF, _LN2_LOW, _LN2_HIGH = _singles(
-    0.707106781186547524, -2.12194440e-4, 0.693359375
-)
-_COSINE_COEFFICIENTS = _singles(
-    2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2
-)
+_SQRT_HALF, _LN2_LOW, _LN2_HIGH = _singles(0.707106781186547524, -2.12194440e-4, 0.693359375)
+_COSINE_COEFFICIENTS = _singles(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
 _SINE_COEFFICIENTS = _singles(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
 # Minus pi / 4 in three pieces, so that j times each piece is (nearly) exact.
 _REDUCTION = _singles(-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)
@@ -98,9 +94,7 @@ def sincos32(x: Floats) -> tuple[Floats, Floats]:
     swap = (octant & 2) != 0
     sine_sign = 1.0 - 2.0 * ((octant & 4) != 0)
     cosine_sign = 1.0 - 2.0 * (((octant + 2) & 4) != 0)
-    return np.where(swap, cosine, sine) * sine_sign, np.where(
-        swap, sine, cosine
-    ) * cosine_sign
+    return np.where(swap, cosine, sine) * sine_sign, np.where(swap, sine, cosine) * cosine_sign
 
 
 def _cosine_part(square: Floats) -> Floats:

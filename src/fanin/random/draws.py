@@ -13,20 +13,10 @@ import numpy.typing as npt
 from fanin._core.errors import OperationError
 from fanin.random.fma import fma64
 from fanin.random.generator import Generator
-from fanin.random.unit import (
-    Array,
-    Shape,
-    check_floating,
-    in_passes,
-    integers53,
-    unit24,
-    unit53,
-)
+from fanin.random.unit import Array, Shape, check_floating, in_passes, integers53, unit24, unit53
 
 
-def bernoulli(
-    generator: Generator, p: float, shape: Shape, dtype: npt.DTypeLike = np.float32
-) -> Array:
+def bernoulli(generator: Generator, p: float, shape: Shape, dtype: npt.DTypeLike = np.float32) -> Array:
     """Return ones with probability p, else zeros; two words an element, whatever the dtype.
 
     Args:
@@ -46,14 +36,10 @@ def bernoulli(
         raise OperationError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
     # m * 2**-53 < p as whole numbers: m < ceil(p * 2**53). The product is exact, and no element is converted.
     threshold = np.uint64(math.ceil(math.ldexp(p, 53)))
-    return in_passes(
-        shape, dtype, lambda count: integers53(generator, count) < threshold
-    )
+    return in_passes(shape, dtype, lambda count: integers53(generator, count) < threshold)
 
 
-def bernoulli_array(
-    generator: Generator, p: Array, dtype: npt.DTypeLike | None = None
-) -> Array:
+def bernoulli_array(generator: Generator, p: Array, dtype: npt.DTypeLike | None = None) -> Array:
     """Return ones where a uniform number is below the entry of p, else zeros.
 
     Args:
@@ -72,19 +58,13 @@ def bernoulli_array(
     """
     check_floating(p.dtype, '"bernoulli_tensor_cpu_p_"')
     if not bool(np.all((p >= 0.0) & (p <= 1.0))):
-        raise OperationError(
-            "Expected p_in >= 0 && p_in <= 1 to be true: every probability must lie in [0, 1]"
-        )
+        raise OperationError("Expected p_in >= 0 && p_in <= 1 to be true: every probability must lie in [0, 1]")
     units = unit53 if p.dtype.char == "d" else unit24
     below = units(generator, p.size) < p.reshape(-1)
-    return below.astype(p.dtype if dtype is None else dtype, copy=False).reshape(
-        p.shape
-    )
+    return below.astype(p.dtype if dtype is None else dtype, copy=False).reshape(p.shape)
 
 
-def exponential(
-    generator: Generator, rate: float, shape: Shape, dtype: npt.DTypeLike = np.float32
-) -> Array:
+def exponential(generator: Generator, rate: float, shape: Shape, dtype: npt.DTypeLike = np.float32) -> Array:
     """Return numbers of density `rate * exp(-rate * x)`, x >= 0: `-log(1 - u) / rate`.
 
     Args:
@@ -99,17 +79,11 @@ def exponential(
     """
     dtype = check_floating(dtype, '"exponential_cpu"')
     if not rate > 0.0:
-        raise OperationError(
-            f"exponential_ expects lambda > 0.0, but found lambda={rate}"
-        )
-    return in_passes(
-        shape, dtype, lambda count: -1.0 / rate * np.log1p(-unit53(generator, count))
-    )
+        raise OperationError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
+    return in_passes(shape, dtype, lambda count: -1.0 / rate * np.log1p(-unit53(generator, count)))
 
 
-def geometric(
-    generator: Generator, p: float, shape: Shape, dtype: npt.DTypeLike = np.float32
-) -> Array:
+def geometric(generator: Generator, p: float, shape: Shape, dtype: npt.DTypeLike = np.float32) -> Array:
     """Return the number of trials up to the first success, 1, 2, ...: `ceil(log(u) / log(1 - p))`.
 
     Args:
@@ -125,20 +99,10 @@ def geometric(
         raise OperationError(f"geometric_ expects p to be in (0, 1), but got p={p}")
     log_failure = math.log1p(-p)
     with np.errstate(divide="ignore"):
-        return in_passes(
-            shape,
-            dtype,
-            lambda count: np.ceil(np.log(unit53(generator, count)) / log_failure),
-        )
+        return in_passes(shape, dtype, lambda count: np.ceil(np.log(unit53(generator, count)) / log_failure))
 
 
-def cauchy(
-    generator: Generator,
-    median: float,
-    sigma: float,
-    shape: Shape,
-    dtype: npt.DTypeLike = np.float32,
-) -> Array:
+def cauchy(generator: Generator, median: float, sigma: float, shape: Shape, dtype: npt.DTypeLike = np.float32) -> Array:
     """Return numbers of density `sigma / (pi * (sigma**2 + (x - median)**2))`: `median + sigma tan(pi (u - 1/2))`.
 
     Args:
@@ -221,8 +185,6 @@ def _poisson_by_rejection(generator: Generator, rate: float) -> int:
             return k
         if k < 0 or v == 0.0 or (u_s < 0.013 and v > u_s):
             continue
-        log_accept = (
-            math.log(v) + math.log(inverse_alpha) - math.log(a / (u_s * u_s) + b)
-        )
+        log_accept = math.log(v) + math.log(inverse_alpha) - math.log(a / (u_s * u_s) + b)
         if log_accept <= -rate + k * log_rate - math.lgamma(k + 1.0):
             return k

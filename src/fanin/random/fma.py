@@ -31,9 +31,7 @@ def fma32(a: Any, b: float, c: float) -> npt.NDArray[np.float32]:
     middle = (total.view(np.int64) & _BELOW_FLOAT32) == _HALF_FLOAT32
     if middle.any():
         nearest, error = _exact_sum(product[middle], c)
-        total[middle] = np.where(
-            error == 0.0, nearest, np.nextafter(nearest, np.copysign(np.inf, error))
-        )
+        total[middle] = np.where(error == 0.0, nearest, np.nextafter(nearest, np.copysign(np.inf, error)))
     return total.astype(np.float32)
 
 
@@ -59,9 +57,7 @@ def _exact_product(a: Floats, b: float) -> tuple[Floats, Floats]:
     product = a * b
     a_high, a_low = _split(a)
     b_high, b_low = _split(np.float64(b))
-    error = (
-        (a_high * b_high - product) + a_high * b_low + a_low * b_high
-    ) + a_low * b_low
+    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
     return product, error
 
 

@@ -9,12 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random.bit_generator import ISeedSequence
 
-from fanin._core.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    OperationError,
-    StateError,
-)
+from fanin._core.errors import ArgumentError, ArgumentTypeError, OperationError, StateError
 
 Words = npt.NDArray[np.uint64]
 
@@ -67,9 +62,7 @@ class Generator:
 
     def __init__(self, device: Any = "cpu") -> None:
         if str(device).partition(":")[0] != "cpu":
-            raise OperationError(
-                f"Generator: expected device 'cpu', got {device!r}; fanin has no other device"
-            )
+            raise OperationError(f"Generator: expected device 'cpu', got {device!r}; fanin has no other device")
         self.device = device
         # The sine half of a pair of normals, kept for the next scalar draw.
         self.cached_normal: float | None = None
@@ -135,9 +128,7 @@ class Generator:
         position = int(inner["pos"])
         record["seed"], record["seeded"], record["key"] = self._seed, 1, inner["key"]
         record["left"] = _BLOCK + 1 - position
-        record["next"] = (
-            0 if position == _BLOCK and self._is_fresh(inner["key"]) else position
-        )
+        record["next"] = 0 if position == _BLOCK and self._is_fresh(inner["key"]) else position
         if self.cached_normal is not None:
             record["normal"], record["has_normal"] = self.cached_normal, 1
         return record.reshape(1).view(np.uint8)
@@ -147,8 +138,8 @@ class Generator:
         seeded = Generator().manual_seed(self._seed)
         return np.array_equal(seeded._bits.state["state"]["key"], key)
 
-    def set_state(self, new_state: npt.NDArray[np.uint8]) -> None:
-        """Take over a state that `get_state`, here or in PyTorch, returned.
+    def set_state(self, new_state: npt.NDArray[np.uint8]) -> Generator:
+        """Take over a state that `get_state`, here or in PyTorch, returned; return the generator.
 
         Raises:
             ArgumentTypeError: when the state is not an array of bytes.
@@ -160,6 +151,7 @@ class Generator:
         self._bits.state = {"bit_generator": "MT19937", "state": inner}
         self._seed = int(record["seed"])
         self.cached_normal = float(record["normal"]) if record["has_normal"] else None
+        return self
 
     def clone_state(self) -> Generator:
         """Return a new generator that stands at the same place of the same stream."""
@@ -194,9 +186,7 @@ class Generator:
 
 def _checked_seed(seed: Any) -> int:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise OperationError(
-            f"manual_seed expected a long, but got {type(seed).__name__}; pass an integer"
-        )
+        raise OperationError(f"manual_seed expected a long, but got {type(seed).__name__}; pass an integer")
     if not -(2**63) <= seed < 2**64:
         raise ArgumentError(
             f"Overflow when unpacking long long: manual_seed expected a seed in [-2**63, 2**64), got {seed}"
@@ -206,26 +196,14 @@ def _checked_seed(seed: Any) -> int:
 
 def _checked_record(state: Any) -> npt.NDArray[Any]:
     if not isinstance(state, np.ndarray):
-        raise ArgumentTypeError(
-            f"set_state expected an array of uint8 from get_state, but got {type(state).__name__}"
-        )
+        raise ArgumentTypeError(f"set_state expected an array of uint8 from get_state, but got {type(state).__name__}")
     if state.dtype != np.uint8:
-        raise ArgumentTypeError(
-            f"RNG state must be an array of uint8 (a ByteTensor), but got {state.dtype}"
-        )
+        raise ArgumentTypeError(f"RNG state must be an array of uint8 (a ByteTensor), but got {state.dtype}")
     if state.size != _LAYOUT.itemsize:
-        raise StateError(
-            f"Expected a generator state of size {_LAYOUT.itemsize}, but got {state.size} bytes"
-        )
+        raise StateError(f"Expected a generator state of size {_LAYOUT.itemsize}, but got {state.size} bytes")
     record: npt.NDArray[Any] = np.ascontiguousarray(state).reshape(-1).view(_LAYOUT)[0]
-    if (
-        record["seeded"] != 1
-        or not 1 <= record["left"] <= _BLOCK
-        or record["next"] > _BLOCK
-    ):
-        raise StateError(
-            "Invalid mt19937 state: these bytes are not what get_state returned"
-        )
+    if record["seeded"] != 1 or not 1 <= record["left"] <= _BLOCK or record["next"] > _BLOCK:
+        raise StateError("Invalid mt19937 state: these bytes are not what get_state returned")
     return record
 
 

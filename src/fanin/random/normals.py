@@ -19,15 +19,7 @@ from fanin.random.cephes import log32, sincos32
 from fanin.random.fma import fma32, fma64
 from fanin.random.generator import Generator
 from fanin.random.uniforms import uniform
-from fanin.random.unit import (
-    Array,
-    Shape,
-    check_floating,
-    in_passes,
-    narrowed,
-    unit24,
-    unit53,
-)
+from fanin.random.unit import Array, Shape, check_floating, in_passes, narrowed, unit24, unit53
 
 _BLOCK = 16
 _HALF = 8
@@ -65,15 +57,11 @@ def normal(
         raise OperationError(f"normal expects std >= 0.0, but found std {std}")
     count = math.prod(shape)
     if count < _BLOCK or not contiguous:
-        return narrowed(
-            fma64(scalar_normals(generator, count), std, mean), dtype
-        ).reshape(shape)
+        return narrowed(fma64(scalar_normals(generator, count), std, mean), dtype).reshape(shape)
     return _bulk_normals(generator, mean, std, shape, dtype)
 
 
-def normal_elementwise(
-    generator: Generator, mean: Array | float, std: Array | float
-) -> Array:
+def normal_elementwise(generator: Generator, mean: Array | float, std: Array | float) -> Array:
     """Return numbers from N(mean, std**2) with a mean, a standard deviation, or both of their own for each element.
 
     Args:
@@ -104,13 +92,7 @@ def normal_elementwise(
     return values
 
 
-def log_normal(
-    generator: Generator,
-    mean: float,
-    std: float,
-    shape: Shape,
-    dtype: npt.DTypeLike = np.float32,
-) -> Array:
+def log_normal(generator: Generator, mean: float, std: float, shape: Shape, dtype: npt.DTypeLike = np.float32) -> Array:
     """Return numbers whose logarithm is from N(mean, std**2), drawn one by one in float64.
 
     Args:
@@ -140,6 +122,7 @@ def trunc_normal(
     shape: Shape,
     dtype: npt.DTypeLike = np.float32,
     contiguous: bool = True,
+    redraw_contiguous: bool | None = None,
 ) -> Array:
     """Return numbers from N(mean, std**2) kept to [low, high], by rejection (PyTorch's rule since 2.12).
 
@@ -151,7 +134,9 @@ def trunc_normal(
         high: the largest number kept.
         shape: of the result.
         dtype: a float.
-        contiguous: False when the numbers are for memory that is not in C order.
+        contiguous: False when the numbers are for memory that is not in C order, or has gaps.
+        redraw_contiguous: False when that memory without its gaps is still not in C order, for PyTorch makes what it
+            draws again in new memory; as `contiguous` when left out.
 
     >>> from fanin.random import Generator, trunc_normal
     >>> trunc_normal(Generator().manual_seed(0), 0.0, 1.0, -0.5, 2.0, (3,))
@@ -163,15 +148,12 @@ def trunc_normal(
         return _trunc_by_uniforms(generator, mean, std, low, high, shape, dtype)
     smallest, largest = dtype.type(low), dtype.type(high)
     values = normal(generator, mean, std, shape, dtype, contiguous)
+    again = contiguous if redraw_contiguous is None else redraw_contiguous
     while True:
         outside = (values < smallest) | (values > largest)
         if not outside.any():
             return values
-        np.copyto(
-            values,
-            normal(generator, mean, std, shape, dtype, contiguous),
-            where=outside,
-        )
+        np.copyto(values, normal(generator, mean, std, shape, dtype, again), where=outside)
 
 
 def _normal_cdf(x: float) -> float:
@@ -179,13 +161,7 @@ def _normal_cdf(x: float) -> float:
 
 
 def _trunc_by_uniforms(
-    generator: Generator,
-    mean: float,
-    std: float,
-    low: float,
-    high: float,
-    shape: Shape,
-    dtype: np.dtype[Any],
+    generator: Generator, mean: float, std: float, low: float, high: float, shape: Shape, dtype: np.dtype[Any]
 ) -> Array:
     """Draw from the interval evenly and keep x with probability pdf(x) / pdf(mode): few normals would fall inside."""
     mode = max(low, min(mean, high))
@@ -198,9 +174,7 @@ def _trunc_by_uniforms(
         standard = (candidates - dtype.type(mean)) / dtype.type(std)
         log_ratio = standard * standard * dtype.type(-0.5) - log_peak
         with np.errstate(divide="ignore"):
-            log_units = np.log(
-                uniform(generator, 0.0, 1.0, shape, dtype).astype(np.float64)
-            ).astype(dtype)
+            log_units = np.log(uniform(generator, 0.0, 1.0, shape, dtype).astype(np.float64)).astype(dtype)
         pending &= log_units > log_ratio
         if not pending.any():
             return values
@@ -224,12 +198,8 @@ def scalar_normals(generator: Generator, count: int) -> npt.NDArray[np.float64]:
     return out[:count]
 
 
-def _bulk_normals(
-    generator: Generator, mean: float, std: float, shape: Shape, dtype: np.dtype[Any]
-) -> Array:
-    transform, units = (
-        (_transform64, unit53) if dtype.char == "d" else (_transform32, unit24)
-    )
+def _bulk_normals(generator: Generator, mean: float, std: float, shape: Shape, dtype: np.dtype[Any]) -> Array:
+    transform, units = (_transform64, unit53) if dtype.char == "d" else (_transform32, unit24)
 
     def draw(count: int) -> Array:
         return transform(units(generator, count), mean, std)
@@ -251,11 +221,7 @@ def _transform32(units: Array, mean: float, std: float) -> Array:
     """Turn blocks of 16 uniforms into 16 normals with the float32 polynomials."""
     source = units.reshape(-1, 2, _HALF)
     target = np.empty_like(source)
-    radius = (
-        np.sqrt(-2.0 * log32(np.float32(1.0) - source[:, 0]))
-        .astype(np.float32)
-        .astype(np.float64)
-    )
+    radius = np.sqrt(-2.0 * log32(np.float32(1.0) - source[:, 0])).astype(np.float32).astype(np.float64)
     sine, cosine = sincos32((source[:, 1] * np.float32(_TWO_PI)).astype(np.float64))
     mean, std = float(np.float32(mean)), float(np.float32(std))
     target[:, 0] = fma32((radius * cosine).astype(np.float32), std, mean)

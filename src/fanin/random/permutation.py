@@ -18,9 +18,7 @@ _LONG = 500
 _WIDE = (2**32 - 1) // 20
 
 
-def randperm(
-    generator: Generator, n: int, dtype: npt.DTypeLike = np.int64
-) -> npt.NDArray[Any]:
+def randperm(generator: Generator, n: int, dtype: npt.DTypeLike = np.int64) -> npt.NDArray[Any]:
     """Return the numbers 0 to n - 1 in random order: R. A. Fisher and F. Yates' shuffle, from the front.
 
     For i = 0, 1, ..., n - 2, entry i changes places with entry i + word % (n - i).

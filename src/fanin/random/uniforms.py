@@ -16,13 +16,7 @@ from fanin.random.unit import Array, Shape, check_floating, in_passes, unit24, u
 _WIDE_RANGE = 2**28
 
 
-def uniform(
-    generator: Generator,
-    low: float,
-    high: float,
-    shape: Shape,
-    dtype: npt.DTypeLike = np.float32,
-) -> Array:
+def uniform(generator: Generator, low: float, high: float, shape: Shape, dtype: npt.DTypeLike = np.float32) -> Array:
     """Return numbers from the uniform distribution on [low, high).
 
     Args:
@@ -53,9 +47,7 @@ def uniform(
         if dtype.char == "d":
             values: Array = fma64(unit53(generator, count), width, low)
         else:
-            values = fma32(unit24(generator, count), width, low).astype(
-                dtype, copy=False
-            )
+            values = fma32(unit24(generator, count), width, low).astype(dtype, copy=False)
         # Rounding can reach the upper bound, which does not belong to the interval.
         values[values == end] = start
         return values
@@ -67,26 +59,16 @@ def _check_bounds(low: float, high: float, dtype: np.dtype[Any]) -> None:
     largest = float(np.finfo(dtype).max)
     for name, bound in (("from", low), ("to", high)):
         if not -largest <= bound <= largest:
-            raise OperationError(
-                f"{name} is out of bounds for {dtype}: uniform_ got {name}={bound}"
-            )
+            raise OperationError(f"{name} is out of bounds for {dtype}: uniform_ got {name}={bound}")
     if low > high:
-        raise OperationError(
-            f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}"
-        )
+        raise OperationError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
     if high - low > largest:
         raise OperationError(
             f"uniform_ expects to-from <= std::numeric_limits<{dtype}>::max(), but found to={high} and from={low}"
         )
 
 
-def randint(
-    generator: Generator,
-    low: int,
-    high: int,
-    shape: Shape,
-    dtype: npt.DTypeLike = np.int64,
-) -> Array:
+def randint(generator: Generator, low: int, high: int, shape: Shape, dtype: npt.DTypeLike = np.int64) -> Array:
     """Return whole numbers, each value of [low, high) equally often: `low + word % (high - low)`.
 
     Args:
@@ -105,19 +87,13 @@ def randint(
     """
     dtype = np.dtype(dtype)
     if low >= high:
-        raise OperationError(
-            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
-        )
+        raise OperationError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     low, high = _fitting_bounds(low, high, dtype)
     return _whole_numbers(generator, low, high - low, shape, dtype)
 
 
 def random(
-    generator: Generator,
-    shape: Shape,
-    dtype: npt.DTypeLike = np.int64,
-    low: int | None = None,
-    high: int | None = None,
+    generator: Generator, shape: Shape, dtype: npt.DTypeLike = np.int64, low: int | None = None, high: int | None = None
 ) -> Array:
     """Return whole numbers over everything that a dtype holds (the draws of `Tensor.random_`).
 
@@ -138,9 +114,7 @@ def random(
     largest = _largest_whole(dtype)
     if low is not None:
         if low > largest:
-            raise OperationError(
-                f"random_ expects 'from' to be at most {largest} for {dtype}, but got from={low}"
-            )
+            raise OperationError(f"random_ expects 'from' to be at most {largest} for {dtype}, but got from={low}")
         return _whole_numbers(generator, low, largest + 1 - low, shape, dtype)
     words = generator.double_words if dtype.char in "dlq" else generator.words
     return in_passes(shape, dtype, lambda count: _modulo(words(count), largest + 1))
@@ -154,9 +128,7 @@ def _largest_whole(dtype: np.dtype[Any]) -> int:
     return int(np.iinfo(dtype).max)
 
 
-def _whole_numbers(
-    generator: Generator, low: int, values: int, shape: Shape, dtype: np.dtype[Any]
-) -> Array:
+def _whole_numbers(generator: Generator, low: int, values: int, shape: Shape, dtype: np.dtype[Any]) -> Array:
     """Return `low + word % values`; all 2**64 values are the two words as they come."""
     words = generator.double_words if values >= _WIDE_RANGE else generator.words
     offset = np.uint64(low & 0xFFFFFFFFFFFFFFFF)
@@ -183,9 +155,7 @@ def _fitting_bounds(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int
     smallest, largest = _range(dtype)
     for name, bound in (("from", low), ("to - 1", high - 1)):
         if not smallest <= bound <= largest:
-            raise OperationError(
-                f"{name} is out of bounds for {dtype}: got from={low}, to={high}"
-            )
+            raise OperationError(f"{name} is out of bounds for {dtype}: got from={low}, to={high}")
     if dtype.kind != "f":
         return low, high
     first, last = dtype.type(low + 1), dtype.type(high - 1)

@@ -51,15 +51,11 @@ def check_floating(dtype: Any, name: str) -> np.dtype[Any]:
     """Return the NumPy dtype, and refuse what is not a float as PyTorch does."""
     checked: np.dtype[Any] = np.dtype(dtype)
     if checked.kind != "f":
-        raise UnsupportedDtypeError(
-            f"{name} not implemented for {checked}: expected a floating-point dtype"
-        )
+        raise UnsupportedDtypeError(f"{name} not implemented for {checked}: expected a floating-point dtype")
     return checked
 
 
-def in_passes(
-    shape: Shape, dtype: npt.DTypeLike, draw: Callable[[int], Array]
-) -> Array:
+def in_passes(shape: Shape, dtype: npt.DTypeLike, draw: Callable[[int], Array]) -> Array:
     """Return an array of draws, `draw(count)` giving the next `count` of them, a cache's worth at a time."""
     count = math.prod(shape)
     if count <= PASS:

@@ -7,12 +7,11 @@ import numpy as np
 from fanin._core.errors import OperationError
 from fanin.random.draws import exponential
 from fanin.random.generator import Generator
+from fanin.random.memory import like
 from fanin.random.unit import Array, unit53
 
 
-def multinomial(
-    generator: Generator, weights: Array, num_samples: int, replacement: bool = False
-) -> Array:
+def multinomial(generator: Generator, weights: Array, num_samples: int, replacement: bool = False) -> Array:
     """Return indices drawn in proportion to weights, of shape (..., num_samples), int64.
 
     Args:
@@ -36,7 +35,7 @@ def multinomial(
     _check_weights(weights, num_samples, replacement)
     if replacement and num_samples > 1:
         return _by_running_sum(generator, weights, num_samples)
-    keys = weights / exponential(generator, 1.0, weights.shape, weights.dtype)
+    keys = weights / like(weights, lambda shape: exponential(generator, 1.0, shape, weights.dtype))
     if num_samples == 1:
         largest: Array = np.argmax(keys, axis=-1, keepdims=True)
         return largest
@@ -51,9 +50,7 @@ def _by_running_sum(generator: Generator, weights: Array, num_samples: int) -> A
         running = np.cumsum(row, dtype=row.dtype)
         running /= running[-1]
         running[-1] = 1.0
-        sample[:] = np.searchsorted(
-            running.astype(np.float64), unit53(generator, num_samples)
-        )
+        sample[:] = np.searchsorted(running.astype(np.float64), unit53(generator, num_samples))
     return samples.reshape((*weights.shape[:-1], num_samples))
 
 
@@ -63,9 +60,7 @@ def _check_weights(weights: Array, num_samples: int, replacement: bool) -> None:
             f"prob_dist must be 1 or 2 dim: expected weights of shape (n,) or (rows, n), got {weights.shape}"
         )
     if weights.dtype.kind != "f":
-        raise OperationError(
-            f"multinomial only supports floating-point dtypes for input, got: {weights.dtype}"
-        )
+        raise OperationError(f"multinomial only supports floating-point dtypes for input, got: {weights.dtype}")
     if num_samples <= 0:
         raise OperationError(f"cannot sample n_sample <= 0 samples: got {num_samples}")
     if not replacement and num_samples > weights.shape[-1]:
@@ -74,10 +69,6 @@ def _check_weights(weights: Array, num_samples: int, replacement: bool) -> None:
             f"got {num_samples} samples of {weights.shape[-1]}; pass replacement=True to draw an index more than once"
         )
     if not bool(np.all(np.isfinite(weights) & (weights >= 0))):
-        raise OperationError(
-            "probability tensor contains either `inf`, `nan` or element < 0"
-        )
+        raise OperationError("probability tensor contains either `inf`, `nan` or element < 0")
     if not bool(np.all(weights.sum(axis=-1) > 0)):
-        raise OperationError(
-            "invalid multinomial distribution (sum of probabilities <= 0)"
-        )
+        raise OperationError("invalid multinomial distribution (sum of probabilities <= 0)")
