@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-
 from fanin._core.errors import ArgumentError
-from fanin.random import Generator, random
+from fanin.random import Generator
 from fanin.random.generator import default_generator
 from fanin.utils.data.collate import default_collate, default_convert
 from fanin.utils.data.dataset import IterableDataset, gather, gatherable
@@ -92,7 +91,7 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         # PyTorch seeds its workers with one draw at every pass, also when there are none.
-        random(self.generator or default_generator, (), np.int64)
+        (self.generator or default_generator).random_int()
         if self._is_stream:
             return self._from_stream()
         fast = self._in_memory()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import ArgumentError
-from fanin.random import Generator, multinomial, randint, random, randperm
+from fanin.random import Generator, multinomial, randint, randperm
 from fanin.random.generator import default_generator
 
 
@@ -38,8 +38,7 @@ class SequentialSampler(Sampler):
 
 def private_generator() -> Generator:
     """Return a generator seeded with one int64 from the default stream, as PyTorch's samplers make theirs."""
-    seed = int(random(default_generator, (), np.int64))
-    return Generator().manual_seed(seed)
+    return Generator().manual_seed(default_generator.random_int())
 
 
 class RandomSampler(Sampler):
