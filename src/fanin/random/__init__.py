@@ -8,6 +8,7 @@ from fanin.random.draws import geometric as geometric
 from fanin.random.draws import poisson as poisson
 from fanin.random.generator import DEFAULT_SEED as DEFAULT_SEED
 from fanin.random.generator import Generator as Generator
+from fanin.random.memory import axes_in_memory as axes_in_memory
 from fanin.random.memory import fill as fill
 from fanin.random.memory import like as like
 from fanin.random.normals import log_normal as log_normal

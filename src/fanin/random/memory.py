@@ -28,11 +28,15 @@ def fill(target: Array, draw: Draw) -> None:
            [1., 4.],
            [2., 5.]])
     """
-    if target.flags.c_contiguous:
-        target[...] = draw(target.shape)
-        return
-    axes = sorted(range(target.ndim), key=lambda axis: -target.strides[axis])
+    axes = axes_in_memory(target)
     target.transpose(axes)[...] = draw(tuple(target.shape[axis] for axis in axes))
+
+
+def axes_in_memory(array: Array) -> tuple[int, ...]:
+    """Return the axes of an array, from the one with the largest stride to the one with the smallest."""
+    if array.flags.c_contiguous:
+        return tuple(range(array.ndim))
+    return tuple(sorted(range(array.ndim), key=lambda axis: -array.strides[axis]))
 
 
 def like(template: Array, draw: Draw, dtype: npt.DTypeLike | None = None) -> Array:

@@ -197,7 +197,9 @@ def rand_like(input: Any, *, dtype: Any = None, **keywords: Any) -> Any:
 
 def randn_like(input: Any, *, dtype: Any = None, **keywords: Any) -> Any:
     """Return standard normal numbers in the shape and dtype of another tensor."""
-    return _like(input, dtype, lambda source, shape, kind: draws.normal(source, 0.0, 1.0, shape, kind), keywords)
+    # What has gaps or another order of axes is filled one by one, with other numbers.
+    dense = np.empty_like(require_tensor("randn_like", input)._array).flags.c_contiguous
+    return _like(input, dtype, lambda source, shape, kind: draws.normal(source, 0.0, 1.0, shape, kind, dense), keywords)
 
 
 def randint_like(input: Any, *bounds: Any, dtype: Any = None, **keywords: Any) -> Any:
@@ -299,7 +301,7 @@ def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Fill with ones with probability p (a number, or a tensor for each element), else zeros."""
     source, kind = _stream(generator), self._array.dtype
     if isinstance(p, TensorBase):
-        each = np.broadcast_to(p._array, self._array.shape)
+        each = np.broadcast_to(p._array, self._array.shape).transpose(draws.axes_in_memory(self._array))
         return _fill(self, lambda shape: draws.bernoulli_array(source, each, kind), "BernoulliBackward0")
     return _fill(self, lambda shape: draws.bernoulli(source, float(p), shape, kind), "BernoulliBackward0")
 
