@@ -1,6 +1,38 @@
 """The layers as functions, with the parameters as arguments."""
 
-from fanin.nn.functional.activation import relu, sigmoid, tanh
+from fanin.nn.functional.activation import (
+    celu,
+    celu_,
+    elu,
+    elu_,
+    gelu,
+    glu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    hardtanh_,
+    leaky_relu,
+    leaky_relu_,
+    logsigmoid,
+    mish,
+    prelu,
+    relu,
+    relu6,
+    relu_,
+    rrelu,
+    rrelu_,
+    selu,
+    selu_,
+    sigmoid,
+    silu,
+    softplus,
+    softshrink,
+    softsign,
+    tanh,
+    tanhshrink,
+    threshold,
+    threshold_,
+)
 from fanin.nn.functional.linear import linear
-
-__all__ = ["linear", "relu", "sigmoid", "tanh"]
+from fanin.nn.functional.softmax import gumbel_softmax, log_softmax, softmax, softmin
