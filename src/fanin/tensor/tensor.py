@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.dtypes import Array, dtype, from_numpy
-from fanin._core.errors import ArgumentTypeError, DtypeError, GraphError, OperationError, ShapeError
+from fanin._core.errors import ArgumentError, ArgumentTypeError, DtypeError, GraphError, OperationError, ShapeError
 
 from fanin.tensor import printing
 from fanin.tensor.backward import backward
@@ -361,10 +361,18 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         return bool(self._array.item())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._only_element())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._only_element())
+
+    def _only_element(self) -> Any:
+        # Unlike `item`, PyTorch's float(t) and int(t) raise ValueError.
+        if self._array.size != 1:
+            raise ArgumentError(
+                f"only one element tensors can be converted to Python scalars; shape {list(self._array.shape)}"
+            )
+        return self._array.item()
 
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iub" or self._array.size != 1:
