@@ -10,6 +10,8 @@ from tests.parity.torch_samples import Reader, stored
 
 STEPS = 6
 SHAPES = [(4, 3), (5,), (1,)]
+# A parameter that comes near zero has the rounding error of the size it came from, about 1 here.
+ATOL = {"float32": 5e-8}
 
 
 def run(torch: Any, stored_sample: Entries, dtype: str) -> Any:
@@ -48,7 +50,7 @@ def _declare(name: str, stored_sample: Entries) -> None:
     if "_error_" in name:
         case(lambda torch: refuse(torch, stored_sample), name=name)
     else:
-        case(lambda torch, dtype: run(torch, stored_sample, dtype), name=name, params=DTYPES)
+        case(lambda torch, dtype: run(torch, stored_sample, dtype), name=name, params=DTYPES, atol=ATOL)
 
 
 for _name, _sample in stored("optimizers"):

@@ -1,0 +1,301 @@
+"""A rule's `update` written down once, as a straight line of elementwise NumPy calls.
+
+`trace` calls the update with symbols. Arithmetic between symbols is noted instead of computed; what comes out is a
+`Program` that holds for every parameter, every dtype and every step, because the scalars of `hyper` are inputs of it.
+What cannot be written down this way (a norm of the parameter, a branch on a value) raises `Untraceable`, and the update
+is then called on each parameter's arrays instead.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fanin.ops import arithmetic, elementwise, power
+from fanin.ops.op import Op
+
+Function = Callable[..., Any]
+_FLOAT, _BOOL = np.dtype(np.float32), np.dtype(np.bool_)  # stand for "the parameter's dtype" and "a mask"
+
+
+class Untraceable(Exception):
+    """The update does something that is not a straight line of elementwise operations."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A value of the program: of the parameter's shape, or (`host`) one number a step."""
+
+    index: int
+    host: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """One call: result = function(*operands)."""
+
+    function: Function
+    operands: tuple[Ref, ...]
+    result: Ref
+    mask: bool = False
+
+
+@dataclass(frozen=True)
+class Program:
+    """An update, written down.
+
+    arrays:  the arrays that go in, by the name of their value: "param", "grad", and one for each array of the state.
+    numbers: where each host number comes from: ("hyper", name), ("state", name), ("constant", value) or ("line", i),
+             which is the result of `host[i]`.
+    host:    the calls that are made once a step, on Python floats.
+    body:    the calls that are made on arrays, in order; each result is a new value.
+    outputs: the value that each array of the state gets, and the parameter under "param".
+    host_outputs: the number that each scalar of the state gets.
+    """
+
+    arrays: Mapping[str, Ref]
+    numbers: tuple[tuple[str, Any], ...]
+    host: tuple[Line, ...]
+    body: tuple[Line, ...]
+    outputs: Mapping[str, Ref]
+    host_outputs: Mapping[str, Ref]
+
+    def host_numbers(self, hyper: Mapping[str, Any], state: Mapping[str, float]) -> list[float]:
+        """Return this step's numbers, in the order of `numbers`."""
+        values: list[float] = []
+        for kind, key in self.numbers:
+            if kind == "hyper":
+                values.append(float(hyper[key]))
+            elif kind == "line":
+                line = self.host[key]
+                values.append(line.function(*[values[o.index] for o in line.operands]))
+            else:
+                values.append(state[key] if kind == "state" else key)
+        return values
+
+
+def is_flag(value: Any) -> bool:
+    """Say whether an entry of `hyper` is fixed for a program, rather than a number that goes in at each step."""
+    return isinstance(value, (bool, np.bool_, str)) or value is None
+
+
+def trace(
+    update: Function, hyper: Mapping[str, Any], arrays: tuple[str, ...], scalars: tuple[str, ...], negate: bool
+) -> Program:
+    """Write down `update`.
+
+    hyper:   a step's scalars and flags; of the scalars only the names are read.
+    arrays:  the names of the state's arrays; scalars: the names of its numbers.
+    negate:  whether the gradient goes in with its sign turned (maximize).
+    """
+    recorder = Recorder()
+    sources = {name: recorder.array() for name in ("param", "grad", *(f"state.{name}" for name in arrays))}
+    state: dict[str, Any] = {name: sources[f"state.{name}"] for name in arrays}
+    state.update((name, recorder.number("state", name)) for name in scalars)
+    given = {name: v if is_flag(v) else recorder.number("hyper", name) for name, v in hyper.items()}
+    grad = -sources["grad"] if negate else sources["grad"]
+    try:
+        param, new = update(sources["param"], grad, state, given)
+        return recorder.program(sources, {"param": param, **_changed(state, new)}, scalars)
+    except Untraceable:
+        raise
+    except Exception as error:
+        # Whatever the update does that symbols cannot follow, arrays can; and a mistake in it shows there, too.
+        raise Untraceable(str(error)) from error
+
+
+def _changed(state: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = set(new) - set(state)
+    if unknown:
+        raise Untraceable(f"update returned state that was not declared: {sorted(unknown)}")
+    return {name: value for name, value in new.items() if value is not state[name]}
+
+
+class Recorder:
+    """Notes the calls, and numbers the values."""
+
+    def __init__(self) -> None:
+        self.numbers: list[tuple[str, Any]] = []
+        self.host: list[Line] = []
+        self.body: list[Line] = []
+        self.values = 0
+
+    def array(self, dtype: np.dtype[Any] = _FLOAT) -> Value:
+        """Return a new value of the parameter's shape."""
+        self.values += 1
+        return Value(self, Ref(self.values - 1), dtype)
+
+    def number(self, kind: str, key: Any) -> Number:
+        """Return a number that is known at each step."""
+        self.numbers.append((kind, key))
+        return Number(self, Ref(len(self.numbers) - 1, host=True))
+
+    def call(self, function: Function, *inputs: Any) -> Any:
+        """Note one elementwise call; on numbers alone it is made once a step, on the host."""
+        if not any(isinstance(x, Value) for x in inputs):
+            self.host.append(Line(_on_floats(function), tuple(map(self.ref, inputs)), Ref(len(self.numbers), host=True)))
+            return self.number("line", len(self.host) - 1)
+        probes = [np.ones(1, x.dtype) if isinstance(x, Value) else 1.0 for x in inputs]
+        result = self.array(_BOOL if function(*probes).dtype == _BOOL else _FLOAT)
+        self.body.append(Line(function, tuple(map(self.ref, inputs)), result.ref, result.dtype == _BOOL))
+        return result
+
+    def ref(self, value: Any) -> Ref:
+        """Return where an operand is found; a plain number becomes a constant."""
+        if isinstance(value, Symbol):
+            return value.ref
+        if isinstance(value, (int, float, np.floating, np.integer)):
+            return self.number("constant", float(value)).ref
+        raise Untraceable(f"{type(value).__name__} among the operands of an update")
+
+    def program(
+        self, sources: Mapping[str, Value], outputs: Mapping[str, Any], scalars: tuple[str, ...]
+    ) -> Program:
+        """Return what was noted."""
+        arrays = {name.removeprefix("state."): value for name, value in sources.items()}
+        host_outputs = {name: self.ref(outputs[name]) for name in scalars if name in outputs}
+        results = {name: v for name, v in outputs.items() if name not in host_outputs and v is not arrays.get(name)}
+        if not all(ref.host for ref in host_outputs.values()):
+            raise Untraceable("update returned an array for a number of the state")
+        for name, value in results.items():
+            if not isinstance(value, Value) or value.dtype != _FLOAT:
+                raise Untraceable(f"update returned no array of the parameter's dtype as {name}")
+            if value.ref.index < len(sources) or any(value is v for n, v in results.items() if n != name):
+                results[name] = self.call(np.positive, value)  # so that no two outputs, and no input, are one value
+        return Program(
+            {name: value.ref for name, value in arrays.items()},
+            tuple(self.numbers),
+            tuple(self.host),
+            tuple(self.body),
+            {name: value.ref for name, value in results.items()},
+            host_outputs,
+        )
+
+
+def _on_floats(function: Function) -> Function:
+    return lambda *operands: float(function(*operands))
+
+
+def select(condition: Any, a: Any, b: Any, out: Any = None) -> Any:
+    """Like `np.where`, into memory that is there already."""
+    if out is None:
+        return np.where(condition, a, b)
+    np.copyto(out, b)
+    np.copyto(out, a, where=condition)
+    return out
+
+
+# Symbols --------------------------------------------------------------------------------------------------------------
+
+
+class Symbol:
+    """A value that is not known yet; operations and operators on it are noted."""
+
+    __slots__ = ("recorder", "ref")
+    __array_ufunc__ = None  # np functions called on a symbol raise, instead of building arrays of objects
+    __hash__ = object.__hash__
+
+    def __init__(self, recorder: Recorder, ref: Ref) -> None:
+        self.recorder = recorder
+        self.ref = ref
+
+    def _apply_operation(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        lowered = _LOWERED.get(op.name)
+        if lowered is not None:
+            return lowered(self.recorder, *inputs, **attrs)
+        function = op.evaluate
+        if attrs or not isinstance(function, np.ufunc) or function.signature is not None or function.nout != 1:
+            raise Untraceable(f"{op.name} is not elementwise")
+        return self.recorder.call(function, *inputs)
+
+    def __bool__(self) -> bool:
+        raise Untraceable("a branch on a value; make it an entry of hyper that is True or False")
+
+    def __eq__(self, other: object) -> Any:
+        return arithmetic.equal(self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return arithmetic.not_equal(self, other)
+
+    __float__ = __int__ = __index__ = __iter__ = __len__ = __getitem__ = None  # type: ignore[assignment]
+
+
+class Value(Symbol):
+    """An array of the parameter's shape, or a mask of that shape."""
+
+    __slots__ = ("dtype",)
+
+    def __init__(self, recorder: Recorder, ref: Ref, dtype: np.dtype[Any]) -> None:
+        super().__init__(recorder, ref)
+        self.dtype = dtype
+
+
+class Number(Symbol):
+    """A number that is known at each step."""
+
+    __slots__ = ()
+
+
+def _raise_to(recorder: Recorder, base: Any, exponent: Any) -> Any:
+    # As the operation itself does on arrays.
+    if exponent.__class__ in (int, float) and exponent == 2:
+        return recorder.call(np.multiply, base, base)
+    if exponent.__class__ in (int, float) and exponent == 0.5:
+        return recorder.call(np.sqrt, base)
+    return recorder.call(np.power, base, exponent)
+
+
+def _clamp(recorder: Recorder, x: Any, low: Any = None, high: Any = None) -> Any:
+    if low is not None:
+        x = recorder.call(np.maximum, x, low)
+    return x if high is None else recorder.call(np.minimum, x, high)
+
+
+def _cast(recorder: Recorder, x: Any, dtype: Any) -> Any:
+    if isinstance(x, Value):
+        raise Untraceable("a cast of an array")
+    return recorder.call(dtype.type, x)
+
+
+_LOWERED: dict[str, Function] = {
+    elementwise.cast.name: _cast,
+    arithmetic.where.name: lambda recorder, condition, a, b: recorder.call(select, condition, a, b),
+    power.power.name: _raise_to,
+    elementwise.clamp.name: _clamp,
+}
+
+
+def _operators() -> None:
+    """Give symbols the arithmetic that arrays have, through the operations that arrays use."""
+    two = {
+        "add": arithmetic.add,
+        "sub": arithmetic.subtract,
+        "mul": arithmetic.multiply,
+        "truediv": arithmetic.divide,
+        "pow": power.power,
+    }
+    for name, op in two.items():
+        setattr(Value, f"__{name}__", lambda a, b, op=op: op(a, b))
+        setattr(Value, f"__r{name}__", lambda a, b, op=op: a._apply_operation(op, (b, a), {}))
+        function = getattr(operator, name)
+        setattr(Number, f"__{name}__", lambda a, b, f=function: _hosted(a, f, a, b))
+        setattr(Number, f"__r{name}__", lambda a, b, f=function: _hosted(a, f, b, a))
+    for cls in (Value, Number):
+        cls.__neg__ = lambda a: elementwise.negative(a)  # type: ignore[attr-defined]
+        cls.__abs__ = lambda a: elementwise.absolute(a)  # type: ignore[attr-defined]
+    for name in ("lt", "le", "gt", "ge"):
+        op = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}[name]
+        setattr(Value, f"__{name}__", lambda a, b, op=getattr(arithmetic, op): op(a, b))
+
+
+def _hosted(number: Number, function: Function, a: Any, b: Any) -> Any:
+    if isinstance(a, Value) or isinstance(b, Value):
+        return NotImplemented
+    return number.recorder.call(function, a, b)
+
+
+_operators()
