@@ -17,7 +17,9 @@ LINT = Path(sys.executable).with_name("lint-imports")
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """Return a copy of the package with its rules."""
-    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__")
+    )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
@@ -26,7 +28,7 @@ def lint(folder: Path) -> tuple[int, str]:
     """Run lint-imports on a copy and return its status and its text."""
     environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
     command = [str(LINT), "--no-cache"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -43,20 +45,45 @@ def test_the_house_keeps_its_rules(house: Path) -> None:
 
 
 VIOLATIONS = {
-    "the cellar looks up": ("ops/op.py", "import fanin.nn"),
-    "even inside a function": ("tensor/tape.py", "def up() -> None:\n    from fanin import optim"),
-    "by way of the front door": ("random/generator.py", "import fanin"),
-    "a layer uses an optimiser": ("nn/linear.py", "from fanin.optim import SGD"),
-    "a tensor reads a table": ("tensor/tensor.py", "import polars"),
-    "a layer draws progress": ("nn/module.py", "import rich.progress"),
-    "someone leans on the oracle": ("interop.py", "import torch"),
-    "a room that the plan does not have": ("cupboard.py", "import numpy"),
+    "the cellar looks up": ("ops/op.py", "import fanin.nn", "fanin.ops.op -> fanin.nn"),
+    "even inside a function": (
+        "tensor/tape.py",
+        "def up():\n    from fanin import optim",
+        "fanin.tensor.tape -> fanin.optim",
+    ),
+    "by way of the front door": (
+        "random/generator.py",
+        "import fanin",
+        "fanin.random.generator -> fanin ",
+    ),
+    "a layer uses an optimiser": (
+        "nn/linear.py",
+        "import fanin.optim.sgd",
+        "fanin.nn.linear -> fanin.optim",
+    ),
+    "a tensor reads a table": (
+        "tensor/tensor.py",
+        "import polars",
+        "fanin.tensor.tensor -> polars",
+    ),
+    "a layer draws progress": (
+        "nn/module.py",
+        "import rich.progress",
+        "fanin.nn.module -> rich",
+    ),
+    "someone leans on the oracle": (
+        "interop/__init__.py",
+        "import torch",
+        "fanin.interop -> torch",
+    ),
+    "a room that has no place": ("cupboard.py", "import numpy", "- fanin.cupboard"),
 }
 
 
 @pytest.mark.parametrize("violation", VIOLATIONS)
 def test_a_planted_violation_goes_red(house: Path, violation: str) -> None:
-    plant(house, *VIOLATIONS[violation])
+    file, line, complaint = VIOLATIONS[violation]
+    plant(house, file, line)
     status, text = lint(house)
-    assert status != 0, text
-    assert "BROKEN" in text or "Missing layer" in text or "cupboard" in text
+    assert status != 0
+    assert complaint in text
