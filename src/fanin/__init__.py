@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
+from fanin._core.missing import refuse as _refuse
+
 __version__ = "0.1.0"
 
-from fanin import nn
 from fanin._core.dtypes import (
     bool_ as bool,
 )
@@ -23,7 +27,6 @@ from fanin._core.dtypes import (
     set_default_dtype,
     uint8,
 )
-from fanin.optim.moving_average import ema
 from fanin.tensor import Size, Tensor, enable_grad, inference_mode, no_grad, set_grad_enabled
 from fanin.tensor import return_types as return_types
 from fanin.tensor.device import device
@@ -284,3 +287,23 @@ half = float16
 long = int64
 int = int32
 short = int16
+
+# Rooms that are loaded when they are first named, so that importing fanin stays quick.
+_ROOMS = (
+    "advice", "autograd", "backends", "cuda", "information", "linalg", "mps", "nn", "optim", "testing", "utils",
+)  # fmt: skip
+_FROM_ROOMS = {"save": "serialization", "load": "serialization", "ema": "optim.moving_average"}
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _ROOMS:
+        return _import_module(f"fanin.{name}")
+    if name in _FROM_ROOMS:
+        value = getattr(_import_module(f"fanin.{_FROM_ROOMS[name]}"), name)
+        globals()[name] = value
+        return value
+    return _refuse("torch")(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS, *_FROM_ROOMS})

@@ -233,6 +233,9 @@ class FunctionNode(Node):
             )
         return grad if create_graph else grad._array
 
+    def __repr__(self) -> str:
+        return f"<torch.autograd.function.{self.name()} object at {hex(id(self))}>"
+
     def free(self) -> None:
         """Let go of what was saved."""
         if self.ctx._saved:

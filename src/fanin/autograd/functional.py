@@ -10,7 +10,8 @@ import numpy as np
 from fanin._core.errors import ArgumentTypeError, GraphError, ShapeError
 from fanin.tensor.backward import grad
 from fanin.tensor.base import TensorBase
-from fanin.tensor.functions.shaping import reshape, stack
+from fanin.tensor.functions.joining import stack
+from fanin.tensor.functions.shaping import reshape
 from fanin.tensor.grad_mode import enable_grad
 from fanin.tensor.tape import wrap
 

@@ -66,5 +66,14 @@ def _show(error: Exception, program: Path) -> None:
     sys.stdout.flush()
     traceback.print_exception(type(error), error, start or error.__traceback__)
     missing = re.match(r"cannot import name '(\w+)' from 'fanin([\w.]*)'", str(error))
-    if isinstance(error, ImportError) and missing:
+    if isinstance(error, ImportError) and missing and not _inside_fanin(error):
         print(f"fanin: {explain(f'torch{missing[2]}.{missing[1]}')}", file=sys.stderr)
+
+
+def _inside_fanin(error: Exception) -> bool:
+    """Say whether an error was raised in fanin's own code, not at a line of the program."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    package = Path(__file__).parent.parent
+    return last is not None and package in Path(last.tb_frame.f_code.co_filename).parents

@@ -9,8 +9,9 @@ import numpy as np
 
 from fanin._core.errors import ArgumentTypeError, ShapeError
 from fanin.tensor import Tensor
-from fanin.tensor.functions.creation import as_tensor, float64, tensor
-from fanin.tensor.functions.shaping import stack
+from fanin._core.dtypes import float64
+from fanin.tensor.functions.creation import as_tensor, tensor
+from fanin.tensor.functions.joining import stack
 
 
 def default_collate(batch: Sequence[Any]) -> Any:

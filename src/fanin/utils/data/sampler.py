@@ -124,7 +124,8 @@ class WeightedRandomSampler(Sampler):
             raise ArgumentError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
         if not isinstance(replacement, bool):
             raise ArgumentError(f"replacement should be a boolean value, but got replacement={replacement}")
-        from fanin.tensor.functions.creation import as_tensor, float64
+        from fanin._core.dtypes import float64
+        from fanin.tensor.functions.creation import as_tensor
 
         self.weights = as_tensor(weights, dtype=float64)
         if self.weights.dim() != 1:

@@ -1,0 +1,52 @@
+"""torch.cuda on a library that computes on the CPU: nothing is available, and what scripts set beforehand is accepted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanin._core.errors import OperationError
+from fanin._core.missing import refuse
+
+
+def is_available() -> bool:
+    """Return False: there is no GPU for fanin."""
+    return False
+
+
+def device_count() -> int:
+    """Return 0."""
+    return 0
+
+
+def is_initialized() -> bool:
+    """Return False."""
+    return False
+
+
+def current_device() -> int:
+    """Raise: there is no device to name."""
+    raise OperationError("fanin computes on the CPU: there is no CUDA device; test torch.cuda.is_available() first")
+
+
+def get_device_name(device: Any = None) -> str:
+    """Raise: there is no device to name."""
+    raise OperationError("fanin computes on the CPU: there is no CUDA device; test torch.cuda.is_available() first")
+
+
+def manual_seed(seed: int) -> None:
+    """Do nothing: the CPU's stream is seeded by torch.manual_seed."""
+
+
+def manual_seed_all(seed: int) -> None:
+    """Do nothing: the CPU's stream is seeded by torch.manual_seed."""
+
+
+def empty_cache() -> None:
+    """Do nothing."""
+
+
+def synchronize(device: Any = None) -> None:
+    """Do nothing: every operation is finished when it returns."""
+
+
+__getattr__ = refuse("torch.cuda")
