@@ -35,8 +35,9 @@ DTYPES = [("float32",), ("float64",)]
 # Eight units in the last place of float32; float64 is allowed far more of its own units, because some of its functions
 # come from different mathematical libraries here and there, and still is checked five digits deeper.
 RTOL = {"float64": 1e-12, "float32": 1e-6, "bfloat16": 1e-2, "float16": 2e-3, "number": 1e-6}
-# Where a sum cancels, the error is a fraction of the largest entry, not of the small one that is left.
-SCALE_SHARE = 0.1
+# Where a sum cancels, the error is a fraction of the largest entry, not of the small one that is left: here two and a
+# half units in its last place.
+SCALE_SHARE = 0.3
 
 Tolerance = float | Mapping[str, float] | None
 Entries = dict[str, Any]
@@ -103,7 +104,7 @@ def case(
     params: each tuple is passed after the namespace and named in the case's name.
     name:   instead of the function's own name (for cases made in a loop).
     rtol, atol: a number for everything, or a mapping from "float32", "float64", ..., "number" (a Python float).
-    exact:  bit for bit; else |a - b| <= atol + rtol * |b|, and where no atol is given a tenth of rtol * max|b|.
+    exact:  bit for bit; else |a - b| <= atol + rtol * |b|, and where no atol is given it is 0.3 * rtol * max|b|.
     """
     if function is None:
         return lambda f: case(f, params=params, name=name, rtol=rtol, atol=atol, exact=exact, registry=registry)
