@@ -14,10 +14,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from fanin._core.errors import ArgumentConflictError, ArgumentError
-from fanin.nn import Module
+from fanin.nn.module import Module
 from fanin.optim.lr_scheduler import LRScheduler
 from fanin.optim.lr_scheduler.groups import Rate, one_for_each_group
-from fanin.tensor.functions.creation import tensor
+from fanin.tensor.functions.data import tensor
 from fanin.tensor.grad_mode import no_grad
 
 if TYPE_CHECKING:
