@@ -200,7 +200,7 @@ class FunctionNode(Node):
         result._node = self if self.count == 1 else PickNode(self, position, result._array)
         result._requires_grad = True
 
-    def gradients(self, grad: Any, create_graph: bool) -> list[Any]:
+    def gradients(self, grad: Any, edges: list[Any], create_graph: bool) -> list[Any]:
         """Return the gradient of each input, as the function's own backward gives them."""
         self.check()
         parts = grad.parts if isinstance(grad, OutputGrads) else {0: grad}
@@ -252,7 +252,7 @@ class PickNode(Node):
         super().__init__(parent.op, (), {}, [parent], array, [])
         self.position = position
 
-    def gradients(self, grad: Any, create_graph: bool) -> list[Any]:
+    def gradients(self, grad: Any, edges: list[Any], create_graph: bool) -> list[Any]:
         """Return the gradient, labelled."""
         return [OutputGrads({self.position: grad})]
 

@@ -19,6 +19,8 @@ def _sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
     if x.shape == shape:
         return x
     lead = x.ndim - len(shape)
+    if x.shape[lead:] == shape:  # a bias: only leading dimensions were added
+        return np.add.reduce(x, axis=0 if lead == 1 else tuple(range(lead)))
     axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1)
     return np.add.reduce(x, axis=axes, keepdims=True).reshape(shape)
 
@@ -188,6 +190,65 @@ atan2 = define(
 )
 
 
+def _kept(g: Any, chosen: Any, shape: tuple[int, ...]) -> Any:
+    return sum_to(where(chosen, g, zeros_like(g)), shape)
+
+
+fmax = define(
+    "fmax",
+    np.fmax,
+    broadcast,
+    vjps=(
+        lambda g, out, a, b: _kept(g, logical_or(greater_equal(a, b), isnan(b)), shape_of(a)),
+        lambda g, out, a, b: _kept(g, logical_not(logical_or(greater_equal(a, b), isnan(b))), shape_of(b)),
+    ),
+    reads=None,
+    promote=to_common,
+)
+fmin = define(
+    "fmin",
+    np.fmin,
+    broadcast,
+    vjps=(
+        lambda g, out, a, b: _kept(g, logical_or(less_equal(a, b), isnan(b)), shape_of(a)),
+        lambda g, out, a, b: _kept(g, logical_not(logical_or(less_equal(a, b), isnan(b))), shape_of(b)),
+    ),
+    reads=None,
+    promote=to_common,
+)
+
+
+def _hypot_vjp(g: Any, out: Any, side: Any) -> Any:
+    return sum_to(g * (side / out), shape_of(side))
+
+
+hypot = define(
+    "hypot",
+    np.hypot,
+    broadcast,
+    vjps=(lambda g, out, a, b: _hypot_vjp(g, out, a), lambda g, out, a, b: _hypot_vjp(g, out, b)),
+    reads=None,
+    reads_out=True,
+    promote=to_common,
+)
+
+
+def _copysign_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
+    slope = where(equal(a, 0), zeros_like(out), out / a)
+    return sum_to(g * slope, shape_of(a))
+
+
+copysign = define(
+    "copysign",
+    np.copysign,
+    float_broadcast,
+    vjps=(_copysign_vjp, lambda g, out, a, b: sum_to(zeros_like(g), shape_of(b))),
+    reads=(0,),
+    reads_out=True,
+    promote=to_float,
+)
+
+
 # Comparison and logic: bool, without derivatives. ----------------------------------------------------------------------
 
 
@@ -222,6 +283,7 @@ bitwise_and = define("bitwise_and", np.bitwise_and, _bitwise_spec, promote=to_co
 bitwise_or = define("bitwise_or", np.bitwise_or, _bitwise_spec, promote=to_common)
 bitwise_xor = define("bitwise_xor", np.bitwise_xor, _bitwise_spec, promote=to_common)
 bitwise_not = define("bitwise_not", np.invert, _bitwise_spec)
+heaviside = define("heaviside", lambda a, b: np.where(a == 0, b, (a > 0).astype(a.dtype)), broadcast, promote=to_common)
 left_shift = define("bitwise_left_shift", np.left_shift, _bitwise_spec, promote=to_common)
 right_shift = define("bitwise_right_shift", np.right_shift, _bitwise_spec, promote=to_common)
 

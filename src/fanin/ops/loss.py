@@ -5,6 +5,7 @@ Targets are inputs, not attributes: they change with every batch. `reduction` is
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,10 @@ def _mse(a: Any, b: Any, *, reduction: str) -> Any:
 
 
 def _mse_vjp(g: Any, a: Any, b: Any, reduction: str) -> Any:
+    difference = a - b
     if reduction == "none":
-        return (a - b) * (g * 2)
-    scale = 2.0 if reduction == "sum" else 2.0 / float(np.prod(broadcast_shape(shape_of(a), shape_of(b))) or np.nan)
-    return (a - b) * (g * scale)
+        return difference * (g * 2)
+    return difference * (g * (2.0 if reduction == "sum" else 2.0 / (math.prod(difference.shape) or math.nan)))
 
 
 mse = define(

@@ -34,7 +34,11 @@ def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 
 def shape_of(value: Any) -> tuple[int, ...]:
     """Return the shape of an array, tensor, symbol or spec; () for a Python number."""
-    return tuple(getattr(value, "shape", ()))
+    try:
+        shape: tuple[int, ...] = value.shape
+    except AttributeError:
+        return ()
+    return shape
 
 
 def dtype_of(value: Any) -> np.dtype[Any]:

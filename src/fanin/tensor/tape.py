@@ -9,14 +9,18 @@ no tape, no wrapping) or, with create_graph, on tensors, which leaves a tape of 
 from __future__ import annotations
 
 import itertools
+import operator
 from typing import Any
 
 import numpy as np
 
+from fanin._core import quiet
 from fanin._core.errors import FaninError, GraphError, InPlaceError
+from fanin.ops.elementwise import cast
 from fanin.ops.op import Op, Spec
 from fanin.tensor.base import TensorBase, version_counter
 from fanin.tensor.grad_mode import mode
+from fanin.tensor.node_names import name_of
 
 _order = itertools.count()
 _tensor_class: type[Any] = TensorBase
@@ -38,9 +42,12 @@ class _Anomaly:
 anomaly = _Anomaly()
 
 
+_new = object.__new__
+
+
 def wrap(array: Any) -> Any:
     """Return a tensor around an array, without copying; a NumPy scalar becomes zero-dimensional."""
-    result = _tensor_class.__new__(_tensor_class)
+    result = _new(_tensor_class)
     result._array = array if array.__class__ is np.ndarray else np.asarray(array)
     return result
 
@@ -63,13 +70,16 @@ class Node:
         self.retained: Any = None
         self.label: str | None = None
 
-    def gradients(self, grad: Any, create_graph: bool) -> list[Any]:
-        """Return the gradient of each input, None where no edge leads back."""
+    def gradients(self, grad: Any, edges: list[Any], create_graph: bool) -> list[Any]:
+        """Return the gradient of each input, None where `edges` has none."""
         self.check()
         op, attrs = self.op, self.attrs
         inputs, out = (self.as_tensors(), self.out_tensor()) if create_graph else (self.arrays, self.out)
+        if op.vjp_each is not None or len(edges) > len(op.vjps):
+            return [None if edge is None else op.vjp(i, grad, out, inputs, attrs) for i, edge in enumerate(edges)]
         return [
-            None if edge is None else op.vjp(i, grad, out, inputs, attrs) for i, edge in enumerate(self.edges)
+            None if edge is None or rule is None else rule(grad, out, *inputs, **attrs)
+            for edge, rule in zip(edges, op.vjps, strict=False)
         ]
 
     def check(self) -> None:
@@ -106,7 +116,7 @@ class Node:
 
     def name(self) -> str:
         """Return PyTorch's name of the backward node."""
-        return self.label or self.op.grad_name
+        return self.label or name_of(self)
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
@@ -167,52 +177,53 @@ def apply(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         if isinstance(x, TensorBase):
             if x._base is not None:
                 refresh(x)
-            tracked = tracked or x._requires_grad
+            if x._requires_grad:
+                tracked = True
             arrays.append(x._array)
         else:
             arrays.append(x)
     if op.promote is not None:
         arrays = op.promote(tuple(arrays))
     out = evaluate(op, arrays, attrs)
-    result = _tensor_class.__new__(_tensor_class)
+    result = _new(_tensor_class)
     result._array = out
     if op.view:
         _share(result, inputs[0])
-    if mode.inference:
-        result._is_inference = True
-    elif tracked and mode.enabled and op.differentiable and out.dtype.kind == "f":
-        result._node = _remember(op, inputs, arrays, attrs, result)
+    if tracked and mode.enabled and op.differentiable and out.dtype.kind == "f":
+        edges = [edge_of(x) if isinstance(x, TensorBase) else None for x in inputs]
+        result._node = Node(op, arrays, attrs, edges, out, _stamps(op, inputs, result))
         result._requires_grad = True
+    elif mode.inference:
+        result._is_inference = True
     return result
 
 
 def evaluate(op: Op, arrays: Any, attrs: dict[str, Any]) -> Any:
     """Evaluate on arrays, silent about overflow as PyTorch is; on failure let the shape and dtype rule explain."""
+    silence = quiet.begin()
     try:
-        if op.view:
-            out = op.evaluate(*arrays, **attrs)
-        else:
-            with np.errstate(all="ignore"):
-                out = op.evaluate(*arrays, **attrs)
+        out = op.evaluate(*arrays, **attrs)
     except FaninError:
         raise
     except (ValueError, TypeError, IndexError):
         op.infer(*(Spec.of(a) for a in arrays), **attrs)
         raise
+    finally:
+        quiet.end(silence)
     return out if out.__class__ is np.ndarray else np.asarray(out)
 
 
-def _remember(op: Op, inputs: Any, arrays: Any, attrs: dict[str, Any], result: Any) -> Node:
-    edges = [edge_of(x) if isinstance(x, TensorBase) else None for x in inputs]
-    return Node(op, arrays, attrs, edges, result._array, _stamps(op, inputs, result))
-
-
 def _stamps(op: Op, inputs: Any, result: Any) -> list[tuple[list[int], int]]:
-    read = inputs if op.reads is None else [inputs[i] for i in op.reads if i < len(inputs)]
-    counters = [version_counter(x) for x in read if isinstance(x, TensorBase)]
+    """Return the versions of the values that the derivatives read, each with its counter."""
+    stamps = []
+    for i in range(len(inputs)) if op.reads is None else op.reads:
+        if i < len(inputs) and isinstance(inputs[i], TensorBase):
+            counter = version_counter(inputs[i])
+            stamps.append((counter, counter[0]))
     if op.reads_out:
-        counters.append(version_counter(result))
-    return [(counter, counter[0]) for counter in counters]
+        counter = version_counter(result)
+        stamps.append((counter, counter[0]))
+    return stamps
 
 
 def edge_of(x: Any) -> Any:
@@ -255,6 +266,9 @@ def refresh(x: Any) -> None:
 # Walking back ---------------------------------------------------------------------------------------------------------
 
 
+_BY_ORDER = operator.attrgetter("order")
+
+
 def reachable(roots: list[Any]) -> list[Node]:
     """Return the nodes from which gradients may flow, latest first: a node is always later than its inputs."""
     seen = {root for root in roots if isinstance(root, Node)}
@@ -264,7 +278,7 @@ def reachable(roots: list[Any]) -> list[Node]:
             if isinstance(edge, Node) and edge not in seen:
                 seen.add(edge)
                 stack.append(edge)
-    return sorted(seen, key=lambda node: node.order, reverse=True)
+    return sorted(seen, key=_BY_ORDER, reverse=True)
 
 
 def leading_to(nodes: list[Node], targets: set[Any]) -> set[Node]:
@@ -276,38 +290,6 @@ def leading_to(nodes: list[Node], targets: set[Any]) -> set[Node]:
     return useful
 
 
-class Gradients:
-    """The gradients on their way back, summed where paths meet."""
-
-    def __init__(self, create_graph: bool) -> None:
-        self.create_graph = create_graph
-        self.held: dict[Any, Any] = {}
-
-    def add(self, edge: Any, grad: Any) -> None:
-        """Add a gradient to what an edge already holds, in the dtype of the value it belongs to."""
-        dtype = edge.dtype if isinstance(edge, Node) else edge._array.dtype
-        grad = self._in_dtype(grad, dtype)
-        held = self.held.get(edge)
-        self.held[edge] = grad if held is None else held + grad
-
-    def _in_dtype(self, grad: Any, dtype: Any) -> Any:
-        if isinstance(grad, TensorBase):
-            if grad._array.dtype != dtype:
-                from fanin.ops.elementwise import cast
-
-                return apply(cast, (grad,), {"dtype": dtype})
-            return grad
-        if grad.__class__ is not np.ndarray:
-            if not isinstance(grad, np.generic):
-                return grad
-            grad = np.asarray(grad)
-        return grad if grad.dtype is dtype or grad.dtype == dtype else grad.astype(dtype)
-
-    def pop(self, edge: Any) -> Any:
-        """Take the sum that an edge holds, None when nothing flowed there."""
-        return self.held.pop(edge, None)
-
-
 def walk(roots: list[tuple[Any, Any]], *, create_graph: bool, retain_graph: bool, targets: Any = None) -> dict[Any, Any]:
     """Carry gradients from the roots back to the leaves.
 
@@ -315,40 +297,64 @@ def walk(roots: list[tuple[Any, Any]], *, create_graph: bool, retain_graph: bool
     targets: edges whose gradients are wanted; then only they are returned, and nothing is computed for others.
     Returns the gradient of each leaf (or target) that was reached.
     """
-    gradients = Gradients(create_graph)
+    held: dict[Any, Any] = {}  # the gradients on their way back, summed where paths meet
     for edge, grad in roots:
-        gradients.add(edge, grad)
+        _add(held, edge, grad)
     nodes = reachable([edge for edge, _ in roots])
-    useful = None if targets is None else leading_to(nodes, targets)
+    useful = None if targets is None else leading_to(nodes, targets) | targets
     wanted: dict[Any, Any] = {}
-    with np.errstate(all="ignore"), _GradMode(create_graph):
+    former, mode.enabled = mode.enabled, create_graph
+    silence = quiet.begin()
+    try:
         for node in nodes:
-            _step(node, gradients, wanted, useful, targets, retain_graph)
-    ends = {edge: grad for edge, grad in gradients.held.items() if targets is None or edge in targets}
-    return {**wanted, **ends}
-
-
-def _step(node: Node, gradients: Gradients, wanted: Any, useful: Any, targets: Any, retain_graph: bool) -> None:
-    grad = gradients.pop(node)
-    if grad is None:
-        return
-    if node.hooks or node.retained is not None:
-        grad = _call_hooks(node, grad)
+            grad = held.pop(node, None)
+            if grad is None:
+                continue
+            if node.hooks is not None or node.retained is not None:
+                grad = _call_hooks(node, grad)
+            if targets is not None and node in targets:
+                wanted[node] = grad
+            _pass_on(node, grad, held, useful, create_graph)
+            if not retain_graph:
+                node.free()
+    finally:
+        quiet.end(silence)
+        mode.enabled = former
     if targets is not None:
-        if node in targets:
-            wanted[node] = grad
-        if node not in useful:
+        held = {edge: grad for edge, grad in held.items() if edge in targets}
+    return {**wanted, **held} if wanted else held
+
+
+def _pass_on(node: Node, grad: Any, held: dict[Any, Any], useful: set[Any] | None, create_graph: bool) -> None:
+    """Add the gradients of a node's inputs to what their edges hold."""
+    edges = node.edges
+    if useful is not None:
+        edges = [edge if edge in useful else None for edge in edges]
+        if not any(edge is not None for edge in edges):
             return
-    parts = node.gradients(grad, gradients.create_graph)
+    parts = node.gradients(grad, edges, create_graph)
     if anomaly.enabled:
         _refuse_nan(node, parts)
-    for edge, part in zip(node.edges, parts, strict=True):
-        if edge is None or part is None:
-            continue
-        if useful is None or edge in useful or edge in targets:
-            gradients.add(edge, part)
-    if not retain_graph:
-        node.free()
+    for edge, part in zip(edges, parts, strict=True):
+        if edge is not None and part is not None:
+            _add(held, edge, part)
+
+
+def _add(held: dict[Any, Any], edge: Any, grad: Any) -> None:
+    """Add a gradient to what an edge holds, in the dtype of the value it belongs to."""
+    if grad.__class__ is np.ndarray:
+        dtype = edge.dtype if edge.__class__ is Node else edge._array.dtype if isinstance(edge, TensorBase) else edge.dtype
+        if grad.dtype is not dtype:
+            grad = grad.astype(dtype)
+    elif isinstance(grad, np.generic):
+        return _add(held, edge, np.asarray(grad))
+    elif isinstance(grad, TensorBase):
+        dtype = edge.dtype if isinstance(edge, Node) else edge._array.dtype
+        if grad._array.dtype != dtype:
+            grad = apply(cast, (grad,), {"dtype": dtype})
+    before = held.get(edge)
+    held[edge] = grad if before is None else before + grad
+    return None
 
 
 def _refuse_nan(node: Node, parts: list[Any]) -> None:
@@ -356,20 +362,6 @@ def _refuse_nan(node: Node, parts: list[Any]) -> None:
         array = part._array if isinstance(part, TensorBase) else part
         if isinstance(array, (np.ndarray, np.generic)) and np.isnan(array).any():
             raise GraphError(f"Function '{node.name()}' returned nan values in its {i}th output.")
-
-
-class _GradMode:
-    """Remember operations or not, for a block; cheaper than the public context managers."""
-
-    def __init__(self, enabled: bool) -> None:
-        self.enabled = enabled
-
-    def __enter__(self) -> None:
-        self.former = mode.enabled
-        mode.enabled = self.enabled
-
-    def __exit__(self, *_: object) -> None:
-        mode.enabled = self.former
 
 
 def as_tensor(grad: Any) -> Any:
