@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math as _math
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
@@ -37,17 +38,27 @@ from fanin.tensor.functions.arithmetic import (
     addcmul,
     arctan2,
     atan2,
+    copysign,
     div,
     divide,
     float_power,
     floor_divide,
+    fmax,
+    fmin,
     fmod,
+    gcd,
+    heaviside,
+    hypot,
+    lcm,
+    ldexp,
     lerp,
     logaddexp,
+    logaddexp2,
     maximum,
     minimum,
     mul,
     multiply,
+    nextafter,
     pow,
     remainder,
     rsub,
@@ -104,20 +115,63 @@ from fanin.tensor.functions.conversion import (
 )
 from fanin.tensor.functions.creation import (
     arange,
-    as_tensor,
     empty,
     empty_like,
     eye,
-    from_numpy,
     full,
     full_like,
     linspace,
     logspace,
     ones,
     ones_like,
-    tensor,
+    range,
     zeros,
     zeros_like,
+)
+from fanin.tensor.functions.data import (
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+    as_tensor,
+    asarray,
+    from_numpy,
+    scalar_tensor,
+    set_default_tensor_type,
+    tensor,
+)
+from fanin.tensor.functions.decompositions import (
+    cholesky,
+    det,
+    inverse,
+    logdet,
+    matrix_exp,
+    qr,
+    slogdet,
+    svd,
+)
+from fanin.tensor.functions.diagonals import (
+    block_diag,
+    cartesian_prod,
+    combinations,
+    diag,
+    diag_embed,
+    diagflat,
+    diagonal,
+    trace,
+    tril,
+    tril_indices,
+    triu,
+    triu_indices,
+    vander,
+)
+from fanin.tensor.functions.einsum import (
+    einsum,
 )
 from fanin.tensor.functions.joining import (
     cat,
@@ -145,6 +199,32 @@ from fanin.tensor.functions.joining import (
     unbind,
     vsplit,
     vstack,
+)
+from fanin.tensor.functions.norms import (
+    cdist,
+    dist,
+    log_softmax,
+    logsumexp,
+    norm,
+    renorm,
+    softmax,
+)
+from fanin.tensor.functions.ordering import (
+    argsort,
+    bucketize,
+    isin,
+    kthvalue,
+    median,
+    mode,
+    msort,
+    nanmedian,
+    nanquantile,
+    quantile,
+    searchsorted,
+    sort,
+    topk,
+    unique,
+    unique_consecutive,
 )
 from fanin.tensor.functions.pointwise import (
     abs,
@@ -207,13 +287,25 @@ from fanin.tensor.functions.pointwise import (
     trunc,
 )
 from fanin.tensor.functions.products import (
+    addbmm,
+    addmm,
+    addmv,
+    addr,
+    baddbmm,
     bmm,
+    chain_matmul,
+    cross,
     dot,
     ger,
+    inner,
+    kron,
     matmul,
+    matrix_power,
     mm,
     mv,
     outer,
+    tensordot,
+    vdot,
 )
 from fanin.tensor.functions.reductions import (
     all,
@@ -231,6 +323,17 @@ from fanin.tensor.functions.reductions import (
     nansum,
     prod,
     sum,
+)
+from fanin.tensor.functions.running import (
+    cummax,
+    cummin,
+    cumprod,
+    cumsum,
+    cumulative_trapezoid,
+    diff,
+    logcumsumexp,
+    trapezoid,
+    trapz,
 )
 from fanin.tensor.functions.sampling import (
     Generator,
@@ -251,6 +354,18 @@ from fanin.tensor.functions.sampling import (
     randperm,
     seed,
     set_rng_state,
+    stream_of,
+)
+from fanin.tensor.functions.selecting import (
+    argwhere,
+    gather,
+    index_select,
+    masked_select,
+    narrow,
+    nonzero,
+    select,
+    take,
+    take_along_dim,
 )
 from fanin.tensor.functions.shaping import (
     adjoint,
@@ -275,11 +390,34 @@ from fanin.tensor.functions.shaping import (
     unsqueeze,
 )
 from fanin.tensor.functions.statistics import (
+    bincount,
+    corrcoef,
+    cov,
+    histc,
+    histogram,
     std,
     std_mean,
     var,
     var_mean,
 )
+from fanin.tensor.functions.writing import (
+    diagonal_scatter,
+    index_add,
+    index_copy,
+    index_fill,
+    index_put,
+    masked_fill,
+    masked_scatter,
+    put,
+    scatter,
+    scatter_add,
+    scatter_reduce,
+    select_scatter,
+    slice_scatter,
+)
+
+e, inf, nan, pi = 2.718281828459045, _math.inf, _math.nan, _math.pi
+newaxis = None
 
 float = float32
 double = float64

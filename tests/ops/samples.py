@@ -74,7 +74,10 @@ def along(make: Callable[..., Any] = values) -> list[Sample]:
 
 
 MASK = np.array([[True, False, True], [False, False, True]])
+MASK_4 = np.array([[1, 0, 1, 1], [0, 1, 0, 1], [1, 1, 1, 1]])
 ROWS = np.array([2, 0, 2])
+
+POSITIVE_DEFINITE = values(3, 3) @ values(3, 3).T + 3 * np.eye(3)
 
 SAMPLES: dict[str, list[Sample]] = {
     # arithmetic
@@ -94,6 +97,11 @@ SAMPLES: dict[str, list[Sample]] = {
     "minimum": [((distinct(3, 4), distinct(3, 4, seed=1) + 0.05), {}), ((distinct(3), distinct(2, 1) + 0.02), {})],
     "atan2": binary(positive, values),
     "xlogy": binary(values, positive),
+    "fmax": [((distinct(3, 4), distinct(3, 4, seed=1) + 0.05), {}), ((distinct(3), distinct(2, 1) + 0.02), {})],
+    "fmin": [((distinct(3, 4), distinct(3, 4, seed=1) + 0.05), {}), ((distinct(3), distinct(2, 1) + 0.02), {})],
+    "hypot": binary(),
+    "copysign": binary(),
+    "heaviside": binary(),
     "where": [
         ((MASK, values(2, 3), values(2, 3, seed=1)), {}),
         ((MASK, values(3), values(2, 1, seed=1)), {}),
@@ -107,7 +115,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "zeros_like": unary(),
     "ones_like": unary(),
     **{name: binary() for name in ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor")},
-    **{name: unary() for name in ("logical_not", "isnan", "isinf", "isfinite")},
+    **{name: unary() for name in ("logical_not", "isnan", "isinf", "isfinite", "signbit")},
     **{name: [((np.array([5, 3, 1]), np.array([1, 2, 3])), {})] for name in ("bitwise_and", "bitwise_or", "bitwise_xor")},
     "bitwise_not": [((np.array([5, -3]),), {})],
     "bitwise_left_shift": [((np.array([5, 3]), np.array([1, 2])), {})],
@@ -148,6 +156,14 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "tril": [((values(3, 4),), {"diagonal": 0}), ((values(3, 3),), {"diagonal": -1})],
     "triu": [((values(3, 4),), {"diagonal": 0}), ((values(3, 3),), {"diagonal": 1})],
+    "diagonal": [
+        ((values(3, 4),), {"offset": 1, "dim1": 0, "dim2": 1}),
+        ((values(2, 3, 3),), {"offset": -1, "dim1": 2, "dim2": 1}),
+        ((values(2, 3),), {"offset": 7, "dim1": 0, "dim2": 1}),
+    ],
+    "diagonal_zeros": [((values(2, 3),), {"shape": (4, 2, 4), "offset": 1, "dim1": 0, "dim2": 2})],
+    "unfold": [((values(7),), {"dim": 0, "size": 3, "step": 2}), ((values(2, 5),), {"dim": 1, "size": 2, "step": 1})],
+    "unfold_sum": [((values(3, 3),), {"shape": (7,), "dim": 0, "size": 3, "step": 2})],
     # index
     "getitem": [
         ((values(4, 3),), {"index": (slice(1, 3),)}),
@@ -170,11 +186,15 @@ SAMPLES: dict[str, list[Sample]] = {
     "embedding": [((values(4, 3),), {"index": np.array([[0, 1], [3, 0]])})],
     "read_view": [((values(2, 3),), {"positions": np.array([[0, 4], [2, 5]])})],
     "write_view": [((values(2, 3), values(2, 2, seed=1)), {"positions": np.array([[0, 4], [2, 5]])})],
+    "overwrite": [((values(3, 4), values(4, seed=1)), {}), ((values(2, 3), values(2, 3, seed=1)), {}), ((values(3), 2.0), {})],
+    "scatter_combine": [
+        ((distinct(4, 3), distinct(3, seed=1) + 0.05), {"index": (np.array([2, 0, 2]), np.array([0, 1, 0])), "how": how})
+        for how in ("amax", "amin", "prod")
+    ],
     # reduce
     "sum": reductions(),
     "mean": reductions(),
-    "prod": reductions(),
-    "others_product": [((values(3, 4),), {"dim": (1,)}), ((values(2, 3, 2),), {"dim": (0, 2)})],
+    "prod": [*reductions(), ((values(3, 4) * MASK_4,), {"dim": (1,)}), ((values(0, 3),), {"dim": (0,)})],
     "amax": reductions(distinct),
     "amin": reductions(distinct),
     "argmax": [((distinct(3, 4),), {"dim": 1}), ((distinct(3, 4),), {"dim": None})],
@@ -183,7 +203,10 @@ SAMPLES: dict[str, list[Sample]] = {
     "all": reductions(),
     "var": reductions(correction=1) + reductions(correction=0),
     "cumsum": along(),
-    "cumprod": along(),
+    "std": reductions(correction=1) + reductions(correction=0),
+    "cumprod": [*along(), ((values(3, 4) * MASK_4,), {"dim": 1})],
+    "recurrence": [((values(3, 4), values(3, 4, seed=1)), {"dim": dim}) for dim in (0, 1)],
+    "logcumsumexp": along(),
     "logsumexp": reductions(),
     "softmax": along(),
     "log_softmax": along(),
@@ -211,6 +234,7 @@ SAMPLES: dict[str, list[Sample]] = {
         ((values(3, 4), values(4, 2, seed=1)), {"equation": "ij,jk->ik"}),
         ((values(3, 4), values(3, seed=1), values(4, seed=2)), {"equation": "ij,i,j->"}),
         ((values(2, 3, 4),), {"equation": "bij->ji"}),
+        ((values(1, 4), values(3, 4, seed=1)), {"equation": "ij,ij->ij"}),
     ],
     "norm": [
         ((values(3, 4),), {"p": p, "dim": (1,), "keepdim": keep}) for p in (2.0, 1.0, 3.0, 0.0) for keep in (True, False)
@@ -218,6 +242,12 @@ SAMPLES: dict[str, list[Sample]] = {
     + [((distinct(3, 4) + 5,), {"p": p, "dim": (0, 1)}) for p in (np.inf, -np.inf)],
     "inverse": [((values(3, 3) + 3 * np.eye(3),), {})],
     "solve": [((values(3, 3) + 3 * np.eye(3), values(3, 2, seed=1)), {})],
+    "opaque": [((values(3),), {"value": np.ones(2), "what": "a thing"})],
+    "cholesky": [((POSITIVE_DEFINITE,), {})],
+    "svdvals": [((values(3, 4),), {})],
+    "svd_outer": [((values(3), values(3, 4, seed=1)), {})],
+    "eigvalsh": [((POSITIVE_DEFINITE,), {})],
+    "eigh_outer": [((values(3), POSITIVE_DEFINITE), {})],
     "det": [((values(3, 3) + 3 * np.eye(3),), {})],
     "log_abs_det": [((values(3, 3) + 3 * np.eye(3),), {})],
 }

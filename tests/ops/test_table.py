@@ -8,12 +8,18 @@ import numpy as np
 import pytest
 
 import fanin  # noqa: F401  (every room enters its operations)
+from fanin._core.errors import GraphError
 from fanin.autograd import gradcheck, gradgradcheck
 from fanin.autograd.gradcheck import GradcheckError
 from fanin.ops.op import Op, Spec, get, table
 from fanin.tensor.tape import apply, wrap
 from tests.ops.samples import SAMPLES, Sample, values
 
+# Their derivatives, or second derivatives, are not part of fanin: they say so instead.
+REFUSED = {"opaque", "svd_outer", "eigh_outer"}
+# They read one triangle and give the gradient of a symmetric matrix, which a single changed element is not.
+SYMMETRIC = {"cholesky", "eigvalsh"}
+REFUSED_AT_SECOND = REFUSED | {"svdvals", "eigvalsh"}
 CASES = [(name, i) for name, samples in SAMPLES.items() for i in range(len(samples))]
 
 
@@ -37,7 +43,7 @@ def as_function(op: Op, sample: Sample) -> tuple[Any, tuple[Any, ...]]:
     def function(*tensors: Any) -> Any:
         full = [wrap(x.copy()) if isinstance(x, np.ndarray) else x for x in inputs]
         for position, tensor in zip(positions, tensors, strict=True):
-            full[position] = tensor
+            full[position] = (tensor + tensor.mT) / 2 if op.name in SYMMETRIC else tensor
         return apply(op, tuple(full), attrs)
 
     return function, tuple(wrap(inputs[i].copy()).requires_grad_() for i in positions)
@@ -54,6 +60,10 @@ def test_first_derivative(name: str, number: int) -> None:
     if not op.differentiable:
         return
     function, tensors = as_function(op, sample)
+    if name in REFUSED:
+        with pytest.raises(GraphError, match="not part of fanin"):
+            gradcheck(function, tensors)
+        return
     assert gradcheck(function, tensors, eps=1e-6, atol=1e-7, rtol=1e-5)
 
 
@@ -63,6 +73,10 @@ def test_second_derivative(name: str, number: int) -> None:
     if not op.differentiable:
         return
     function, tensors = as_function(op, sample)
+    if name in REFUSED_AT_SECOND:
+        with pytest.raises(GraphError, match="not part of fanin"):
+            gradgradcheck(function, tensors)
+        return
     assert gradgradcheck(function, tensors, eps=1e-6, atol=1e-6, rtol=1e-4)
 
 
@@ -101,7 +115,7 @@ def test_derivatives_read_only_what_the_record_says(name: str, number: int) -> N
         reads = range(len(arrays)) if op.reads is None else op.reads
         spoilt = [x if i in reads or i not in floats(arrays) else np.full_like(x, np.nan) for i, x in enumerate(arrays)]
         spoilt_out = out if op.reads_out else np.full_like(out, np.nan)
-        for i in differentiable_inputs(op, inputs):
+        for i in [] if name in REFUSED else differentiable_inputs(op, inputs):
             expected = op.vjp(i, grad, out, list(arrays), attrs)
             actual = op.vjp(i, grad, spoilt_out, spoilt, attrs)
             np.testing.assert_array_equal(np.asarray(actual), np.asarray(expected))

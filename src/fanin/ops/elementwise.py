@@ -135,6 +135,9 @@ def _clamp_spec(x: Spec, low: Any, high: Any) -> Spec:
 def _clamp_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(inputs) < 3 or (inputs[1] is None and inputs[2] is None):
         raise rules.ArgumentError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    x, *bounds = inputs
+    if x.__class__ is np.ndarray and x.dtype.kind == "f" and not any(isinstance(b, np.ndarray) for b in bounds):
+        return inputs
     present = rules.to_common(tuple(x for x in inputs if x is not None))
     filled = iter(present)
     return tuple(None if x is None else next(filled) for x in inputs)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import ShapeError
-from fanin.ops.arithmetic import sum_to, zeros_like
+from fanin.ops.arithmetic import equal, sum_to, zeros_like
+from fanin.ops.elementwise import cast_like
 from fanin.ops.op import Spec, define
 from fanin.ops.rules import broadcast_shape, shape_of
 
@@ -169,11 +170,55 @@ scatter_add_zeros = define(
 )
 
 
+_COMBINE = {"amax": np.maximum, "amin": np.minimum, "prod": np.multiply}
+
+
+def _scatter_combine(x: Any, source: Any, *, index: Index, how: str) -> Any:
+    result = x.copy()
+    _COMBINE[how].at(result, index, source)
+    return result
+
+
+def _scatter_shares(g: Any, out: Any, x: Any, source: Any, index: Index) -> tuple[Any, Any, Any]:
+    """Return the gradient of a place divided by how many of its values reached the extreme, and who did."""
+    ours = cast_like(equal(x, out), g)
+    theirs = cast_like(equal(source, getitem(out, index=index)), g)
+    return g / index_put(ours, theirs, index=index, accumulate=True), ours, theirs
+
+
+def _scatter_vjp_x(g: Any, out: Any, x: Any, source: Any, *, index: Index, how: str) -> Any:
+    if how == "prod":
+        return g * out / x
+    share, ours, _ = _scatter_shares(g, out, x, source, index)
+    return share * ours
+
+
+def _scatter_vjp_source(g: Any, out: Any, x: Any, source: Any, *, index: Index, how: str) -> Any:
+    if how == "prod":
+        return getitem(g * out, index=index) / source
+    share, _, theirs = _scatter_shares(g, out, x, source, index)
+    return getitem(share, index=index) * theirs
+
+
+scatter_combine = define(
+    "scatter_combine",
+    _scatter_combine,
+    lambda x, source, *, index, how: x,
+    vjps=(_scatter_vjp_x, _scatter_vjp_source),
+    reads=None,
+    reads_out=True,
+)
+
 # Rows of a matrix by number: what an embedding does. ------------------------------------------------------------------
 
+# `share` multiplies the gradient of each row that is read: 0 for padding, 1 / uses to count a frequent row once.
 take_rows = define(
     "embedding",
-    lambda weight, *, index: weight[index],
-    lambda weight, *, index: Spec(tuple(index.shape) + weight.shape[1:], weight.dtype),
-    vjps=(lambda g, out, weight, *, index: put_zeros(g, shape=shape_of(weight), index=(index,)),),
+    lambda weight, *, index, share=None: weight[index],
+    lambda weight, *, index, share=None: Spec(tuple(index.shape) + weight.shape[1:], weight.dtype),
+    vjps=(
+        lambda g, out, weight, *, index, share=None: put_zeros(
+            g if share is None else g * share, shape=shape_of(weight), index=(index,)
+        ),
+    ),
 )

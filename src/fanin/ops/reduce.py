@@ -15,9 +15,10 @@ from fanin._core.errors import DimensionError, DtypeError
 from fanin.ops import rules
 from fanin.ops.arithmetic import equal, expand, ones_like, where, zeros_like
 from fanin.ops.elementwise import cast, exp
+from fanin.ops.index import getitem
 from fanin.ops.op import Op, Spec, define
 from fanin.ops.rules import shape_of, to_float
-from fanin.ops.shape import flip, reshape
+from fanin.ops.shape import cat, flip, permute, reshape
 
 Dims = tuple[int, ...]
 
@@ -94,41 +95,24 @@ mean = define(
 )
 
 
-def _prod_others(x: Any, dim: int) -> Any:
-    # The product of all others, without dividing: zeros among the factors stay exact.
-    ones = np.ones_like(np.take(x, [0], axis=dim))
-    before = np.cumprod(np.concatenate([ones, _drop(x, dim, last=True)], axis=dim), axis=dim)
-    after = np.cumprod(np.concatenate([ones, np.flip(_drop(x, dim, last=False), dim)], axis=dim), axis=dim)
-    return before * np.flip(after, dim)
-
-
-def _drop(x: Any, dim: int, *, last: bool) -> Any:
-    part = slice(None, -1) if last else slice(1, None)
-    return x[(slice(None),) * dim + (part,)]
-
-
 def _prod_vjp(g: Any, out: Any, x: Any, *, dim: Dims, keepdim: bool = False) -> Any:
-    return spread(g, shape_of(x), dim) * others_product(x, dim=dim)
+    return spread(g, shape_of(x), dim) * others_product(x, dim)
 
 
-def _others_product(x: Any, *, dim: Dims) -> Any:
-    if x.size == 0 or not dim:
-        return np.ones_like(x)
-    rest = tuple(axis for axis in range(x.ndim) if axis not in dim)
-    order = rest + dim
-    moved = x.transpose(order)
-    flat = moved.reshape(moved.shape[: len(rest)] + (-1,))
-    return _prod_others(flat, len(rest)).reshape(moved.shape).transpose(np.argsort(order))
+def others_product(x: Any, dim: Dims) -> Any:
+    """Return for each element the product of all others over dim, without dividing: zeros among them stay exact."""
+    shape = shape_of(x)
+    if not dim or count(shape, dim) == 0:
+        return ones_like(x)
+    order = tuple(axis for axis in range(len(shape)) if axis not in dim) + dim
+    moved = permute(x, dims=order)
+    flat = reshape(moved, (*moved.shape[: len(shape) - len(dim)], count(shape, dim)))
+    last = len(flat.shape) - 1
+    before = cumprod(shifted(flat, last, start=1), dim=last)
+    after = flip(cumprod(shifted(flip(flat, dims=(last,)), last, start=1), dim=last), dims=(last,))
+    return permute(reshape(before * after, moved.shape), dims=tuple(int(i) for i in np.argsort(order)))
 
 
-def _others_vjp(g: Any, out: Any, x: Any, *, dim: Dims) -> Any:
-    # d/dx_j sum_i g_i prod_{k != i} x_k = sum_{i != j} g_i prod_{k != i, j} x_k, by the quotient form.
-    total = prod(x, dim=dim, keepdim=True)
-    inner = sum_(g * (total / x), dim=dim, keepdim=True)
-    return (inner - g * (total / x)) / x
-
-
-others_product = define("others_product", _others_product, lambda x, *, dim: x, vjps=(_others_vjp,), reads=(0,))
 prod = define(
     "prod",
     lambda x, *, dim, keepdim=False: np.multiply.reduce(x, axis=dim, keepdims=keepdim),
@@ -262,12 +246,69 @@ def _from_the_end(g: Any, dim: int) -> Any:
 
 
 cumsum = _running("cumsum", np.cumsum, lambda g, out, x, *, dim: _from_the_end(g, dim))
-cumprod = _running(
-    "cumprod",
-    np.cumprod,
-    lambda g, out, x, *, dim: _from_the_end(g * out, dim) / x,
+def shifted(x: Any, dim: int, start: float) -> Any:
+    """Return x moved on by one along dim: `start`, then all elements but the last."""
+    n = x.shape[dim]
+    lead = (slice(None),) * dim
+    first = getitem(x, index=(*lead, slice(0, 1))) * 0 + start
+    return cat(first, getitem(x, index=(*lead, slice(0, n - 1))), dim=dim)
+
+
+def _recurrence(a: Any, x: Any, *, dim: int) -> Any:
+    out = np.array(np.broadcast_to(a, x.shape))
+    rows, factors = np.moveaxis(out, dim, 0), np.moveaxis(x, dim, 0)
+    for i in range(1, len(rows)):
+        rows[i] += factors[i] * rows[i - 1]
+    return out
+
+
+def _backward_recurrence(g: Any, x: Any, dim: int) -> Any:
+    """Return h with h[i] = g[i] + x[i + 1] * h[i + 1]: what flows back through a recurrence."""
+    if not x.shape[dim]:
+        return g
+    turned = shifted(flip(x, dims=(dim,)), dim, start=0)
+    return flip(recurrence(flip(g, dims=(dim,)), turned, dim=dim), dims=(dim,))
+
+
+# y[0] = a[0], y[i] = a[i] + x[i] * y[i - 1]
+recurrence = define(
+    "recurrence",
+    _recurrence,
+    lambda a, x, *, dim: x,
+    vjps=(
+        lambda g, out, a, x, *, dim: _backward_recurrence(g, x, dim),
+        lambda g, out, a, x, *, dim: _backward_recurrence(g, x, dim) * shifted(out, dim, start=0),
+    ),
+    reads=(1,),
+    reads_out=True,
+)
+
+
+def _cumprod_vjp(g: Any, out: Any, x: Any, *, dim: int) -> Any:
+    # d/dx[i] = (x[0] ... x[i - 1]) * (g[i] + x[i + 1] g[i + 1] + x[i + 1] x[i + 2] g[i + 2] + ...): no division, so zeros are fine.
+    if not len(g.shape) or not g.shape[dim]:
+        return g
+    return _backward_recurrence(g, x, dim) * shifted(out, dim, start=1)
+
+
+cumprod = _running("cumprod", np.cumprod, _cumprod_vjp, reads=(0,), reads_out=True)
+
+
+
+def _logcumsumexp_vjp(g: Any, out: Any, x: Any, *, dim: int) -> Any:
+    # d/dx[i] = exp(x[i] - out[i]) * (g[i] + exp(out[i] - out[i + 1]) * (g[i + 1] + ...)): no exponent is above 0.
+    steps = exp(shifted(out, dim, start=0) - out)
+    return exp(x - out) * _backward_recurrence(g, steps, dim)
+
+
+logcumsumexp = define(
+    "logcumsumexp",
+    lambda x, *, dim: np.logaddexp.accumulate(x, axis=dim),
+    lambda x, *, dim: x,
+    vjps=(_logcumsumexp_vjp,),
     reads=(0,),
     reads_out=True,
+    promote=to_float,
 )
 
 # Softmax and its relatives: the maximum is taken out first, so that nothing overflows. ---------------------------------

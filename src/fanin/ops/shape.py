@@ -145,3 +145,68 @@ triu = define(
     lambda x, *, diagonal: x,
     vjps=(lambda g, out, x, *, diagonal: triu(g, diagonal=diagonal),),
 )
+
+
+def _diagonal_spec(x: Spec, *, offset: int, dim1: int, dim2: int) -> Spec:
+    view = np.broadcast_to(np.bool_(), x.shape)
+    return Spec(np.diagonal(view, offset, dim1, dim2).shape, x.dtype)
+
+
+def _diagonal(x: Any, *, offset: int, dim1: int, dim2: int) -> Any:
+    # NumPy's own is read-only; the strides are all there is to a diagonal.
+    found = np.diagonal(x, offset, dim1, dim2)
+    if x.flags.writeable:
+        found.flags.writeable = True
+    return found
+
+
+def _diagonal_zeros(g: Any, *, shape: tuple[int, ...], offset: int, dim1: int, dim2: int) -> Any:
+    result = np.zeros(shape, g.dtype)
+    _diagonal(result, offset=offset, dim1=dim1, dim2=dim2)[...] = g
+    return result
+
+
+diagonal = define(
+    "diagonal",
+    _diagonal,
+    _diagonal_spec,
+    vjps=(lambda g, out, x, **where: diagonal_zeros(g, shape=shape_of(x), **where),),
+    view=True,
+)
+diagonal_zeros = define(
+    "diagonal_zeros",
+    _diagonal_zeros,
+    lambda g, *, shape, offset, dim1, dim2: Spec(shape, g.dtype),
+    vjps=(lambda gg, out, g, *, shape, **where: diagonal(gg, **where),),
+    grad_name="DiagEmbedBackward0",
+)
+
+
+def _windows(x: Any, *, dim: int, size: int, step: int) -> Any:
+    found = np.lib.stride_tricks.sliding_window_view(x, size, axis=dim, writeable=x.flags.writeable)
+    return found[(slice(None),) * dim + (slice(None, None, step),)]
+
+
+def _windows_sum(g: Any, *, shape: tuple[int, ...], dim: int, size: int, step: int) -> Any:
+    result = np.zeros(shape, g.dtype)
+    lead = (slice(None),) * dim
+    for i in range(g.shape[dim]):
+        result[(*lead, slice(i * step, i * step + size))] += np.moveaxis(g[(*lead, i)], -1, dim)
+    return result
+
+
+windows = define(
+    "unfold",
+    _windows,
+    lambda x, *, dim, size, step: Spec(
+        (*x.shape[:dim], (x.shape[dim] - size) // step + 1, *x.shape[dim + 1 :], size), x.dtype
+    ),
+    vjps=(lambda g, out, x, **how: windows_sum(g, shape=shape_of(x), **how),),
+    view=True,
+)
+windows_sum = define(
+    "unfold_sum",
+    _windows_sum,
+    lambda g, *, shape, dim, size, step: Spec(shape, g.dtype),
+    vjps=(lambda gg, out, g, *, shape, **how: windows(gg, **how),),
+)

@@ -8,14 +8,23 @@ from fanin.tensor.functions import (
     arithmetic,
     comparing,
     conversion,
+    creation,
+    data,
+    decompositions,
+    diagonals,
     indexing,
     joining,
+    norms,
+    ordering,
     pointwise,
     products,
     reductions,
+    running,
     sampling,
+    selecting,
     shaping,
     statistics,
+    writing,
 )
 
 
@@ -107,6 +116,16 @@ class Methods:
     lerp = arithmetic.lerp
     addcmul = arithmetic.addcmul
     addcdiv = arithmetic.addcdiv
+    fmax = arithmetic.fmax
+    fmin = arithmetic.fmin
+    hypot = arithmetic.hypot
+    copysign = arithmetic.copysign
+    heaviside = arithmetic.heaviside
+    ldexp = arithmetic.ldexp
+    nextafter = arithmetic.nextafter
+    gcd = arithmetic.gcd
+    lcm = arithmetic.lcm
+    logaddexp2 = arithmetic.logaddexp2
 
     def where(self, condition: Any, other: Any) -> Any:
         """Return the tensor where the condition holds, else other."""
@@ -159,6 +178,71 @@ class Methods:
     argmin = reductions.argmin
     var = statistics.var
     std = statistics.std
+    cov = statistics.cov
+    corrcoef = statistics.corrcoef
+    bincount = statistics.bincount
+    histc = statistics.histc
+    histogram = statistics.histogram
+    logsumexp = norms.logsumexp
+    softmax = norms.softmax
+    log_softmax = norms.log_softmax
+    norm = norms.norm
+    dist = norms.dist
+    renorm = norms.renorm
+    cumsum = running.cumsum
+    cumprod = running.cumprod
+    cummax = running.cummax
+    cummin = running.cummin
+    logcumsumexp = running.logcumsumexp
+    diff = running.diff
+
+    # Order
+    sort = ordering.sort
+    argsort = ordering.argsort
+    msort = ordering.msort
+    topk = ordering.topk
+    kthvalue = ordering.kthvalue
+    median = ordering.median
+    nanmedian = ordering.nanmedian
+    mode = ordering.mode
+    quantile = ordering.quantile
+    nanquantile = ordering.nanquantile
+    unique = ordering.unique
+    unique_consecutive = ordering.unique_consecutive
+
+    # By index
+    index_select = selecting.index_select
+    select = selecting.select
+    narrow = selecting.narrow
+    gather = selecting.gather
+    take = selecting.take
+    take_along_dim = selecting.take_along_dim
+    masked_select = selecting.masked_select
+    nonzero = selecting.nonzero
+    argwhere = selecting.argwhere
+    scatter = writing.scatter
+    scatter_add = writing.scatter_add
+    scatter_reduce = writing.scatter_reduce
+    index_add = writing.index_add
+    index_copy = writing.index_copy
+    index_fill = writing.index_fill
+    index_put = writing.index_put
+    masked_fill = writing.masked_fill
+    masked_scatter = writing.masked_scatter
+    put = writing.put
+    select_scatter = writing.select_scatter
+    slice_scatter = writing.slice_scatter
+    diagonal_scatter = writing.diagonal_scatter
+
+    # Triangles, diagonals, windows
+    tril = diagonals.tril
+    triu = diagonals.triu
+    diag = diagonals.diag
+    diagonal = diagonals.diagonal
+    diagflat = diagonals.diagflat
+    diag_embed = diagonals.diag_embed
+    trace = diagonals.trace
+    unfold = diagonals.unfold
 
     # Shape
     reshape = shaping.reshape
@@ -204,6 +288,31 @@ class Methods:
     dot = products.dot
     bmm = products.bmm
     outer = ger = products.outer
+    inner = products.inner
+    vdot = products.vdot
+    addmm = products.addmm
+    addmv = products.addmv
+    addr = products.addr
+    addbmm = products.addbmm
+    baddbmm = products.baddbmm
+    matrix_power = products.matrix_power
+    kron = products.kron
+    cross = products.cross
+    inverse = decompositions.inverse
+    pinverse = decompositions.pinv
+    det = decompositions.det
+    logdet = decompositions.logdet
+    slogdet = decompositions.slogdet
+    cholesky = decompositions.cholesky
+    qr = decompositions.qr
+    matrix_exp = decompositions.matrix_exp
+
+    # New tensors of the same dtype
+    new_tensor = data.new_tensor
+    new_empty = creation.new_empty
+    new_zeros = creation.new_zeros
+    new_ones = creation.new_ones
+    new_full = creation.new_full
 
     # Draws
     bernoulli = sampling.bernoulli

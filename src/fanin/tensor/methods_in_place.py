@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from fanin.ops import activation, elementwise, power
 from fanin.ops import arithmetic as ops
-from fanin.tensor.functions import arithmetic, changing, comparing, pointwise, sampling, shaping
+from fanin.tensor.functions import (
+    arithmetic,
+    changing,
+    comparing,
+    diagonals,
+    norms,
+    pointwise,
+    products,
+    running,
+    sampling,
+    shaping,
+    writing,
+)
 from fanin.tensor.functions.changing import binary_, in_place, reshape_in_place, unary_
 
 
@@ -81,6 +93,39 @@ class InPlaceMethods:
     clamp_min_ = in_place(pointwise.clamp_min)
     clamp_max_ = in_place(pointwise.clamp_max)
     float_power_ = in_place(arithmetic.float_power)
+
+    hypot_ = binary_(ops.hypot)
+    copysign_ = binary_(ops.copysign)
+    heaviside_ = binary_(ops.heaviside)
+    ldexp_ = in_place(arithmetic.ldexp)
+    nextafter_ = in_place(arithmetic.nextafter)
+    gcd_ = in_place(arithmetic.gcd)
+    lcm_ = in_place(arithmetic.lcm)
+
+    # By index
+    masked_fill_ = in_place(writing.masked_fill)
+    masked_scatter_ = in_place(writing.masked_scatter)
+    scatter_ = in_place(writing.scatter)
+    scatter_add_ = in_place(writing.scatter_add)
+    scatter_reduce_ = in_place(writing.scatter_reduce)
+    index_add_ = in_place(writing.index_add)
+    index_copy_ = in_place(writing.index_copy)
+    index_fill_ = in_place(writing.index_fill)
+    index_put_ = in_place(writing.index_put)
+    put_ = in_place(writing.put)
+    tril_ = in_place(diagonals.tril)
+    triu_ = in_place(diagonals.triu)
+    fill_diagonal_ = changing.fill_diagonal_
+
+    # Running, products
+    cumsum_ = in_place(running.cumsum)
+    cumprod_ = in_place(running.cumprod)
+    renorm_ = in_place(norms.renorm)
+    addmm_ = in_place(products.addmm)
+    addmv_ = in_place(products.addmv)
+    addr_ = in_place(products.addr)
+    addbmm_ = in_place(products.addbmm)
+    baddbmm_ = in_place(products.baddbmm)
 
     # Comparison and logic: the answers are written as ones and zeros of the tensor's dtype.
     eq_ = in_place(comparing.eq)

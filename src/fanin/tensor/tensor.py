@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.dtypes import Array, dtype, from_numpy
+from fanin._core.dtypes import Array, dtype, from_numpy, get_default_dtype
 from fanin._core.errors import ArgumentError, ArgumentTypeError, DtypeError, GraphError, OperationError, ShapeError
 
 from fanin.tensor import printing
 from fanin.tensor.backward import backward
 from fanin.tensor.base import TensorBase, version_counter
 from fanin.tensor.device import CPU, device
-from fanin.tensor.functions.creation import data_array
+from fanin.tensor.functions.data import legacy_array
 from fanin.tensor.hooks import RemovableHandle
 from fanin.tensor.functions import shaping
 from fanin.tensor.methods import Methods
@@ -39,12 +39,10 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
     def __new__(cls, *data: Any, **unused: Any) -> Any:
         """Return a float tensor of data, or an unset one of the sizes given: Tensor([1, 2]), Tensor(2, 3)."""
         made = object.__new__(cls)
-        if data and all(isinstance(n, int) for n in data):
-            made._array = np.zeros(data, np.float32)
-        elif data:
-            made._array = data_array(data[0]).astype(np.float32, copy=False)
+        if len(data) == 1 and isinstance(data[0], TensorBase):
+            made._array = data[0]._array
         else:
-            made._array = np.zeros(0, np.float32)
+            made._array = legacy_array(data, get_default_dtype())
         return made
 
     # What it is ---------------------------------------------------------------------------------------------------

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from fanin._core.errors import DtypeError, OperationError
 from fanin.ops import activation, power
 from fanin.ops import arithmetic as ops
 from fanin.tensor.base import TensorBase
 from fanin.tensor.functions.operands import binary, to_out
-from fanin.tensor.tape import apply
+from fanin.tensor.tape import apply, label, wrap
 
 
 def scaled(other: Any, alpha: Any, input: Any) -> Any:
@@ -122,6 +124,57 @@ def minimum(input: Any, other: Any, *, out: Any = None) -> Any:
     return binary(ops.minimum, input, other, out)
 
 
+def fmax(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the larger of the two; the other one when one is nan."""
+    return binary(ops.fmax, input, other, out)
+
+
+def fmin(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the smaller of the two; the other one when one is nan."""
+    return binary(ops.fmin, input, other, out)
+
+
+def hypot(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return sqrt(input ** 2 + other ** 2), without overflow."""
+    return binary(ops.hypot, input, other, out)
+
+
+def copysign(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the size of input with the sign of other."""
+    return binary(ops.copysign, input, other, out)
+
+
+def heaviside(input: Any, values: Any, *, out: Any = None) -> Any:
+    """Return 0 below 0, 1 above 0, and `values` at 0."""
+    return binary(ops.heaviside, input, values, out)
+
+
+def ldexp(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return input * 2 ** other."""
+    return mul(input, pow(2.0, other), out=out)
+
+
+def nextafter(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the next number that the dtype holds, in the direction of other."""
+    return to_out(out, wrap(np.nextafter(input._array, other._array)), "nextafter")
+
+
+def gcd(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the greatest common divisor of integers."""
+    return to_out(out, wrap(np.gcd(input._array, other._array)), "gcd")
+
+
+def lcm(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the least common multiple of integers."""
+    return to_out(out, wrap(np.lcm(input._array, other._array)), "lcm")
+
+
+def logaddexp2(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return log2(2 ** input + 2 ** other), without overflow."""
+    ln2 = 0.6931471805599453
+    return to_out(out, binary(activation.logaddexp, input * ln2, other * ln2) / ln2, "logaddexp2")
+
+
 def atan2(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return the angle of the point (other, input), in (-pi, pi]."""
     return binary(ops.atan2, input, other, out)
@@ -160,7 +213,7 @@ def lerp(input: Any, end: Any, weight: Any, *, out: Any = None) -> Any:
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any = None) -> Any:
     """Return input + value * tensor1 * tensor2."""
     product = tensor1 * tensor2 if value == 1 else tensor1 * value * tensor2
-    return to_out(out, input + product, "addcmul")
+    return to_out(out, label(input + product, "AddcmulBackward0"), "addcmul")
 
 
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any = None) -> Any:
@@ -168,7 +221,7 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any 
     if not _any_float(input, tensor1, tensor2):
         raise DtypeError("Integer division with addcdiv is no longer supported; convert with .float() first")
     quotient = (tensor1 if value == 1 else tensor1 * value) / tensor2
-    return to_out(out, input + quotient, "addcdiv")
+    return to_out(out, label(input + quotient, "AddcdivBackward0"), "addcdiv")
 
 
 subtract, multiply, divide = sub, mul, div

@@ -15,7 +15,8 @@ from fanin.tensor.functions import arithmetic
 from fanin.tensor.functions.operands import as_operand, number
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.in_place import bump, check_fits, check_writable, store
-from fanin.tensor.tape import apply_in_place, label, wrap
+from fanin.tensor.tape import apply_in_place, label
+from fanin.tensor.tape import wrap as _wrap
 
 
 def unary_(op: Op) -> Callable[..., Any]:
@@ -54,7 +55,7 @@ def in_place(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _old_values(self: Any) -> Any:
-    return self.clone() if mode.enabled and self.requires_grad else wrap(self._array)
+    return self.clone() if mode.enabled and self.requires_grad else _wrap(self._array)
 
 
 def _named(method: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -159,6 +160,21 @@ def zero_(self: Any) -> Any:
     if mode.enabled and self.requires_grad:
         return label(apply_in_place(overwrite, (self, 0), {}), "ZeroBackward0")
     return store(self, 0)
+
+
+def fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Any:
+    """Set the main diagonal to a number; with wrap it starts anew below a tall matrix."""
+    array = self._array
+    if array.ndim < 2:
+        raise OperationError("dimensions must larger than 1")
+    if array.ndim > 2 and len(set(array.shape)) > 1:
+        raise OperationError("all dimensions of input must be of equal length")
+    mask = np.zeros(array.shape, np.bool_)
+    if wrap and array.ndim == 2:
+        mask.reshape(-1)[:: array.shape[1] + 1] = True
+    else:
+        mask[(np.arange(min(array.shape)),) * array.ndim] = True
+    return self.masked_fill_(_wrap(mask), fill_value)
 
 
 def set_(self: Any, source: Any = None) -> Any:

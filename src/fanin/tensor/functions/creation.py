@@ -1,4 +1,4 @@
-"""Making tensors: from data, filled, ranges."""
+"""Making tensors of a size: filled, like another one, ranges."""
 
 from __future__ import annotations
 
@@ -7,19 +7,10 @@ from typing import Any
 import numpy as np
 
 from fanin._core import dtypes
-from fanin._core.errors import ArgumentError, ArgumentTypeError, OperationError, ShapeError
+from fanin._core.errors import ArgumentTypeError, OperationError, ShapeError
 from fanin.tensor.base import TensorBase
-from fanin.tensor.device import check_device
-from fanin.tensor.tape import wrap
-
-
-def leaf(array: Any, requires_grad: bool = False, device: Any = None) -> Any:
-    """Return a new leaf tensor around an array."""
-    check_device(device)
-    result = wrap(array)
-    if requires_grad:
-        result.requires_grad_(True)
-    return result
+from fanin.tensor.functions.data import leaf
+from fanin.tensor.functions.operands import number, require_tensor, to_out
 
 
 def shape_from(size: tuple[Any, ...]) -> tuple[int, ...]:
@@ -40,122 +31,6 @@ def _whole(size: tuple[Any, ...]) -> tuple[Any, ...]:
     return size
 
 
-def data_array(data: Any, dtype: Any = None) -> Any:
-    """Return a fresh array with the values of numbers, nested sequences, arrays or tensors."""
-    if isinstance(data, TensorBase):
-        return np.array(data._array, dtype=None if dtype is None else dtypes.to_numpy(dtype))
-    if isinstance(data, (np.ndarray, np.generic)):
-        kind = dtypes.from_numpy(data.dtype) if dtype is None else dtype
-        return np.array(data).astype(dtypes.to_numpy(kind))
-    values = _without_tensors(data)
-    wanted = _inferred(values) if dtype is None else dtypes.to_numpy(dtype)
-    try:
-        return _numbers(values, wanted)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise _data_error(data, error) from None
-
-
-def _without_tensors(data: Any) -> Any:
-    if isinstance(data, TensorBase):
-        return data._array.item() if data._array.ndim == 0 else data._array.tolist()
-    if isinstance(data, (list, tuple)):
-        return [_without_tensors(item) for item in data]
-    if isinstance(data, range):
-        return list(data)
-    return data.tolist() if isinstance(data, (np.ndarray, np.generic)) else data
-
-
-def _numbers(values: Any, wanted: np.dtype[Any]) -> Any:
-    array = np.array(values) if wanted.kind in "iu" else np.array(values, dtype=wanted)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"not numbers: {array.dtype}")
-    return array.astype(wanted)
-
-
-def _inferred(values: Any) -> np.dtype[Any]:
-    array = np.array(values) if not isinstance(values, list) or _regular(values) else np.array(0)
-    if array.size == 0 or array.dtype.kind == "f":
-        return dtypes.default_numpy()
-    if array.dtype.kind in "biu":
-        return array.dtype if array.dtype.kind == "b" else dtypes.int64.numpy
-    return dtypes.default_numpy()
-
-
-def _regular(values: Any) -> bool:
-    try:
-        np.array(values)
-    except ValueError:
-        return False
-    return True
-
-
-def _data_error(data: Any, error: Exception) -> Exception:
-    kind = type(_first_element(data)).__name__
-    if isinstance(error, ValueError) and "inhomogeneous" in str(error):
-        return ArgumentError(f"expected sequences of equal lengths at every level, but they differ: {error}")
-    if isinstance(error, OverflowError):
-        return OperationError(f"a number is too large for the dtype asked for: {error}")
-    return ArgumentTypeError(f"new(): data must be numbers or nested sequences of numbers; invalid data type {kind!r}")
-
-
-def _first_element(data: Any) -> Any:
-    while isinstance(data, (list, tuple)) and data:
-        data = next((item for item in data if not isinstance(item, (int, float))), data[0])
-    return data
-
-
-def tensor(
-    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
-) -> Any:
-    """Return a tensor with a copy of data: a number, nested sequences, a NumPy array or a tensor.
-
-    Python floats become the default dtype (float32), ints int64, bools bool; NumPy arrays keep their dtype.
-
-    Raises ValueError for ragged sequences, TypeError for what is not numbers.
-
-    >>> import fanin as torch
-    >>> torch.tensor([[1, 2], [3, 4]])
-    tensor([[1, 2],
-            [3, 4]])
-    """
-    return leaf(data_array(data, dtype), requires_grad, device)
-
-
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
-    """Return a tensor, sharing memory with data where that is possible.
-
-    >>> import fanin as torch
-    >>> torch.as_tensor([1.0, 2.0])
-    tensor([1., 2.])
-    """
-    check_device(device)
-    if isinstance(data, TensorBase):
-        return data if dtype is None else data.to(dtype)  # type: ignore[attr-defined]
-    if isinstance(data, np.ndarray) and (dtype is None or dtypes.to_numpy(dtype) == data.dtype):
-        return from_numpy(data)
-    return wrap(data_array(data, dtype))
-
-
-def from_numpy(ndarray: Any) -> Any:
-    """Return a tensor that shares memory with a NumPy array.
-
-    Raises TypeError for what is no array, or an array of text, objects or complex numbers.
-
-    >>> import numpy as np, fanin as torch
-    >>> torch.from_numpy(np.array([1.0, 2.0]))
-    tensor([1., 2.], dtype=torch.float64)
-    """
-    if not isinstance(ndarray, np.ndarray):
-        raise ArgumentTypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    dtypes.from_numpy(ndarray.dtype)
-    if any(stride < 0 for stride in ndarray.strides):
-        raise ArgumentError(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-            "supported. (You can fix this by making a copy of your array with array.copy().)"
-        )
-    return wrap(ndarray if ndarray.dtype.isnative else ndarray.astype(ndarray.dtype.newbyteorder("=")))
-
-
 def _filled(make: Any, size: tuple[Any, ...], dtype: Any, requires_grad: bool, device: Any) -> Any:
     kind = dtypes.default_numpy() if dtype is None else dtypes.to_numpy(dtype)
     return leaf(make(shape_from(size), kind), requires_grad, device)
@@ -165,21 +40,21 @@ def zeros(
     *size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None, out: Any = None, **unused: Any
 ) -> Any:
     """Return a tensor of zeros: `zeros(2, 3)` or `zeros((2, 3))`."""
-    return _filled(np.zeros, size_argument(size, unused), dtype, requires_grad, device)
+    return to_out(out, _filled(np.zeros, size_argument(size, unused), dtype, requires_grad, device))
 
 
 def ones(
     *size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None, out: Any = None, **unused: Any
 ) -> Any:
     """Return a tensor of ones: `ones(2, 3)` or `ones((2, 3))`."""
-    return _filled(np.ones, size_argument(size, unused), dtype, requires_grad, device)
+    return to_out(out, _filled(np.ones, size_argument(size, unused), dtype, requires_grad, device))
 
 
 def empty(
     *size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None, out: Any = None, **unused: Any
 ) -> Any:
     """Return a tensor whose values are not set; fanin sets them to zero, so that a forgotten fill shows."""
-    return _filled(np.zeros, size_argument(size, unused), dtype, requires_grad, device)
+    return to_out(out, _filled(np.zeros, size_argument(size, unused), dtype, requires_grad, device))
 
 
 _ACCEPTED = {"layout", "pin_memory", "memory_format", "names"}
@@ -201,7 +76,14 @@ def accepted(keywords: dict[str, Any]) -> None:
 
 
 def full(
-    size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None, **unused: Any
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+    out: Any = None,
+    **unused: Any,
 ) -> Any:
     """Return a tensor with every element equal to fill_value, whose type gives the dtype.
 
@@ -209,41 +91,57 @@ def full(
     >>> torch.full((2,), 3.5)
     tensor([3.5000, 3.5000])
     """
-    value = fill_value._array.item() if isinstance(fill_value, TensorBase) else fill_value
+    if not isinstance(size, (tuple, list)):
+        raise ArgumentTypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
+    value = number(fill_value)
+    accepted(unused)
     kind = dtypes.python_dtype(value) if dtype is None else dtypes.to_numpy(dtype)
-    shape = shape_from(size if isinstance(size, tuple) else (size,))
-    return leaf(np.full(shape, value).astype(kind), requires_grad, device)
+    return to_out(out, leaf(_constant(shape_from((size,)), value, kind), requires_grad, device))
 
 
-def _like(make: Any, input: Any, dtype: Any, requires_grad: bool, device: Any) -> Any:
+def _constant(shape: tuple[int, ...], value: Any, kind: np.dtype[Any]) -> Any:
+    with np.errstate(all="ignore"):
+        return np.full(shape, np.asarray(value).astype(kind), kind)
+
+
+def _like(make: Any, input: Any, dtype: Any, requires_grad: bool, device: Any, unused: dict[str, Any]) -> Any:
+    require_tensor("zeros_like", input)
+    accepted(unused)
     kind = input._array.dtype if dtype is None else dtypes.to_numpy(dtype)
     return leaf(make(input._array.shape, kind), requires_grad, device)
 
 
 def zeros_like(input: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None, **unused: Any) -> Any:
     """Return zeros of the shape and dtype of another tensor."""
-    return _like(np.zeros, input, dtype, requires_grad, device)
+    return _like(np.zeros, input, dtype, requires_grad, device, unused)
 
 
 def ones_like(input: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None, **unused: Any) -> Any:
     """Return ones of the shape and dtype of another tensor."""
-    return _like(np.ones, input, dtype, requires_grad, device)
+    return _like(np.ones, input, dtype, requires_grad, device, unused)
 
 
 def empty_like(input: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None, **unused: Any) -> Any:
     """Return a tensor of the shape and dtype of another one, its values not set (zero in fanin)."""
-    return _like(np.zeros, input, dtype, requires_grad, device)
+    return _like(np.zeros, input, dtype, requires_grad, device, unused)
 
 
 def full_like(
     input: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None, **unused: Any
 ) -> Any:
     """Return a tensor of the shape and dtype of another one, filled with one value."""
-    return _like(lambda shape, kind: np.full(shape, fill_value).astype(kind), input, dtype, requires_grad, device)
+    value = number(fill_value)
+    return _like(lambda shape, kind: _constant(shape, value, kind), input, dtype, requires_grad, device, unused)
 
 
-def arange(*bounds: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None, **keywords: Any) -> Any:
+def arange(
+    *bounds: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None, out: Any = None, **keywords: Any
+) -> Any:
     """Return start, start + step, ... below end: `arange(end)`, `arange(start, end)` or `arange(start, end, step)`.
+
+    The dtype is int64 when all three are integers, else the default one.
+
+    Raises RuntimeError when step is 0, or leads away from end.
 
     >>> import fanin as torch
     >>> torch.arange(1, 7, 2)
@@ -252,14 +150,28 @@ def arange(*bounds: Any, dtype: Any = None, requires_grad: bool = False, device:
     start, end, step = _bounds(bounds, keywords)
     if step == 0:
         raise OperationError("step must be nonzero")
+    if not all(np.isfinite(float(b)) for b in (start, end)):
+        raise OperationError(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
         raise OperationError("upper bound and lower bound inconsistent with step sign")
-    whole = all(isinstance(b, int) for b in (start, end, step))
+    whole = all(isinstance(b, (int, np.integer)) for b in (start, end, step))
     kind = (dtypes.int64.numpy if whole else dtypes.default_numpy()) if dtype is None else dtypes.to_numpy(dtype)
-    count = int(np.ceil((end - start) / step)) if not whole else max(0, -((start - end) // step))
+    if kind.kind in "iu" and not whole:
+        start, end, step = (int(b) for b in (start, end, step))
+        whole = True
+    count = -((start - end) // step) if whole else int(np.ceil((end - start) / step))
     accumulate = np.int64 if whole else np.float64
     values = np.asarray(start, accumulate) + np.arange(count, dtype=accumulate) * np.asarray(step, accumulate)
-    return leaf(values.astype(kind), requires_grad, device)
+    return to_out(out, leaf(values.astype(kind), requires_grad, device))
+
+
+def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, **keywords: Any) -> Any:
+    """Return start, start + step, ... up to and including end; PyTorch's old form, `arange` is the usual one."""
+    start, end = (0, start) if end is None else (start, end)
+    count = int((end - start) / step + 1)
+    values = float(start) + np.arange(count) * float(step)
+    kind = dtypes.default_numpy() if dtype is None else dtypes.to_numpy(dtype)
+    return leaf(values.astype(kind), keywords.get("requires_grad", False), keywords.get("device"))
 
 
 def _bounds(bounds: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -269,17 +181,18 @@ def _bounds(bounds: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, Any
     start = keywords.pop("start", plain[0] if plain else 0)
     end = keywords.pop("end", plain[1] if len(plain) > 1 else None)
     step = keywords.pop("step", plain[2] if len(plain) > 2 else 1)
-    size_argument((), keywords)
+    accepted(keywords)
     if end is None:
         raise ArgumentTypeError("arange() needs an end: arange(end), arange(start, end) or arange(start, end, step)")
     return start, end, step
 
 
 def _steps(start: Any, end: Any, steps: int, dtype: Any) -> tuple[Any, np.dtype[Any]]:
+    steps = int(number(steps))
     if steps < 0:
         raise OperationError("number of steps must be non-negative")
     kind = dtypes.default_numpy() if dtype is None else dtypes.to_numpy(dtype)
-    start, end = float(start), float(end)
+    start, end = float(number(start)), float(number(end))
     if kind.kind != "f":
         return np.linspace(start, end, steps), kind
     # PyTorch counts from both ends towards the middle, in the dtype itself.
@@ -292,7 +205,15 @@ def _steps(start: Any, end: Any, steps: int, dtype: Any) -> tuple[Any, np.dtype[
 
 
 def linspace(
-    start: Any, end: Any, steps: int, *, dtype: Any = None, requires_grad: bool = False, device: Any = None, **unused: Any
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+    out: Any = None,
+    **unused: Any,
 ) -> Any:
     """Return `steps` values from start to end, both included, at equal distances.
 
@@ -301,7 +222,7 @@ def linspace(
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
     values, kind = _steps(start, end, steps, dtype)
-    return leaf(values.astype(kind), requires_grad, device)
+    return to_out(out, leaf(values.astype(kind), requires_grad, device))
 
 
 def logspace(
@@ -321,10 +242,45 @@ def logspace(
 
 
 def eye(
-    n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False, device: Any = None, **unused: Any
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+    out: Any = None,
+    **unused: Any,
 ) -> Any:
     """Return the n x m matrix with ones on the diagonal and zeros elsewhere."""
     if n < 0 or (m is not None and m < 0):
         raise ShapeError(f"n must be greater or equal to 0, got {n if n < 0 else m}")
     kind = dtypes.default_numpy() if dtype is None else dtypes.to_numpy(dtype)
-    return leaf(np.eye(n, m, dtype=kind), requires_grad, device)
+    return to_out(out, leaf(np.eye(n, m, dtype=kind), requires_grad, device))
+
+
+# Methods: like the functions, with the dtype of the tensor they are called on. ------------------------------------------
+
+
+def _own(self: Any, keywords: dict[str, Any]) -> dict[str, Any]:
+    dtype = keywords.pop("dtype", None)
+    return {"dtype": dtypes.from_numpy(self._array.dtype) if dtype is None else dtype, **keywords}
+
+
+def new_zeros(self: Any, *size: Any, **keywords: Any) -> Any:
+    """Return zeros of a size, in this tensor's dtype."""
+    return zeros(*size, **_own(self, keywords))
+
+
+def new_ones(self: Any, *size: Any, **keywords: Any) -> Any:
+    """Return ones of a size, in this tensor's dtype."""
+    return ones(*size, **_own(self, keywords))
+
+
+def new_empty(self: Any, *size: Any, **keywords: Any) -> Any:
+    """Return a tensor of a size, in this tensor's dtype, its values not set (zero in fanin)."""
+    return empty(*size, **_own(self, keywords))
+
+
+def new_full(self: Any, size: Any, fill_value: Any, **keywords: Any) -> Any:
+    """Return a tensor of a size filled with one value, in this tensor's dtype."""
+    return full(size, fill_value, **_own(self, keywords))

@@ -8,7 +8,7 @@ from typing import Any
 from fanin._core.errors import DtypeError
 from fanin.ops import activation, arithmetic, elementwise
 from fanin.tensor.functions.operands import store_out, unary
-from fanin.tensor.tape import apply
+from fanin.tensor.tape import apply, label
 
 
 def abs(input: Any, *, out: Any = None) -> Any:
@@ -280,7 +280,7 @@ def logit(input: Any, eps: float | None = None, *, out: Any = None) -> Any:
     """
     if eps is not None:
         input = clamp(input, eps, 1 - eps)
-    result = log(input / (1 - input))
+    result = label(log(input / (1 - input)), "LogitBackward0")
     return result if out is None else store_out(out, result, "logit")
 
 
@@ -313,12 +313,12 @@ def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> A
 
 def clamp_min(input: Any, min: Any, *, out: Any = None) -> Any:
     """Return max(x, min)."""
-    return clamp(input, min, None, out=out)
+    return label(clamp(input, min, None, out=out), "ClampMinBackward0")
 
 
 def clamp_max(input: Any, max: Any, *, out: Any = None) -> Any:
     """Return min(x, max)."""
-    return clamp(input, None, max, out=out)
+    return label(clamp(input, None, max, out=out), "ClampMaxBackward0")
 
 
 absolute = abs

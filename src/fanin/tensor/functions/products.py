@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanin._core.errors import ShapeError
+from fanin._core.errors import OperationError, ShapeError
 from fanin.ops import linalg
-from fanin.tensor.functions.operands import require_tensor, to_out
-from fanin.tensor.tape import apply
+from fanin.ops.rules import wrap_dim
+from fanin.tensor.functions.operands import is_dim, require_tensor, require_tensors, to_out
+from fanin.tensor.functions.shaping import broadcast_tensors, is_list
+from fanin.tensor.tape import apply, label
 
 
 def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
@@ -22,10 +24,11 @@ def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
     return _product(input, other, out)
 
 
-def _product(a: Any, b: Any, out: Any = None) -> Any:
+def _product(a: Any, b: Any, out: Any = None, name: str | None = None) -> Any:
     require_tensor("matmul", a)
     require_tensor("matmul", b, "other")
-    return to_out(out, apply(linalg.matmul, (a, b), {}), "matmul")
+    result = apply(linalg.matmul, (a, b), {})
+    return to_out(out, result if name is None else label(result, name), "matmul")
 
 
 def _require_ndim(function: str, name: str, x: Any, ndim: int) -> None:
@@ -46,9 +49,6 @@ def mv(input: Any, vec: Any, *, out: Any = None) -> Any:
     """Return the product of a matrix and a vector."""
     _require_ndim("mv", "self", input, 2)
     _require_ndim("mv", "vec", vec, 1)
-    if input._array.shape[1] != vec._array.shape[0]:
-        raise ShapeError(f"size mismatch, got input ({input._array.shape[0]}), mat {list(input._array.shape)}, "
-                         f"vec ({vec._array.shape[0]})")
     return _product(input, vec, out)
 
 
@@ -63,12 +63,13 @@ def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
     """Return the products of the matrices of two batches of equal length."""
     _require_ndim("bmm", "batch1", input, 3)
     _require_ndim("bmm", "batch2", mat2, 3)
-    if input._array.shape[0] != mat2._array.shape[0]:
+    batch, _, inner = input._array.shape
+    if mat2._array.shape[:2] != (batch, inner):
         raise ShapeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{input._array.shape[0]}, "
-            f"{input._array.shape[2]}] but got: {list(mat2._array.shape[:2])}."
+            f"Expected size for first two dimensions of batch2 tensor to be: [{batch}, {inner}] but got: "
+            f"{list(mat2._array.shape[:2])}."
         )
-    return _product(input, mat2, out)
+    return _product(input, mat2, out, "BmmBackward0")
 
 
 def outer(input: Any, vec2: Any, *, out: Any = None) -> Any:
@@ -76,6 +77,209 @@ def outer(input: Any, vec2: Any, *, out: Any = None) -> Any:
     _require_ndim("outer", "self", input, 1)
     _require_ndim("outer", "vec2", vec2, 1)
     return to_out(out, input.unsqueeze(1) * vec2, "outer")
+
+
+def vdot(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the sum of the products of two vectors' elements."""
+    return dot(input, other, out=out)
+
+
+def vecdot(x: Any, y: Any, *, dim: int = -1, out: Any = None) -> Any:
+    """Return the sums of the products of the elements along dim."""
+    return to_out(out, (x * y).sum(dim), "vecdot")
+
+
+def inner(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the sums of the products of the elements along both last dimensions."""
+    if not input._array.ndim or not other._array.ndim:
+        return to_out(out, input * other, "inner")
+    if input._array.shape[-1] != other._array.shape[-1]:
+        raise ShapeError(
+            f"inner() the last dimension must match on both input tensors but got shapes {list(input._array.shape)} and "
+            f"{list(other._array.shape)}"
+        )
+    return to_out(out, tensordot(input, other, ([-1], [-1])), "inner")
+
+
+# A product added to something -----------------------------------------------------------------------------------------
+
+
+def _plus(input: Any, product: Any, beta: Any, alpha: Any, out: Any, name: str) -> Any:
+    product = product if alpha == 1 else product * alpha
+    result = product + (input if beta == 1 else input * beta) if beta != 0 else product
+    if result._array.shape != product._array.shape:
+        raise ShapeError(
+            f"The expanded size of the tensor {list(product._array.shape)} must match the existing size "
+            f"{list(input._array.shape)}: {name} adds the input to a product"
+        )
+    return to_out(out, label(result, f"{name.capitalize()}Backward0"), name)
+
+
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
+    """Return beta * input + alpha * mat1 @ mat2, for matrices.
+
+    >>> import fanin as torch
+    >>> torch.addmm(torch.ones(1), torch.ones(2, 3), torch.ones(3, 2))
+    tensor([[4., 4.],
+            [4., 4.]])
+    """
+    return _plus(input, mm(mat1, mat2), beta, alpha, out, "addmm")
+
+
+def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
+    """Return beta * input + alpha * mat @ vec, for a matrix and a vector."""
+    return _plus(input, mv(mat, vec), beta, alpha, out, "addmv")
+
+
+def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
+    """Return beta * input + alpha * the outer product of two vectors."""
+    return _plus(input, outer(vec1, vec2), beta, alpha, out, "addr")
+
+
+def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
+    """Return beta * input + alpha * batch1 @ batch2, matrix by matrix."""
+    return _plus(input, bmm(batch1, batch2), beta, alpha, out, "baddbmm")
+
+
+def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
+    """Return beta * input + alpha * the sum of batch1 @ batch2 over the batch."""
+    return _plus(input, bmm(batch1, batch2).sum(0), beta, alpha, out, "addbmm")
+
+
+# Chains and contractions ----------------------------------------------------------------------------------------------
+
+
+def matrix_power(input: Any, n: int, *, out: Any = None) -> Any:
+    """Return the n-th power of square matrices; a negative n of the inverse.
+
+    Raises RuntimeError when the matrices are not square, or singular for a negative n.
+    """
+    shape = require_tensor("matrix_power", input)._array.shape
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ShapeError(f"linalg.matrix_power: A must be batches of square matrices, but they are {list(shape)}")
+    if n == 0:
+        from fanin.tensor.functions.creation import eye
+
+        return to_out(out, eye(shape[-1], dtype=input.dtype).expand(shape).clone(), "matrix_power")
+    base = input if n > 0 else apply(linalg.inverse, (input,), {})
+    result = None
+    for bit in reversed(bin(abs(n))[2:]):
+        if bit == "1":
+            result = base if result is None else _product(result, base)
+        base = _product(base, base)
+    return to_out(out, result.clone() if result is input else result, "matrix_power")
+
+
+def multi_dot(tensors: Any, *, out: Any = None) -> Any:
+    """Return the product of several matrices, in the order of multiplication that costs least.
+
+    Reference: T. H. Cormen et al., "Introduction to Algorithms", section 15.2, matrix-chain multiplication.
+    """
+    given = list(require_tensors("multi_dot", tensors))
+    if len(given) < 2:
+        raise OperationError(f"multi_dot(): expected at least 2 tensors but got {len(given)}")
+    drop_first, drop_last = given[0]._array.ndim == 1, given[-1]._array.ndim == 1
+    given[0] = given[0].unsqueeze(0) if drop_first else given[0]
+    given[-1] = given[-1].unsqueeze(1) if drop_last else given[-1]
+    for x in given:
+        _require_ndim("multi_dot", "tensor", x, 2)
+    result = _in_best_order(given)
+    result = result.squeeze(0) if drop_first else result
+    return to_out(out, result.squeeze(-1) if drop_last else result, "multi_dot")
+
+
+def _in_best_order(given: list[Any]) -> Any:
+    sizes = [given[0]._array.shape[0], *(x._array.shape[1] for x in given)]
+    n = len(given)
+    cost = {(i, i): 0 for i in range(n)}
+    split: dict[tuple[int, int], int] = {}
+    for length in range(1, n):
+        for i in range(n - length):
+            j = i + length
+            choices = [
+                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)
+            ]
+            cost[i, j], split[i, j] = min(choices)
+
+    def product(i: int, j: int) -> Any:
+        return given[i] if i == j else _product(product(i, split[i, j]), product(split[i, j] + 1, j))
+
+    return product(0, n - 1)
+
+
+def chain_matmul(*matrices: Any, out: Any = None) -> Any:
+    """Return the product of several matrices, in the order of multiplication that costs least."""
+    given = matrices[0] if len(matrices) == 1 and is_list(matrices[0]) else matrices
+    return given[0].clone() if len(given) == 1 else multi_dot(given, out=out)
+
+
+def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
+    """Return the sum of products over dimensions of both: the last ones of a and first ones of b, or two lists of them.
+
+    >>> import fanin as torch
+    >>> torch.tensordot(torch.ones(2, 3), torch.ones(3, 2), dims=1)
+    tensor([[3., 3.],
+            [3., 3.]])
+    """
+    left, right = _contracted(a._array.ndim, b._array.ndim, dims)
+    for i, j in zip(left, right, strict=True):
+        if a._array.shape[i] != b._array.shape[j]:
+            raise ShapeError(
+                f"contracted dimensions need to match, but first has size {a._array.shape[i]} in dim {i} and second has "
+                f"size {b._array.shape[j]} in dim {j}"
+            )
+    keep_a = [i for i in range(a._array.ndim) if i not in left]
+    keep_b = [j for j in range(b._array.ndim) if j not in right]
+    shape = [a._array.shape[i] for i in keep_a] + [b._array.shape[j] for j in keep_b]
+    inner_size = 1
+    for i in left:
+        inner_size *= a._array.shape[i]
+    rows = a.permute(keep_a + left).reshape(_size(a, keep_a), inner_size)
+    columns = b.permute(right + keep_b).reshape(inner_size, _size(b, keep_b))
+    return to_out(out, _product(rows, columns).reshape(shape), "tensordot")
+
+
+def _size(x: Any, dims: list[int]) -> int:
+    total = 1
+    for dim in dims:
+        total *= x._array.shape[dim]
+    return total
+
+
+def _contracted(ndim_a: int, ndim_b: int, dims: Any) -> tuple[list[int], list[int]]:
+    if is_dim(dims):
+        if not 0 <= dims <= min(ndim_a, ndim_b):
+            raise OperationError(f"tensordot expects 0 <= dims <= ndim_a or ndim_b, but got dims={dims}")
+        return list(range(ndim_a - dims, ndim_a)), list(range(dims))
+    left, right = ([d] if is_dim(d) else list(d) for d in dims)
+    if len(left) != len(right):
+        raise OperationError("both dimension lists should have same length")
+    return [wrap_dim(d, ndim_a) for d in left], [wrap_dim(d, ndim_b) for d in right]
+
+
+def kron(input: Any, other: Any, *, out: Any = None) -> Any:
+    """Return the Kronecker product: every element of input times the whole of other, as blocks."""
+    ndim = max(input._array.ndim, other._array.ndim)
+    a = (1,) * (ndim - input._array.ndim) + input._array.shape
+    b = (1,) * (ndim - other._array.ndim) + other._array.shape
+    left = input.reshape([n for size in a for n in (size, 1)])
+    right = other.reshape([n for size in b for n in (1, size)])
+    result = (left * right).reshape([n * m for n, m in zip(a, b, strict=True)])
+    return to_out(out, label(result, "UnsafeViewBackward0"), "kron")
+
+
+def cross(input: Any, other: Any, dim: int | None = None, *, out: Any = None) -> Any:
+    """Return the vectors perpendicular to both along dim, which has 3 elements (the first such one by default)."""
+    a, b = broadcast_tensors(input, other)
+    if dim is None:
+        if 3 not in a._array.shape:
+            raise OperationError("no dimension of size 3 in input")
+        dim = a._array.shape.index(3)
+    dim = wrap_dim(dim, a._array.ndim)
+    if a._array.shape[dim] != 3:
+        raise OperationError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {a._array.shape[dim]}")
+    result = a.roll(-1, dim) * b.roll(1, dim) - a.roll(1, dim) * b.roll(-1, dim)
+    return to_out(out, label(result, "LinalgCrossBackward0"), "cross")
 
 
 ger = outer

@@ -21,14 +21,21 @@ from fanin.tensor.functions.operands import (
     store_out,
     to_out,
 )
-from fanin.tensor.tape import apply
+from fanin.tensor.tape import apply, label
+
+
+# Names of the nodes when dimensions are given.
+_ALONG = {"sum": "SumBackward1", "mean": "MeanBackward1", "prod": "ProdBackward1"}
 
 
 def _reduce(op: Any, input: Any, dim: Any, keepdim: Any, axis: Any, keepdims: Any, out: Any) -> Any:
     if not isinstance(input, TensorBase):
         require_tensor(op.name, input)
-    dims = reduction_dims(input, dim if axis is None else axis)
+    dim = dim if axis is None else axis
+    dims = reduction_dims(input, dim)
     result = apply(op, (input,), {"dim": dims, "keepdim": keepdim if keepdims is None else keepdims})
+    if dim is not None and result._node is not None:
+        result._node.label = _ALONG.get(op.name)
     return result if out is None else store_out(out, result, op.name)
 
 
@@ -174,7 +181,8 @@ def _extreme(name: str, input: Any, dim: Any, keepdim: Any, other: Any, out: Any
         return binary(_PAIR[name], input, other, out)
     if dim is None:
         _require_some(name, input)
-        return to_out(out, apply(_ELEMENT[name], (input,), {"dim": tuple(range(input._array.ndim))}), name)
+        result = apply(_ELEMENT[name], (input,), {"dim": tuple(range(input._array.ndim))})
+        return to_out(out, label(result, f"{name.capitalize()}Backward1"), name)
     values, indices = _along(name, input, require_dim(name, dim), bool(keepdim))
     if out is not None:
         values, indices = store_out(out[0], values, name), store_out(out[1], indices, name)
@@ -186,7 +194,9 @@ def _along(name: str, input: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
     _require_some_along(name, input, dim)
     indices = apply(_POSITION[name], (input,), {"dim": dim, "keepdim": True})
     values = apply(gather, (input,), {"dim": dim, "index": indices._array})
-    return (values, indices) if keepdim or not input._array.ndim else (values.squeeze(dim), indices.squeeze(dim))
+    if not keepdim and input._array.ndim:
+        values, indices = values.squeeze(dim), indices.squeeze(dim)
+    return label(values, f"{name.capitalize()}Backward0"), indices
 
 
 def _require_some(name: str, input: Any) -> None:

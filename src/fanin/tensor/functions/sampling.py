@@ -13,7 +13,8 @@ from fanin._core.errors import ArgumentTypeError
 from fanin.ops.index import overwrite
 from fanin.random import generator as stream
 from fanin.tensor.base import TensorBase
-from fanin.tensor.functions.creation import accepted, leaf, shape_from, size_argument
+from fanin.tensor.functions.creation import accepted, shape_from, size_argument
+from fanin.tensor.functions.data import leaf
 from fanin.tensor.functions.operands import number, require_tensor, to_out
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.in_place import bump, check_writable
@@ -77,7 +78,8 @@ def set_rng_state(new_state: Any) -> None:
     default_generator.set_state(new_state)
 
 
-def _stream(generator: Any) -> Any:
+def stream_of(generator: Any) -> Any:
+    """Return the generator to draw from: the default one for None."""
     if generator is None:
         return default_generator
     if not isinstance(generator, draws.Generator):
@@ -108,7 +110,7 @@ def rand(
     torch.Size([2, 3])
     """
     shape = shape_from(size_argument(size, unused))
-    values = draws.uniform(_stream(generator), 0.0, 1.0, shape, _float_kind(dtype))
+    values = draws.uniform(stream_of(generator), 0.0, 1.0, shape, _float_kind(dtype))
     return to_out(out, leaf(values, requires_grad, device))
 
 
@@ -123,7 +125,7 @@ def randn(
 ) -> Any:
     """Return numbers from the normal distribution of mean 0 and variance 1."""
     shape = shape_from(size_argument(size, unused))
-    values = draws.normal(_stream(generator), 0.0, 1.0, shape, _float_kind(dtype))
+    values = draws.normal(stream_of(generator), 0.0, 1.0, shape, _float_kind(dtype))
     return to_out(out, leaf(values, requires_grad, device))
 
 
@@ -144,7 +146,7 @@ def randint(
     """
     low, high, size = _integer_bounds(list(bounds), keywords)
     kind = np.dtype(np.int64) if dtype is None else dtypes.to_numpy(dtype)
-    values = draws.randint(_stream(generator), int(number(low)), int(number(high)), shape_from((tuple(size),)), kind)
+    values = draws.randint(stream_of(generator), int(number(low)), int(number(high)), shape_from((tuple(size),)), kind)
     return to_out(out, leaf(values, requires_grad, device))
 
 
@@ -176,7 +178,7 @@ def randperm(
 ) -> Any:
     """Return the whole numbers from 0 to n - 1 in random order."""
     kind = np.dtype(np.int64) if dtype is None else dtypes.to_numpy(dtype)
-    return to_out(out, leaf(draws.randperm(_stream(generator), int(number(n)), kind), requires_grad, device))
+    return to_out(out, leaf(draws.randperm(stream_of(generator), int(number(n)), kind), requires_grad, device))
 
 
 def _like(input: Any, dtype: Any, draw: Any, keywords: dict[str, Any]) -> Any:
@@ -185,7 +187,7 @@ def _like(input: Any, dtype: Any, draw: Any, keywords: dict[str, Any]) -> Any:
     kind = array.dtype if dtype is None else dtypes.to_numpy(dtype)
     generator, requires_grad, device = (keywords.pop(n, None) for n in ("generator", "requires_grad", "device"))
     accepted(keywords)
-    source = _stream(generator)
+    source = stream_of(generator)
     values = draws.like(array, lambda shape: draw(source, shape, kind), kind)
     return leaf(values, bool(requires_grad), device)
 
@@ -219,7 +221,7 @@ def normal(
 
     Raises RuntimeError when a std is negative.
     """
-    source = _stream(generator)
+    source = stream_of(generator)
     if size is None:
         return to_out(out, _normal_of_tensors(mean, std, source), "normal")
     dtype, requires_grad, device = (keywords.pop(name, None) for name in ("dtype", "requires_grad", "device"))
@@ -243,9 +245,9 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Any = None, out:
     """
     array = require_tensor("bernoulli", input)._array
     if p is None:
-        values = draws.bernoulli_array(_stream(generator), array)
+        values = draws.bernoulli_array(stream_of(generator), array)
     else:
-        values = draws.bernoulli(_stream(generator), float(p), array.shape, array.dtype)
+        values = draws.bernoulli(stream_of(generator), float(p), array.shape, array.dtype)
     return to_out(out, wrap(values), "bernoulli")
 
 
@@ -255,7 +257,7 @@ def poisson(input: Any, generator: Any = None) -> Any:
     Raises RuntimeError when a rate is negative.
     """
     array = require_tensor("poisson", input)._array
-    return wrap(draws.poisson(_stream(generator), array))
+    return wrap(draws.poisson(stream_of(generator), array))
 
 
 def multinomial(
@@ -266,7 +268,7 @@ def multinomial(
     Raises RuntimeError when weights are negative, or fewer than num_samples are positive without replacement.
     """
     array = require_tensor("multinomial", input)._array
-    values = draws.multinomial(_stream(generator), array, int(num_samples), replacement)
+    values = draws.multinomial(stream_of(generator), array, int(num_samples), replacement)
     return to_out(out, wrap(values), "multinomial")
 
 
@@ -285,13 +287,13 @@ def _fill(self: Any, draw: Any, name: str) -> Any:
 
 def uniform_(self: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **keywords: Any) -> Any:
     """Fill with numbers from the uniform distribution on [from, to)."""
-    low, source = float(keywords.pop("from", from_)), _stream(generator)
+    low, source = float(keywords.pop("from", from_)), stream_of(generator)
     return _fill(self, lambda shape: draws.uniform(source, low, float(to), shape, self._array.dtype), "UniformBackward0")
 
 
 def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Any:
     """Fill with numbers from the normal distribution."""
-    source, array = _stream(generator), self._array
+    source, array = stream_of(generator), self._array
     dense = array.flags.c_contiguous
     draw = partial(draws.normal, source, float(mean), float(std), dtype=array.dtype, contiguous=dense)
     return _fill(self, draw, "NormalBackward0")
@@ -299,7 +301,7 @@ def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = 
 
 def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Fill with ones with probability p (a number, or a tensor for each element), else zeros."""
-    source, kind = _stream(generator), self._array.dtype
+    source, kind = stream_of(generator), self._array.dtype
     if isinstance(p, TensorBase):
         each = np.broadcast_to(p._array, self._array.shape).transpose(draws.axes_in_memory(self._array))
         return _fill(self, lambda shape: draws.bernoulli_array(source, each, kind), "BernoulliBackward0")
@@ -308,13 +310,13 @@ def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
 
 def exponential_(self: Any, lambd: float = 1.0, *, generator: Any = None) -> Any:
     """Fill with numbers of density lambd * exp(-lambd x)."""
-    source = _stream(generator)
+    source = stream_of(generator)
     return _fill(self, lambda shape: draws.exponential(source, float(lambd), shape, self._array.dtype), "ExponentialBackward0")
 
 
 def random_(self: Any, from_: int | None = None, to: int | None = None, *, generator: Any = None, **keywords: Any) -> Any:
     """Fill with whole numbers: over all that the dtype holds, from [0, from) with one bound, from [from, to) with two."""
-    low, source = keywords.pop("from", from_), _stream(generator)
+    low, source = keywords.pop("from", from_), stream_of(generator)
     if to is None and low is not None and "from" not in keywords:
         low, to = 0, low
     return _fill(self, lambda shape: draws.random(source, shape, self._array.dtype, low, to), "RandomBackward0")
@@ -322,17 +324,17 @@ def random_(self: Any, from_: int | None = None, to: int | None = None, *, gener
 
 def geometric_(self: Any, p: float, *, generator: Any = None) -> Any:
     """Fill with the number of trials up to the first success."""
-    source = _stream(generator)
+    source = stream_of(generator)
     return _fill(self, lambda shape: draws.geometric(source, float(p), shape, self._array.dtype), "GeometricBackward0")
 
 
 def cauchy_(self: Any, median: float = 0.0, sigma: float = 1.0, *, generator: Any = None) -> Any:
     """Fill with numbers from the Cauchy distribution."""
-    source = _stream(generator)
+    source = stream_of(generator)
     return _fill(self, lambda shape: draws.cauchy(source, float(median), float(sigma), shape, self._array.dtype), "CauchyBackward0")
 
 
 def log_normal_(self: Any, mean: float = 1.0, std: float = 2.0, *, generator: Any = None) -> Any:
     """Fill with exp of normal numbers."""
-    source = _stream(generator)
+    source = stream_of(generator)
     return _fill(self, lambda shape: draws.log_normal(source, float(mean), float(std), shape, self._array.dtype), "LogNormalBackward0")

@@ -1,15 +1,18 @@
-"""Variance and its relatives."""
+"""Variance and its relatives, covariances, and counts."""
 
 from __future__ import annotations
 
 import warnings
 from typing import Any
 
-from fanin._core.errors import ArgumentTypeError
+import numpy as np
+
+from fanin._core.errors import ArgumentTypeError, DtypeError, OperationError
 from fanin.ops import reduce
+from fanin.tensor import return_types
 from fanin.tensor.functions.operands import reduction_dims, require_tensor, to_out
 from fanin.tensor.functions.reductions import mean
-from fanin.tensor.tape import apply
+from fanin.tensor.tape import apply, label, wrap
 
 _UNSET: Any = object()
 
@@ -78,7 +81,8 @@ def var_mean(
     """Return the variance and the mean."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
-    return var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
+    found = (var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim))
+    return label(found[0], "VarMeanBackward0"), label(found[1], "VarMeanBackward0")
 
 
 def std_mean(
@@ -87,4 +91,108 @@ def std_mean(
     """Return the standard deviation and the mean."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
-    return std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
+    found = (std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim))
+    return label(found[0], "StdMeanBackward0"), label(found[1], "StdMeanBackward0")
+
+
+# Covariance -----------------------------------------------------------------------------------------------------------
+
+
+def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
+    """Return the covariances of variables (rows) over observations (columns): a matrix, a number for one variable.
+
+    fweights: how often each observation counts; aweights: how much.
+    """
+    if require_tensor("cov", input)._array.ndim > 2:
+        raise OperationError(f"cov(): expected input to have two or fewer dimensions but got {input._array.ndim}")
+    if input._array.dtype.kind == "b":
+        raise DtypeError("cov(): bool dtype is not supported for input")
+    x = input.reshape(1, -1) if input._array.ndim < 2 else input
+    x = x if x._array.dtype.kind == "f" else x.float()
+    weights = _weights(fweights, aweights, x)
+    total = x._array.shape[1] if weights is None else weights.sum()
+    average = x.mean(1, keepdim=True) if weights is None else (x * weights).sum(1, keepdim=True) / total
+    if weights is not None and aweights is not None and correction:
+        divisor = total - correction * (weights * aweights).sum() / total
+    else:
+        divisor = total - correction
+    centred = x - average
+    found = centred @ (centred if weights is None else centred * weights).t()
+    scale = float(divisor)
+    return (found / (scale if scale > 0 else 0.0)).squeeze()
+
+
+def _weights(fweights: Any, aweights: Any, x: Any) -> Any:
+    given = [w for w in (fweights, aweights) if w is not None]
+    for w in given:
+        if w._array.shape != (x._array.shape[1],):
+            raise OperationError("cov(): expected fweights and aweights to have one entry for each observation")
+        if (w._array < 0).any():
+            raise OperationError("cov(): fweights and aweights cannot be negative")
+    if not given:
+        return None
+    return given[0].to(x.dtype) if len(given) == 1 else given[0].to(x.dtype) * given[1]
+
+
+def corrcoef(input: Any) -> Any:
+    """Return the correlations of variables (rows) over observations (columns), in [-1, 1]."""
+    found = cov(input)
+    if not found._array.ndim:
+        return found / found
+    deviation = found.diagonal().sqrt()
+    return (found / deviation.unsqueeze(1) / deviation).clamp(-1, 1)
+
+
+# Counts ---------------------------------------------------------------------------------------------------------------
+
+
+def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
+    """Return how often each number from 0 on occurs, or the sum of its weights.
+
+    Raises RuntimeError for anything but a vector of non-negative integers.
+    """
+    array = require_tensor("bincount", input)._array
+    if array.ndim != 1 or array.dtype.kind not in "iu" or (array.size and array.min() < 0):
+        raise OperationError("bincount only supports 1-d non-negative integral inputs.")
+    if minlength < 0:
+        raise OperationError("minlength should be >= 0")
+    if weights is None:
+        return wrap(np.bincount(array, minlength=minlength).astype(np.int64))
+    if weights._array.shape != array.shape:
+        raise OperationError("weights should be 1-d and have the same length as input")
+    kind = weights._array.dtype if weights._array.dtype == np.float32 else np.float64
+    if not array.size:
+        return wrap(np.zeros(minlength, kind))
+    return wrap(np.bincount(array, weights._array, minlength).astype(kind))
+
+
+def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0, *, out: Any = None) -> Any:
+    """Return how many elements fall into each of `bins` equal intervals between min and max (of the data when both are 0)."""
+    array = require_tensor("histc", input)._array
+    if bins <= 0:
+        raise OperationError(f"bins must be > 0, but got {bins} for dimension 0")
+    low, high = _bounds(array, float(min), float(max))
+    counts, _ = np.histogram(array, bins, (low, high))
+    return to_out(out, wrap(counts.astype(array.dtype)), "histc")
+
+
+def _bounds(array: Any, low: float, high: float) -> tuple[float, float]:
+    if low > high:
+        raise OperationError("max must be larger than min")
+    if low == high and array.size:
+        low, high = float(array.min()), float(array.max())
+    if not np.isfinite(low) or not np.isfinite(high):
+        raise OperationError(f"range of [{low}, {high}] is not finite")
+    return (low - 1, high + 1) if low == high else (low, high)
+
+
+def histogram(
+    input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False, out: Any = None
+) -> Any:
+    """Return (hist, bin_edges): the number (or weight) of elements in each interval, and the bounds of the intervals."""
+    array = require_tensor("histogram", input)._array
+    edges = bins._array if hasattr(bins, "_array") else int(bins)
+    limits = range if range is not None or not isinstance(edges, int) else _bounds(array, 0.0, 0.0)
+    weights = None if weight is None else weight._array.reshape(-1)
+    found, bounds = np.histogram(array.reshape(-1), edges, limits, density=density, weights=weights)
+    return return_types.histogram((wrap(found.astype(array.dtype)), wrap(bounds.astype(array.dtype))))

@@ -10,7 +10,7 @@ import numpy as np
 from fanin._core.errors import ArgumentTypeError, ShapeError
 from fanin.tensor import Tensor
 from fanin._core.dtypes import float64
-from fanin.tensor.functions.creation import as_tensor, tensor
+from fanin.tensor.functions.data import as_tensor, tensor
 from fanin.tensor.functions.joining import stack
 
 

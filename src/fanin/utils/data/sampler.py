@@ -125,7 +125,7 @@ class WeightedRandomSampler(Sampler):
         if not isinstance(replacement, bool):
             raise ArgumentError(f"replacement should be a boolean value, but got replacement={replacement}")
         from fanin._core.dtypes import float64
-        from fanin.tensor.functions.creation import as_tensor
+        from fanin.tensor.functions.data import as_tensor
 
         self.weights = as_tensor(weights, dtype=float64)
         if self.weights.dim() != 1:

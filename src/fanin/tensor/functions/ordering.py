@@ -1,0 +1,367 @@
+"""Sorting, the largest and smallest few, medians and quantiles, sets of values, and search in sorted ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fanin._core.errors import DimensionError, DtypeError, OperationError, ShapeError
+from fanin.ops import reduce
+from fanin.ops.index import gather
+from fanin.ops.rules import wrap_dim
+from fanin.tensor import return_types
+from fanin.tensor.base import TensorBase
+from fanin.tensor.functions.operands import require_dim, require_tensor, store_out, to_out
+from fanin.tensor.functions.selecting import along_dim
+from fanin.tensor.tape import apply, label, wrap
+
+
+def _order(input: Any, dim: int, descending: bool) -> Any:
+    """Return the positions in sorted order along dim as an array; nan counts as larger than all numbers."""
+    return apply(reduce.argsort, (input,), {"dim": dim, "descending": bool(descending)})._array
+
+
+def _picked(input: Any, dim: int, index: Any, keepdim: bool, name: str) -> tuple[Any, Any]:
+    """Return the values and positions picked along dim; dim is dropped unless kept."""
+    if not input._array.ndim:
+        return label(input.clone(), name), wrap(np.zeros((), np.int64))
+    values = apply(gather, (input,), {"dim": dim, "index": index})
+    indices = wrap(index)
+    if not keepdim:
+        values, indices = values.squeeze(dim), indices.squeeze(dim)
+    return label(values, name), indices
+
+
+def _named(kind: Any, values: Any, indices: Any, out: Any, function: str) -> Any:
+    if out is not None:
+        values, indices = store_out(out[0], values, function), store_out(out[1], indices, function)
+    return kind((values, indices))
+
+
+def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False, *, out: Any = None) -> Any:
+    """Return (values, indices) in order along dim; equal elements keep their order.
+
+    >>> import fanin as torch
+    >>> torch.sort(torch.tensor([3, 1, 2]))
+    torch.return_types.sort(
+    values=tensor([1, 2, 3]),
+    indices=tensor([1, 2, 0]))
+    """
+    dim = wrap_dim(require_dim("sort", dim), require_tensor("sort", input)._array.ndim)
+    values, indices = _picked(input, dim, _order(input, dim, descending), True, "SortBackward0")
+    return _named(return_types.sort, values, indices, out, "sort")
+
+
+def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+    """Return the indices that sort the elements along dim."""
+    dim = wrap_dim(dim, require_tensor("argsort", input)._array.ndim)
+    return wrap(_order(input, dim, descending))
+
+
+def msort(input: Any) -> Any:
+    """Return the elements in ascending order along the first dimension."""
+    return sort(input, 0).values
+
+
+def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None) -> Any:
+    """Return (values, indices) of the k largest or smallest elements along dim, in order.
+
+    Raises RuntimeError when k is not in 0 .. the size of dim.
+
+    >>> import fanin as torch
+    >>> torch.topk(torch.tensor([1.0, 3.0, 2.0]), 2).indices
+    tensor([1, 2])
+    """
+    array = require_tensor("topk", input)._array
+    dim, k = wrap_dim(dim, array.ndim), int(k)
+    n = array.shape[dim] if array.ndim else 1
+    if not 0 <= k <= n:
+        raise OperationError(f"selected index k out of range: k is {k}, and dimension {dim} has {n} elements")
+    order = _order(input, dim, largest)
+    chosen = np.ascontiguousarray(order[along_dim(dim, slice(0, k))]) if array.ndim else order
+    values, indices = _picked(input, dim, chosen, True, "TopkBackward0")
+    return _named(return_types.topk, values, indices, out, "topk")
+
+
+def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
+    """Return (values, indices) of the k-th smallest elements along dim, counted from 1."""
+    array = require_tensor("kthvalue", input)._array
+    dim = wrap_dim(dim, array.ndim)
+    n = array.shape[dim] if array.ndim else 1
+    if not 1 <= k <= n:
+        raise OperationError(f"kthvalue(): selected number k out of range for dimension {dim}: k is {k}, the size {n}")
+    values, indices = _at(input, dim, _order(input, dim, False), k - 1, keepdim, "KthvalueBackward0")
+    return _named(return_types.kthvalue, values, indices, out, "kthvalue")
+
+
+def _at(input: Any, dim: int, order: Any, rank: Any, keepdim: bool, name: str) -> tuple[Any, Any]:
+    if not input._array.ndim:
+        return _picked(input, dim, order, keepdim, name)
+    if isinstance(rank, np.ndarray):
+        chosen = np.take_along_axis(order, rank, axis=dim)
+    else:
+        chosen = np.ascontiguousarray(order[along_dim(dim, slice(rank, rank + 1))])
+    return _picked(input, dim, chosen, keepdim, name)
+
+
+# The middle -----------------------------------------------------------------------------------------------------------
+
+
+def median(input: Any, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Any:
+    """Return the median, the lower of the two middle elements; with dim, (values, indices) along it. nan wins."""
+    return _median(input, dim, keepdim, out, "median", skip_nan=False)
+
+
+def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Any:
+    """Return the median of what is not nan; with dim, (values, indices) along it."""
+    return _median(input, dim, keepdim, out, "nanmedian", skip_nan=True)
+
+
+def _median(input: Any, dim: Any, keepdim: bool, out: Any, name: str, *, skip_nan: bool) -> Any:
+    array = require_tensor(name, input)._array
+    if dim is None:
+        if not array.size:
+            return to_out(out, wrap(np.asarray(np.nan, array.dtype) if array.dtype.kind == "f" else np.zeros((), array.dtype)))
+        values, _ = _middle(input.reshape(-1), 0, False, skip_nan, f"{name.capitalize()}Backward0")
+        return to_out(out, values, name)
+    dim = wrap_dim(require_dim(name, dim), array.ndim)
+    if array.ndim and not array.shape[dim]:
+        raise DimensionError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+    values, indices = _middle(input, dim, keepdim, skip_nan, f"{name.capitalize()}Backward1")
+    return _named(getattr(return_types, name), values, indices, out, name)
+
+
+def _middle(input: Any, dim: int, keepdim: bool, skip_nan: bool, label_: str) -> tuple[Any, Any]:
+    array = input._array
+    if not array.ndim:
+        return _picked(input, dim, None, keepdim, label_)
+    missing = np.isnan(array).sum(axis=dim, keepdims=True) if array.dtype.kind == "f" else np.zeros(1, np.int64)
+    n = array.shape[dim]
+    order = _order(input, dim, False)
+    rank = np.broadcast_to((n - 1) // 2, _one_along(array.shape, dim))
+    if missing.any():
+        # Sorted, the nan stand last: the first of them where they win, the middle of the others where they do not count.
+        with_nan = np.maximum((n - missing - 1) // 2, 0) if skip_nan else n - missing
+        rank = np.where(missing > 0, with_nan, rank)
+    return _at(input, dim, order, np.ascontiguousarray(rank), keepdim, label_)
+
+
+def _one_along(shape: tuple[int, ...], dim: int) -> tuple[int, ...]:
+    return (*shape[:dim], 1, *shape[dim + 1 :])
+
+
+def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
+    """Return (values, indices) of the most frequent elements along dim, the smallest of equally frequent ones."""
+    array = require_tensor("mode", input)._array
+    dim = wrap_dim(dim, array.ndim)
+    if array.ndim and not array.shape[dim]:
+        raise DimensionError(f"mode(): Expected reduction dim {dim} to have non-zero size.")
+    if not array.ndim:
+        return _named(return_types.mode, *_picked(input, dim, None, keepdim, "ModeBackward0"), out, "mode")
+    moved = np.moveaxis(array, dim, -1)
+    index = np.empty(moved.shape[:-1], np.int64)
+    for place in np.ndindex(index.shape):
+        found, counts = np.unique(moved[place], return_counts=True)
+        index[place] = np.flatnonzero(moved[place] == found[counts.argmax()])[-1]
+    chosen = np.expand_dims(index, dim)
+    return _named(return_types.mode, *_picked(input, dim, chosen, keepdim, "ModeBackward0"), out, "mode")
+
+
+def quantile(
+    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear", out: Any = None
+) -> Any:
+    """Return the q-quantiles: the values at position q (n - 1) of the sorted elements, interpolated between two.
+
+    q is a number in [0, 1], or a vector, whose quantiles come along a new first dimension. nan wins.
+
+    >>> import fanin as torch
+    >>> torch.quantile(torch.tensor([0.0, 1.0, 2.0, 3.0]), 0.5)
+    tensor(1.5000)
+    """
+    return to_out(out, _quantile(input, q, dim, keepdim, interpolation, "quantile", False), "quantile")
+
+
+def nanquantile(
+    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear", out: Any = None
+) -> Any:
+    """Return the q-quantiles of what is not nan."""
+    return to_out(out, _quantile(input, q, dim, keepdim, interpolation, "nanquantile", True), "nanquantile")
+
+
+_METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+def _quantile(input: Any, q: Any, dim: Any, keepdim: bool, method: str, name: str, skip_nan: bool) -> Any:
+    levels = _levels(input, q, name)
+    if method not in _METHODS:
+        raise OperationError(
+            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {method}"
+        )
+    ndim = input._array.ndim
+    flat = input.reshape(-1) if dim is None else input if ndim else input.reshape(1)
+    axis = 0 if dim is None else wrap_dim(dim, ndim)
+    ordered = sort(flat, axis).values
+    missing = np.isnan(flat._array).sum(axis=axis, keepdims=True)
+    n = flat._array.shape[axis]
+    results = [_level(ordered, axis, float(level), n, missing, method, skip_nan) for level in np.atleast_1d(levels)]
+    results = [_reshaped_result(r, ndim, dim, axis, keepdim) for r in results]
+    if not levels.ndim:
+        return results[0]
+    from fanin.tensor.functions.joining import stack
+
+    return stack(results) if results else wrap(np.empty((0, *input._array.shape[1:]), input._array.dtype))
+
+
+def _levels(input: Any, q: Any, name: str) -> Any:
+    array = require_tensor(name, input)._array
+    levels = q._array if isinstance(q, TensorBase) else np.asarray(q, array.dtype)
+    if not array.size:
+        raise OperationError(f"{name}() input tensor must be non-empty")
+    if array.dtype not in (np.float32, np.float64):
+        raise DtypeError(f"{name}() input tensor must be either float or double dtype, got {input.dtype}")
+    if levels.ndim > 1:
+        raise ShapeError(f"{name}() q must be a scalar or 1D tensor")
+    if levels.dtype != array.dtype:
+        raise DtypeError(f"{name}() q tensor must be same dtype as the input tensor")
+    if levels.size and not ((levels >= 0) & (levels <= 1)).all():
+        raise OperationError(f"{name}() q values must be in the range [0, 1]")
+    return levels
+
+
+def _level(ordered: Any, axis: int, level: float, n: int, missing: Any, method: str, skip_nan: bool) -> Any:
+    """Return one quantile along axis, which stays with size 1."""
+    count = n - missing if skip_nan else np.full_like(missing, n)
+    kind = ordered._array.dtype
+    place = np.asarray(level, kind) * np.maximum(count - 1, 0).astype(kind)
+    if not skip_nan:
+        place = np.where(missing > 0, kind.type(n - 1), place)  # the last in order is nan where there is one
+    below, above = np.floor(place), np.ceil(place)
+    if method == "nearest":
+        below = above = np.rint(place)
+    low, high = (_taken(ordered, axis, rank) for rank in (above if method == "higher" else below, above))
+    if method in ("lower", "higher", "nearest"):
+        return low
+    weight = wrap(np.full_like(place, 0.5) if method == "midpoint" else place - below)
+    return low.lerp(high, weight)
+
+
+def _taken(ordered: Any, axis: int, rank: Any) -> Any:
+    return apply(gather, (ordered,), {"dim": axis, "index": rank.astype(np.int64)})
+
+
+def _reshaped_result(result: Any, ndim: int, dim: Any, axis: int, keepdim: bool) -> Any:
+    if dim is None:
+        return result.reshape((1,) * ndim if keepdim else ())
+    if not ndim:
+        return result.reshape(())
+    return result if keepdim else result.squeeze(axis)
+
+
+# Sets -----------------------------------------------------------------------------------------------------------------
+
+
+def unique(
+    input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """Return the different elements in ascending order; on request also where each element went, and how often it came.
+
+    With dim, the different slices along it.
+
+    >>> import fanin as torch
+    >>> torch.unique(torch.tensor([3, 1, 3]), return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
+    """
+    array = require_tensor("unique", input)._array
+    axis = None if dim is None else wrap_dim(dim, array.ndim)
+    found, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
+    inverse = inverse.reshape(array.shape if axis is None else -1)
+    return _set_results(found, inverse, counts, return_inverse, return_counts)
+
+
+def _set_results(found: Any, inverse: Any, counts: Any, with_inverse: bool, with_counts: bool) -> Any:
+    extra = ([inverse] if with_inverse else []) + ([counts] if with_counts else [])
+    if not extra:
+        return wrap(found)
+    return (wrap(found), *(wrap(np.asarray(a, np.int64)) for a in extra))
+
+
+def unique_consecutive(
+    input: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """Return the elements, or slices along dim, without those that equal the one before."""
+    array = require_tensor("unique_consecutive", input)._array
+    axis = 0 if dim is None else wrap_dim(dim, array.ndim)
+    rows = array.reshape(-1) if dim is None else array
+    n = rows.shape[axis]
+    moved = np.moveaxis(rows, axis, 0).reshape(n, -1)
+    new = np.ones(n, np.bool_)
+    new[1:] = (moved[1:] != moved[:-1]).any(axis=1)
+    starts = np.flatnonzero(new)
+    inverse = np.cumsum(new) - 1
+    inverse = inverse.reshape(array.shape) if dim is None else inverse
+    counts = np.diff(np.append(starts, n))
+    return _set_results(np.take(rows, starts, axis=axis), inverse, counts, return_inverse, return_counts)
+
+
+def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Any:
+    """Return whether each element is among the test elements."""
+    a, b = (x._array if isinstance(x, TensorBase) else np.asarray(x) for x in (elements, test_elements))
+    return wrap(np.isin(a, b, assume_unique=assume_unique, invert=invert))
+
+
+# Search ---------------------------------------------------------------------------------------------------------------
+
+
+def searchsorted(
+    sorted_sequence: Any,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Any = None,
+    out: Any = None,
+) -> Any:
+    """Return where each value would be put into a sorted sequence: before equal elements, or behind them when right.
+
+    Sequences of several dimensions are searched row by row.
+
+    >>> import fanin as torch
+    >>> torch.searchsorted(torch.tensor([1, 3, 5]), torch.tensor([3, 4]))
+    tensor([1, 2])
+    """
+    if side not in (None, "left", "right"):
+        raise OperationError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
+    if right and side == "left":
+        raise OperationError("torch.searchsorted(): side and right can't be set to opposites")
+    keys = sorted_sequence._array
+    if sorter is not None:
+        keys = np.take_along_axis(keys, sorter._array, axis=-1)
+    found = _searched(keys, input, "right" if right or side == "right" else "left")
+    return to_out(out, wrap(found.astype(np.int32 if out_int32 else np.int64)), "searchsorted")
+
+
+def _searched(keys: Any, input: Any, side: Any) -> Any:
+    values = input._array if isinstance(input, TensorBase) else np.asarray(input)
+    if keys.ndim == 1 or not isinstance(input, TensorBase):
+        return np.asarray(np.searchsorted(keys, values, side=side))
+    if keys.shape[:-1] != values.shape[:-1]:
+        raise ShapeError(
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+            f"tensor and input value tensor must match, but we got boundaries tensor {list(keys.shape)} and input value "
+            f"tensor {list(values.shape)}"
+        )
+    found = np.empty(values.shape, np.int64)
+    for row in np.ndindex(keys.shape[:-1]):
+        found[row] = np.searchsorted(keys[row], values[row], side=side)
+    return found
+
+
+def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False, out: Any = None) -> Any:
+    """Return the number of the bucket between boundaries that each value falls into."""
+    if boundaries._array.ndim != 1:
+        raise ShapeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries._array.ndim})")
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
+
+

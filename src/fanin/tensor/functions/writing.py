@@ -1,0 +1,264 @@
+"""Copies of a tensor with some elements written: scatter, index_add, masked_fill and their relatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fanin._core.dtypes import category
+from fanin._core.errors import DimensionError, DtypeError, IndexRangeError, OperationError, ShapeError
+from fanin.ops import arithmetic
+from fanin.ops import index as ops
+from fanin.ops.rules import wrap_dim
+from fanin.tensor.base import TensorBase
+from fanin.tensor.functions.indexing import normalise
+from fanin.tensor.functions.operands import as_tensor_like, require_tensor, to_out
+from fanin.tensor.functions.selecting import along_dim, checked_positions, index_array, require_mask, tensors_in
+from fanin.tensor.tape import apply, label
+
+
+def _put(input: Any, index: Any, values: Any, name: str, accumulate: bool = False) -> Any:
+    values = as_tensor_like(values, input)
+    return label(apply(ops.index_put, (input, values), {"index": index, "accumulate": accumulate}), name)
+
+
+# scatter: the reverse of gather ---------------------------------------------------------------------------------------
+
+
+def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Any:
+    """Return a copy with copy[index[i][j]][j] = src[i][j] for dim 0, copy[i][index[i][j]] = src[i][j] for dim 1, ...
+
+    src is a tensor at least as large as index, or a number. reduce "add" or "multiply" combines with what is there.
+
+    >>> import fanin as torch
+    >>> torch.scatter(torch.zeros(2, 3), 1, torch.tensor([[2], [0]]), 1.0)
+    tensor([[0., 0., 1.],
+            [1., 0., 0.]])
+    """
+    src = value if src is None else src
+    dim, positions = checked_positions("scatter", input, dim, index)
+    if reduce is not None:
+        if reduce not in ("add", "multiply"):
+            raise OperationError("reduce argument must be either add or multiply.")
+        source = as_tensor_like(src, input)
+        source = source if source._array.ndim else source.expand(positions.shape)
+        return scatter_reduce(input, dim, index, source, {"add": "sum", "multiply": "prod"}[reduce])
+    if not positions.size:
+        return input.clone()
+    name = "ScatterBackward0" if isinstance(src, TensorBase) else "ScatterBackward1"
+    return _put(input, _places(input, dim, positions), _source("scatter", input, positions, src), name)
+
+
+def _places(input: Any, dim: int, positions: Any) -> Any:
+    return ops.along(positions, dim) if input._array.ndim else ()
+
+
+def _source(function: str, input: Any, positions: Any, src: Any) -> Any:
+    """Return the part of src that index covers; a number as it is."""
+    if not isinstance(src, TensorBase):
+        return src
+    if src._array.dtype != input._array.dtype:
+        raise DtypeError(f"{function}(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}")
+    if any(n > m for n, m in zip(positions.shape, src._array.shape, strict=False)):
+        raise ShapeError(
+            f"Expected index {list(positions.shape)} to be no larger than src {list(src._array.shape)} in every dimension"
+        )
+    if not input._array.ndim:
+        return src.reshape(())
+    return src if src._array.shape == positions.shape else src[tuple(slice(0, n) for n in positions.shape)]
+
+
+def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """Return a copy with src added at the places that index names; several may meet at one place."""
+    dim, positions = checked_positions("scatter_add", input, dim, index)
+    if not positions.size:
+        return input.clone()
+    source = _source("scatter_add", input, positions, src)
+    return _put(input, _places(input, dim, positions), source, "ScatterAddBackward0", accumulate=True)
+
+
+_REDUCE = ("sum", "prod", "mean", "amax", "amin")
+
+
+def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
+    """Return a copy in which the src values of one place are combined: "sum", "prod", "mean", "amax" or "amin".
+
+    include_self says whether what the input holds there takes part.
+    """
+    if reduce not in _REDUCE:
+        raise OperationError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
+    dim, positions = checked_positions("scatter_reduce", input, dim, index)
+    if not positions.size:
+        return input.clone()
+    source = _source("scatter_reduce", input, positions, src)
+    places = _places(input, dim, positions)
+    start = input if include_self else _put(input, places, _neutral(reduce, input._array.dtype), "")
+    if reduce in ("sum", "mean"):
+        total = _put(start, places, source, "ScatterReduceBackward0", accumulate=True)
+        return total if reduce == "sum" else _divided(total, input, places, include_self)
+    result = apply(ops.scatter_combine, (start, source), {"index": places, "how": reduce})
+    return label(result, "ScatterReduceBackward0")
+
+
+def _neutral(reduce: str, dtype: np.dtype[Any]) -> Any:
+    if reduce in ("sum", "mean"):
+        return 0
+    if reduce == "prod":
+        return 1
+    if dtype.kind == "f":
+        return -np.inf if reduce == "amax" else np.inf
+    info = np.iinfo(dtype)
+    return info.min if reduce == "amax" else info.max
+
+
+def _divided(total: Any, input: Any, places: Any, include_self: bool) -> Any:
+    counts = np.full(input._array.shape, int(include_self))
+    np.add.at(counts, places, 1)
+    divisor = as_tensor_like(np.maximum(counts, 1), input)
+    return total / divisor if category(input._array.dtype) == 2 else total // divisor
+
+
+# Along a dimension ----------------------------------------------------------------------------------------------------
+
+
+def _rows(function: str, input: Any, dim: int, index: Any) -> tuple[int, Any]:
+    array = require_tensor(function, input)._array
+    dim = wrap_dim(dim, array.ndim)
+    rows = index_array(function, index, array.shape[dim] if array.ndim else 1, dim)
+    if rows.ndim > 1:
+        raise DimensionError(f"{function}(): Index is supposed to be a vector, but got dim: {rows.ndim}")
+    return dim, rows.reshape(-1)
+
+
+def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1, out: Any = None) -> Any:
+    """Return a copy with alpha * source added to the slices along dim whose numbers are in index."""
+    dim, rows = _rows("index_add", input, dim, index)
+    _require_slices("index_add", input, dim, rows, source)
+    source = source if alpha == 1 else source * alpha
+    place = along_dim(dim, rows) if input._array.ndim else ()
+    source = source if input._array.ndim else source.reshape(-1).sum()
+    return to_out(out, _put(input, place, source, "IndexAddBackward0", accumulate=True), "index_add")
+
+
+def _require_slices(function: str, input: Any, dim: int, rows: Any, source: Any) -> None:
+    if source._array.dtype != input._array.dtype:
+        raise DtypeError(f"{function}(): self and source expected to have the same dtype, got {input.dtype} and "
+                         f"{source.dtype}")
+    shape = source._array.shape
+    count = shape[dim] if shape else 1
+    if count != rows.size:
+        raise OperationError(
+            f"{function}_(): Number of indices ({rows.size}) should be equal to source.size(dim): ({count}), for dim: {dim}"
+        )
+    rest = tuple(n for axis, n in enumerate(shape) if axis != dim)
+    expected = tuple(n for axis, n in enumerate(input._array.shape) if axis != dim)
+    if rest != expected:
+        raise ShapeError(
+            f"{function}(): source {list(shape)} must have the sizes of input {list(input._array.shape)} but along dim {dim}"
+        )
+
+
+def index_copy(input: Any, dim: int, index: Any, source: Any, *, out: Any = None) -> Any:
+    """Return a copy with the slices along dim whose numbers are in index replaced by those of source."""
+    dim, rows = _rows("index_copy", input, dim, index)
+    _require_slices("index_copy", input, dim, rows, source)
+    place = along_dim(dim, rows) if input._array.ndim else ()
+    source = source if input._array.ndim else source.reshape(())
+    return to_out(out, _put(input, place, source, "IndexCopyBackward0"), "index_copy")
+
+
+def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
+    """Return a copy with the slices along dim whose numbers are in index set to one value."""
+    array = require_tensor("index_fill", input)._array
+    dim = wrap_dim(dim, array.ndim)
+    positions = index._array
+    if positions.dtype not in (np.int64, np.int32):
+        raise DimensionError(f"index_fill_(): Expected dtype int64 for index, got {index.dtype}")
+    size = array.shape[dim] if array.ndim else 1
+    if positions.size and (positions.min() < -size or positions.max() >= size):
+        raise IndexRangeError(f"index_fill_(): an index is out of bounds for dimension {dim} with size {size}")
+    if isinstance(value, TensorBase) and value._array.ndim:
+        raise OperationError(
+            "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value._array.ndim} dimension(s)."
+        )
+    place = along_dim(dim, positions.reshape(-1)) if array.ndim else ()
+    return _put(input, place, value, "IndexFillBackward0")
+
+
+# By mask and by any index ---------------------------------------------------------------------------------------------
+
+
+def masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    """Return a copy with the elements where the mask is true set to a value.
+
+    Raises RuntimeError when the mask is not of bools.
+
+    >>> import fanin as torch
+    >>> x = torch.tensor([1.0, -2.0])
+    >>> x.masked_fill(x < 0, 0)
+    tensor([1., 0.])
+    """
+    require_mask("masked_fill", mask)
+    if isinstance(value, TensorBase):
+        if value._array.ndim:
+            raise OperationError(
+                "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+                f"{value._array.ndim} dimension(s)."
+            )
+        value = value.to(input.dtype)  # type: ignore[attr-defined]
+    elif isinstance(value, float) and category(input._array.dtype) < 2 and not value.is_integer():
+        raise DtypeError(f"value cannot be converted to type {input.dtype} without overflow")
+    return label(apply(arithmetic.where, (mask, as_tensor_like(value, input), input), {}), "MaskedFillBackward0")
+
+
+def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
+    """Return a copy with the elements where the mask is true taken from source, one after the other."""
+    require_mask("masked_scatter_", mask)
+    if source._array.dtype != input._array.dtype:
+        raise DtypeError(
+            f"masked_scatter_: expected self and source to have same dtypes but got {input.dtype} and {source.dtype}"
+        )
+    shape = np.broadcast_shapes(input._array.shape, mask._array.shape)
+    places = np.broadcast_to(mask._array, shape)
+    count = int(places.sum())
+    if count > source._array.size:
+        raise OperationError("Number of elements of source < number of ones in mask")
+    return _put(input.expand(shape), (places,), source.reshape(-1)[:count], "MaskedScatterBackward0")
+
+
+def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
+    """Return a copy with values written, or added, at the elements that index tensors select."""
+    index = normalise(tensors_in(indices), input._array.shape)
+    return _put(input, index, values, "IndexPutBackward0", accumulate)
+
+
+def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
+    """Return a copy with source written, or added, at positions of the flattened tensor."""
+    places = np.unravel_index(index._array % max(input._array.size, 1), input._array.shape)
+    return _put(input, tuple(np.asarray(p) for p in places), source.reshape(index._array.shape), "PutBackward0", accumulate)
+
+
+def select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
+    """Return a copy with src written at one position along dim."""
+    return _put(input, along_dim(wrap_dim(dim, input._array.ndim), index), src, "SelectScatterBackward0")
+
+
+def slice_scatter(
+    input: Any, src: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Any:
+    """Return a copy with src written at a slice along dim."""
+    place = along_dim(wrap_dim(dim, input._array.ndim), slice(start, end, step))
+    return _put(input, place, src, "SliceScatterBackward0")
+
+
+def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+    """Return a copy with src written along a diagonal."""
+    moved = input.movedim((dim1, dim2), (-2, -1))
+    rows, columns = moved._array.shape[-2:]
+    i = np.arange(max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns)))
+    place = (Ellipsis, i + max(-offset, 0), i + max(offset, 0))
+    return _put(moved, place, src, "DiagonalScatterBackward0").movedim((-2, -1), (dim1, dim2))
+
+
