@@ -428,9 +428,14 @@ short = int16
 
 # Rooms that are loaded when they are first named, so that importing fanin stays quick.
 _ROOMS = (
-    "advice", "autograd", "backends", "cuda", "information", "linalg", "mps", "nn", "optim", "testing", "utils",
+    "advice", "autograd", "backends", "cuda", "information", "linalg", "mps", "nn", "optim", "serialization", "testing", "utils",
 )  # fmt: skip
-_FROM_ROOMS = {"save": "serialization", "load": "serialization", "ema": "optim.moving_average"}
+_FROM_ROOMS = {
+    "save": "serialization",
+    "load": "serialization",
+    "ema": "optim.moving_average",
+    "set_printoptions": "tensor.printing",
+}
 
 
 def __getattr__(name: str) -> _Any:
