@@ -428,7 +428,8 @@ short = int16
 
 # Rooms that are loaded when they are first named, so that importing fanin stays quick.
 _ROOMS = (
-    "advice", "autograd", "backends", "cuda", "information", "linalg", "mps", "nn", "optim", "serialization", "testing", "utils",
+    "advice", "autograd", "backends", "cuda", "information", "linalg", "mps", "nn", "optim",
+    "serialization", "testing", "utils",
 )  # fmt: skip
 _FROM_ROOMS = {
     "save": "serialization",
