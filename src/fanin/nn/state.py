@@ -212,7 +212,9 @@ class Stateful:
             given, message = _fitted(key, held, given, assign)
             if message:
                 return message
-        elif assign and not is_lazy(given):
+        elif is_lazy(given):
+            return None
+        elif not assign:
             held.materialize(given.shape)
         try:
             with no_grad():
@@ -288,7 +290,7 @@ class _Loading:
 
 def _fitted(key: str, held: Any, given: Any, assign: bool) -> tuple[Any, str | None]:
     if is_lazy(given):
-        return given, f'While copying the parameter named "{key}", the checkpoint holds an uninitialized parameter'
+        return given, str(given.shape)  # which raises, and says what to do
     # Scalars were once saved with one dimension.
     if not assign and held.dim() == 0 and given.dim() == 1:
         given = given[0]

@@ -10,6 +10,10 @@ from tests.parity.torch_samples import Reader, stored
 # 1 - y * y, and g - sum(g * y): what is subtracted is about 1, so the difference has the rounding error of 1.
 SATURATING = ("Tanh", "Sigmoid", "Softmax", "Softmin", "LogSoftmax")
 ATOL = {"float32": 3e-7}
+# A gradient less its mean and less its part along the input, of a few numbers, over their deviation: what is left is
+# small, and PyTorch's own error in it, measured against float64, is up to 6e-7.
+NORMALISING = ("BatchNorm1d", "GroupNorm", "InstanceNorm1d", "LayerNorm", "RMSNorm")
+NORMALISING_ATOL = {"float32": 2e-6}
 
 
 def _module(torch: Any, plan: dict[str, Any], dtype: str) -> Any:
@@ -48,7 +52,7 @@ def _declare(name: str, stored_sample: Entries) -> None:
     if "_error_" in name:
         case(lambda torch: refuse(torch, stored_sample), name=name)
     else:
-        atol = ATOL if name.startswith(SATURATING) else None
+        atol = ATOL if name.startswith(SATURATING) else NORMALISING_ATOL if name.startswith(NORMALISING) else None
         case(lambda torch, dtype: run(torch, stored_sample, dtype), name=name, params=DTYPES, atol=atol)
 
 
