@@ -14,6 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from fanin._core.errors import ArgumentConflictError, ArgumentError
+from fanin.nn.batch_normalisation import _BatchNorm
 from fanin.nn.module import Module
 from fanin.optim.lr_scheduler import LRScheduler
 from fanin.optim.lr_scheduler.groups import Rate, one_for_each_group
@@ -268,7 +269,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     >>> model.running_mean
     tensor([4.])
     """
-    layers = [layer for layer in model.modules() if hasattr(layer, "reset_running_stats")]
+    layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
