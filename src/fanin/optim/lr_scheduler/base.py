@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fanin._core.errors import MissingKeyError
@@ -96,24 +95,22 @@ class LRScheduler:
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        with self._computing():
-            if epoch is None:
-                self.last_epoch += 1
-                rates = self.get_lr()
-            else:
-                self.last_epoch = epoch
-                rates = getattr(self, "_get_closed_form_lr", self.get_lr)()
-        write_all(self.optimizer, "lr", rates)
-        self._last_lr = read(self.optimizer)
+        if epoch is None:
+            self.last_epoch += 1
+            self._write_rates(self.get_lr)
+        else:
+            self.last_epoch = epoch
+            self._write_rates(getattr(self, "_get_closed_form_lr", self.get_lr))
 
-    @contextlib.contextmanager
-    def _computing(self) -> Iterator[None]:
-        """Let `get_lr` know that a step asks, not a user."""
+    def _write_rates(self, compute: Callable[[], list[Rate]]) -> None:
+        """Write what `compute` returns, which is told that a step asks, not a user."""
         self._get_lr_called_within_step = True
         try:
-            yield
+            rates = compute()
         finally:
             self._get_lr_called_within_step = False
+        write_all(self.optimizer, "lr", rates)
+        self._last_lr = read(self.optimizer)
 
     def _warn_outside_step(self) -> None:
         """Warn a user who calls `get_lr`, which returns what the next write would be, not what is in use."""

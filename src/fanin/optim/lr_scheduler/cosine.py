@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fanin._core.errors import ArgumentError
 from fanin.optim.lr_scheduler.base import LRScheduler
-from fanin.optim.lr_scheduler.groups import Rate, read, write_all
+from fanin.optim.lr_scheduler.groups import Rate
 
 if TYPE_CHECKING:
     from fanin.optim.optimizer import Optimizer
@@ -129,10 +129,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
             self._count_one_step()
         else:
             self._go_to(0 if epoch is None else epoch)
-        with self._computing():
-            rates = self.get_lr()
-        write_all(self.optimizer, "lr", rates)
-        self._last_lr = read(self.optimizer)
+        self._write_rates(self.get_lr)
 
     def _count_one_step(self) -> None:
         self.last_epoch += 1

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fanin._core.errors import ArgumentError, ArgumentTypeError
+from fanin.tensor.base import TensorBase
 
 if TYPE_CHECKING:
     from fanin.optim.optimizer import Optimizer
@@ -22,7 +23,7 @@ def check_optimizer(optimizer: Any) -> None:
 
 def is_tensor(value: Any) -> bool:
     """Tell a rate that is written in place from a number."""
-    return hasattr(value, "fill_")
+    return isinstance(value, TensorBase)
 
 
 def copied(value: Rate) -> Rate:
