@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fanin._core.errors import ArgumentError
+from fanin._core.errors import ArgumentError, ArgumentTypeError
 from fanin.nn import functional as F
 from fanin.nn.module import Module
 
@@ -82,10 +82,15 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """(x - t)^2 / 2 where |x - t| < delta, else delta (|x - t| - delta / 2) (Huber 1964)."""
+    """(x - t)^2 / 2 where |x - t| < delta, else delta (|x - t| - delta / 2) (Huber 1964).
+
+    Raises TypeError for a delta that is not a real number.
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
+        if not isinstance(delta, (int, float)):
+            raise ArgumentTypeError(f"delta must be a float or int, got: {type(delta)}")
         self.delta = delta
 
     def forward(self, input: Any, target: Any) -> Any:
@@ -145,9 +150,7 @@ class NLLLoss(_WeightedLoss):
 
     def forward(self, input: Any, target: Any) -> Any:
         """Return the loss of log-probabilities (C), (N, C) or (N, C, d1, ...) against classes."""
-        return F.nll_loss(
-            input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction
-        )
+        return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
 class BCELoss(_WeightedLoss):
@@ -308,7 +311,9 @@ class MultiMarginLoss(_WeightedLoss):
         if p not in (1, 2):
             raise ArgumentError("only p == 1 and p == 2 supported")
         if weight is not None and weight.dim() != 1:
-            raise ArgumentError(f"MultiMarginLoss: expected weight to be None or 1D tensor, got {weight.dim()}D instead")
+            raise ArgumentError(
+                f"MultiMarginLoss: expected weight to be None or 1D tensor, got {weight.dim()}D instead"
+            )
         self.p, self.margin = p, margin
 
     def forward(self, input: Any, target: Any) -> Any:
@@ -379,7 +384,9 @@ class TripletMarginWithDistanceLoss(_Loss):
     ) -> None:
         super().__init__(reduction=reduction)
         if margin <= 0:
-            raise ArgumentError(f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead")
+            raise ArgumentError(
+                f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead"
+            )
         self.distance_function: Callable[[Any, Any], Any] | None = distance_function or F.pairwise_distance
         self.margin, self.swap = margin, swap
 

@@ -211,9 +211,16 @@ def _class_total(target: Any, weight: Any = None, *, ignore_index: int, dtype: A
     return np.asarray(weight[np.where(valid, target, 0)][valid].sum(), dtype)
 
 
+def _class_divisor(target: Any, weight: Any = None, *, ignore_index: int, dtype: Any) -> Any:
+    """Return the total, and 1 where no row counts: the mean of nothing is nan, but its gradient is 0."""
+    if not (target != ignore_index).any():
+        return np.ones((), dtype)
+    return _class_total(target, weight, ignore_index=ignore_index, dtype=dtype)
+
+
 class_total = define(
     "class_total",
-    _class_total,
+    _class_divisor,
     lambda target, weight=None, *, ignore_index, dtype: Spec((), dtype),
 )
 
