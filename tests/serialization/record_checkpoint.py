@@ -18,11 +18,18 @@ DTYPES = ("float16", "float32", "float64", "uint8", "int8", "int16", "int32", "i
 def checkpoint(torch: Any) -> dict[str, Any]:
     """Return a training checkpoint as people save it, and one of everything else that a file may hold."""
     torch.manual_seed(0)
-    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1))
+    model = network(torch)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     model(torch.randn(5, 3)).pow(2).sum().backward()
     optimizer.step()
     return {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3, **pieces(torch)}
+
+
+def network(torch: Any) -> Any:
+    """Return an untrained network with parameters and buffers."""
+    nn = torch.nn
+    # No bias stands before the batch norm: its gradient would be rounding noise, which Adam blows up.
+    return nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
 
 
 def pieces(torch: Any) -> dict[str, Any]:

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Place:
-    """A strided window on one block of memory; offset, size and strides count elements.
+    """A strided window on memory: it begins `start` bytes into it; size and stride count elements.
 
-    `memory` is the array that owns the block: its identity tells whether two tensors share it.
+    `memory` is the array that owns it: its identity tells whether two tensors can share.
     """
 
     memory: Array
-    offset: int
+    itemsize: int
+    start: int
     size: tuple[int, ...]
     stride: tuple[int, ...]
+
+    @property
+    def span(self) -> Span:
+        """The bytes from the first element to behind the last."""
+        if 0 in self.size:
+            return 0, 0
+        reach = sum((n - 1) * step for n, step in zip(self.size, self.stride, strict=True))
+        return self.start, self.start + (reach + 1) * self.itemsize
 
 
 def place_of(array: Array) -> Place:
     """Return where an array lies; what PyTorch's strides cannot say (negative ones) is copied to a block of its own."""
     memory = _owner(array)
     if array.size and _fits(array, memory):
-        offset = (_address(array) - _address(memory)) // array.itemsize
-        return Place(memory, offset, array.shape, tuple(step // array.itemsize for step in array.strides))
+        start = _address(array) - _address(memory)
+        return Place(
+            memory, array.itemsize, start, array.shape, tuple(step // array.itemsize for step in array.strides)
+        )
     copy = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(array.shape)
-    return Place(_owner(copy), 0, array.shape, contiguous_stride(array.shape))
+    return Place(_owner(copy), array.itemsize, 0, array.shape, contiguous_stride(array.shape))
 
 
 def _owner(array: Array) -> Array:
@@ -60,10 +73,21 @@ def contiguous_stride(size: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(math.prod(max(n, 1) for n in size[axis + 1 :]) for axis in range(len(size)))
 
 
-def memory_bytes(memory: Array) -> memoryview:
-    """Return the bytes of a block in the order in which they lie in memory, without a copy."""
+def memory_bytes(memory: Array, span: Span) -> memoryview:
+    """Return a stretch of the bytes that an array owns, in the order in which they lie there, without a copy."""
     flat = memory.ravel(order="K") if memory.size else np.empty(0, np.uint8)
-    return flat.view(np.uint8).data
+    return flat.view(np.uint8)[slice(*span)].data
+
+
+def blocks(spans: Iterable[Span]) -> list[Span]:
+    """Return disjoint stretches that cover the spans: those that overlap become one."""
+    found: list[Span] = []
+    for start, end in sorted(set(spans)):
+        if found and start < found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((start, end))
+    return found
 
 
 def window(memory: Array, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> Array:
