@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+import fanin as library
 from fanin.cli import main
 
 PENGUINS = Path(__file__).parents[2] / "data" / "penguins.csv.gz"
@@ -20,6 +24,15 @@ class Answer:
     status: int
     out: str
     err: str
+
+
+def python(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own, with the fanin that is being tested."""
+    environment = os.environ | {"PYTHONPATH": str(Path(library.__file__).parents[1])}
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, check=False, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+    )
 
 
 @pytest.fixture
@@ -43,5 +56,5 @@ def fanin(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytes
 def penguins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a model of the penguins, quickly trained."""
     folder = tmp_path_factory.mktemp("models") / "penguins.fanin"
-    assert main(["train", str(PENGUINS), "--target", "species", "--out", str(folder), "--epochs", "8"]) == 0
+    assert main(["train", str(PENGUINS), "--target", "species", "--out", str(folder), "--epochs", "30"]) == 0
     return folder

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +9,7 @@ import pytest
 import fanin as library
 from fanin import cli
 from fanin._core.errors import ShapeError
-from tests.cli.conftest import Answer
+from tests.cli.conftest import Answer, python
 
 Run = Callable[..., Answer]
 
@@ -86,7 +84,7 @@ def test_errors_become_one_line_and_a_status(fanin: Run, monkeypatch: pytest.Mon
 
 
 def test_the_module_can_be_run() -> None:
-    done = subprocess.run([sys.executable, "-m", "fanin", "--version"], capture_output=True, text=True, check=True)
+    done = python("-m", "fanin", "--version")
     assert done.stdout == f"fanin {library.__version__}\n"
 
 
@@ -97,5 +95,5 @@ def test_help_is_quick_because_nothing_heavy_is_loaded() -> None:
         "except SystemExit: pass\n"
         "print(sorted({'polars', 'rich', 'fanin.tabular'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = python("-c", program)
     assert done.stdout.splitlines()[-1] == "[]"
