@@ -13,13 +13,16 @@ from fanin.autograd import gradcheck, gradgradcheck
 from fanin.autograd.gradcheck import GradcheckError
 from fanin.ops.op import Op, Spec, get, table
 from fanin.tensor.tape import apply, wrap
-from tests.ops.samples import SAMPLES, Sample, values
+from tests.ops.layer_samples import LAYERS
+from tests.ops.samples import SAMPLES as PLAIN
+from tests.ops.samples import Sample, values
 
 # Their derivatives, or second derivatives, are not part of fanin: they say so instead.
 REFUSED = {"opaque", "svd_outer", "eigh_outer"}
 # They read one triangle and give the gradient of a symmetric matrix, which a single changed element is not.
 SYMMETRIC = {"cholesky", "eigvalsh"}
 REFUSED_AT_SECOND = REFUSED | {"svdvals", "eigvalsh"}
+SAMPLES = {**PLAIN, **LAYERS}
 CASES = [(name, i) for name, samples in SAMPLES.items() for i in range(len(samples))]
 
 

@@ -87,9 +87,7 @@ class Hardtanh(Module):
 
 def _old_name(name: str, value: float) -> float:
     new = name.replace("value", "val")
-    warnings.warn(
-        f"keyword argument `{name}` is deprecated and rename to `{new}`", FutureWarning, stacklevel=3
-    )
+    warnings.warn(f"keyword argument `{name}` is deprecated and rename to `{new}`", FutureWarning, stacklevel=3)
     return value
 
 
@@ -184,9 +182,7 @@ class PReLU(Module):
 
     weight: Any
 
-    def __init__(
-        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
-    ) -> None:
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
         self.num_parameters = num_parameters
         self.init = init

@@ -75,10 +75,10 @@ class BackwardHook:
     def _at_inputs(self, grads: Grads) -> Grads | None:
         if self.grad_outputs is None:
             raise OperationError(
-                f"Module backward hook for grad_input is called before the grad_output one of {type(self.module).__name__}. "
-                "This happens because the gradient in your nn.Module flows to the Module's input without passing through "
-                "the Module's output. Make sure that the output depends on the input and that the loss is computed based "
-                "on the output."
+                "Module backward hook for grad_input is called before the grad_output one of "
+                f"{type(self.module).__name__}. This happens because the gradient in your nn.Module flows to the "
+                "Module's input without passing through the Module's output. Make sure that the output depends on "
+                "the input and that the loss is computed based on the output."
             )
         places = self.input_places or []
         full, changed = _spread(grads, places, self.count), False
@@ -134,8 +134,8 @@ def _through_one(tensor: Any, hook: Callable[[Grads], Grads | None]) -> Any:
 
 
 def _through_many(tensors: Sequence[Any], hook: Callable[[Grads], Grads | None]) -> list[Any]:
-    # The tape knows only operations with one result. So the tensors are laid end to end, which is one point of the tape,
-    # and cut apart again on either side of it.
+    # The tape knows only operations with one result. So the tensors are laid end to end, which is one point of the
+    # tape, and cut apart again on either side of it.
     joined = _join(tensors)
 
     def many(grad: Any) -> Any:

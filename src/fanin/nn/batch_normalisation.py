@@ -190,8 +190,8 @@ class _InstanceNorm(_NormBase):
                 f"but got: {input.shape[channel_dim]}."
             )
         warnings.warn(
-            f"input's size at dim={channel_dim} does not match num_features. You can silence this warning by not passing "
-            "in num_features, which is not used because affine=False",
+            f"input's size at dim={channel_dim} does not match num_features. You can silence this warning by not "
+            "passing in num_features, which is not used because affine=False",
             stacklevel=4,
         )
 

@@ -80,16 +80,12 @@ class Sequential(Module):
 
     def __add__(self, other: Any) -> Sequential:
         if not isinstance(other, Sequential):
-            raise ArgumentError(
-                f"add operator supports only objects of Sequential class, but {type(other)} is given."
-            )
+            raise ArgumentError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
         return Sequential(*self, *other)
 
     def __iadd__(self: Seq, other: Any) -> Seq:
         if not isinstance(other, Sequential):
-            raise ArgumentError(
-                f"add operator supports only objects of Sequential class, but {type(other)} is given."
-            )
+            raise ArgumentError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
         return self.extend(list(other))
 
     def __mul__(self, other: Any) -> Sequential:
@@ -224,8 +220,10 @@ class ModuleList(Module):
         return self
 
     def __repr__(self) -> str:
-        return framed(self._get_name(), "", _runs([repr(module) for module in self])) if len(self) else (
-            self._get_name() + "()"
+        return (
+            framed(self._get_name(), "", _runs([repr(module) for module in self]))
+            if len(self)
+            else (self._get_name() + "()")
         )
 
 

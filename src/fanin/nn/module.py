@@ -62,9 +62,7 @@ class Module(Tree, Called, Stateful):
         if not self.call_super_init:
             _refuse_arguments(args, kwargs)
         self.__dict__.update({name: OrderedDict() for name in _HOOKS})
-        self.__dict__.update(
-            training=True, _parameters={}, _buffers={}, _modules={}, _non_persistent_buffers_set=set()
-        )
+        self.__dict__.update(training=True, _parameters={}, _buffers={}, _modules={}, _non_persistent_buffers_set=set())
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
@@ -125,7 +123,7 @@ class Module(Tree, Called, Stateful):
         if hasattr(self, name) and name not in held:
             raise MissingKeyError(f"attribute '{name}' already exists")
         if "." in name:
-            raise MissingKeyError(f"{kind} name can't contain \".\"" + (f", got: {name}" if kind == "module" else ""))
+            raise MissingKeyError(f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else ""))
         if not name:
             raise MissingKeyError(f'{kind} name can\'t be empty string ""')
 
@@ -221,7 +219,7 @@ class Module(Tree, Called, Stateful):
         return self
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Set the module and all below it to training or evaluation, which dropout and batch norm look at; return it."""
+        """Set the module and all below it to training or evaluation, for dropout and batch norm; return it."""
         if not isinstance(mode, bool):
             raise ArgumentError("training mode is expected to be boolean")
         self.training = mode
@@ -280,9 +278,9 @@ class Module(Tree, Called, Stateful):
         return self._apply(convert)
 
     def to(self: Self, *args: Any, **kwargs: Any) -> Self:
-        """Convert the floating parameters and buffers in place: to(dtype), to(device), to(device, dtype), to(tensor).
+        """Convert the floating parameters and buffers in place to a dtype, or to that of a tensor.
 
-        Returns the module. Raises TypeError for a dtype that is not floating.
+        Called as to(dtype), to(device), to(device, dtype) or to(tensor). Returns the module. Raises TypeError for a dtype that is not floating.
 
         >>> import fanin as torch
         >>> torch.nn.Linear(1, 1).to(torch.float64).weight.dtype

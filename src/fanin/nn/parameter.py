@@ -97,9 +97,9 @@ _UNUSABLE = (
     "dummy batch to initialize the parameters before calling torch functions"
 )
 _SHAPELESS = (
-    "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` when "
-    "trying to load an uninitialized parameter into an initialized one. Call `forward` to initialize the parameters before "
-    "accessing their attributes."
+    "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
+    "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` to "
+    "initialize the parameters before accessing their attributes."
 )
 
 
@@ -229,8 +229,8 @@ def require_parameter(name: str, value: Any) -> None:
         )
     if value._node is not None:
         raise ArgumentError(
-            f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To express "
-            f"'{name}' as a function of another Tensor, compute the value in the forward() method."
+            f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To "
+            f"express '{name}' as a function of another Tensor, compute the value in the forward() method."
         )
 
 

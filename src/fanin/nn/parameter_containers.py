@@ -103,9 +103,7 @@ class ParameterList(_Holder):
         return self
 
     def _lines(self) -> list[str]:
-        return [
-            f"  ({i}): {_described(value, str(getattr(value, 'dtype', '')))}" for i, value in enumerate(self)
-        ]
+        return [f"  ({i}): {_described(value, str(getattr(value, 'dtype', '')))}" for i, value in enumerate(self)]
 
 
 class ParameterDict(_Holder):
@@ -190,7 +188,7 @@ class ParameterDict(_Holder):
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, or the default when it is not there."""
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401  (get is this very method)
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
         """Return a new dictionary with these keys, each with the default."""

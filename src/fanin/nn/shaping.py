@@ -74,8 +74,8 @@ class Unflatten(Module):
             sizes = resolve_shape(shape[axis : axis + 1], tuple(self.unflattened_size))
         except RuntimeError:
             raise OperationError(
-                f"unflatten: Provided sizes {list(self.unflattened_size)} don't multiply up to the size of dim {self.dim} "
-                f"({shape[axis]}) in the input tensor"
+                f"unflatten: Provided sizes {list(self.unflattened_size)} don't multiply up to the size of dim "
+                f"{self.dim} ({shape[axis]}) in the input tensor"
             ) from None
         return apply(reshape_op, (input,), {"shape": (*shape[:axis], *sizes, *shape[axis + 1 :])})
 
@@ -90,5 +90,6 @@ def _require_sizes(sizes: Any) -> None:
     for position, n in enumerate(sizes):
         if not isinstance(n, int):
             raise ArgumentTypeError(
-                f"unflattened_size must be tuple of ints, but found element of type {type(n).__name__} at pos {position}"
+                f"unflattened_size must be tuple of ints, but found element of type {type(n).__name__} at pos "
+                f"{position}"
             )

@@ -44,11 +44,15 @@ class Stateful:
 
     def get_extra_state(self) -> Any:
         """Return what else should be saved under the key "_extra_state"; a module may override this."""
-        raise OperationError("Reached a code path in Module.get_extra_state() that should never be called: override it.")
+        raise OperationError(
+            "Reached a code path in Module.get_extra_state() that should never be called: override it."
+        )
 
     def set_extra_state(self, state: Any) -> None:
         """Take what `get_extra_state` returned; a module that overrides that one overrides this, too."""
-        raise OperationError("Reached a code path in Module.set_extra_state() that should never be called: override it.")
+        raise OperationError(
+            "Reached a code path in Module.set_extra_state() that should never be called: override it."
+        )
 
     def _has_extra_state(self, method: str) -> bool:
         return getattr(type(self), method) is not getattr(Stateful, method)
@@ -105,7 +109,7 @@ class Stateful:
             destination[prefix + _EXTRA_STATE] = self.get_extra_state()
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call hook(module, state_dict, prefix, local_metadata) after `state_dict`; it changes the dictionary in place."""
+        """Call hook(module, state_dict, prefix, local_metadata) after `state_dict`, to change the dictionary."""
         hook._from_public_api = True  # type: ignore[attr-defined]
         return _register(self._state_dict_hooks, hook)
 
@@ -205,8 +209,8 @@ class Stateful:
         """Copy one entry into a parameter or buffer; return what is wrong with it, if anything."""
         if not isinstance(given, TensorBase):
             return (
-                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint '
-                f"but received {type(given)}"
+                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
+                f"checkpoint but received {type(given)}"
             )
         if not is_lazy(held):
             given, message = _fitted(key, held, given, assign)
@@ -235,7 +239,9 @@ class Stateful:
         """Call hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors) before loading."""
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
-    def _register_load_state_dict_pre_hook(self, hook: Callable[..., Any], with_module: bool = False) -> RemovableHandle:
+    def _register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], with_module: bool = False
+    ) -> RemovableHandle:
         return _register(self._load_state_dict_pre_hooks, _Bound(hook, self if with_module else None))
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
@@ -276,8 +282,8 @@ class _Loading:
         for hook in module._load_state_dict_post_hooks.values():
             if hook(module, keys) is not None:
                 raise OperationError(
-                    "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new values, "
-                    "if incompatible_keys need to be modified, it should be done inplace."
+                    "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new "
+                    "values, if incompatible_keys need to be modified, it should be done inplace."
                 )
 
     def add_key_errors(self) -> None:

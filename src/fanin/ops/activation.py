@@ -274,7 +274,7 @@ tanh_shrink = define(
     grad_name="SubBackward0",
 )
 
-# Exponential below zero: scale * (max(x, 0) + alpha * (e^(input_scale * min(x, 0)) - 1)) ---------------------------------
+# Exponential below zero: scale * (max(x, 0) + alpha * (e^(input_scale * min(x, 0)) - 1)) ------------------------------
 
 
 def _elu(x: Any, *, alpha: float, scale: float, input_scale: float) -> Any:
@@ -449,4 +449,3 @@ logaddexp = define(
     reads_out=True,
     promote=to_float,
 )
-

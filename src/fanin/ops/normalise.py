@@ -1,8 +1,8 @@
 """Normalisation: subtract the mean, divide by the standard deviation, scale and shift; each layer one operation.
 
-The derivative needs the mean and the spread of the input again. A caller who has them anyway (batch norm keeps a running
-mean of them) hands them over as `moments`, and the arithmetic on arrays uses them. On tensors they are operations of the
-input, so that the derivative has a derivative.
+The derivative needs the mean and the spread of the input again. A caller who has them anyway (batch norm keeps a
+running mean of them) hands them over as `moments`, and the arithmetic on arrays uses them. On tensors they are
+operations of the input, so that the derivative has a derivative.
 """
 
 from __future__ import annotations
@@ -111,9 +111,7 @@ def _vjp_weight(
     return sum_to(g * standard, shape_of(weight))
 
 
-def _evaluate(
-    x: Any, weight: Any = None, bias: Any = None, *, dims: Dims, eps: float, moments: Moments = None
-) -> Any:
+def _evaluate(x: Any, weight: Any = None, bias: Any = None, *, dims: Dims, eps: float, moments: Moments = None) -> Any:
     return _standardise(x, weight, bias, dims, eps, moments)
 
 
@@ -141,7 +139,7 @@ batch_norm = _normalisation("batch_norm", "batch_norm")
 layer_norm = _normalisation("layer_norm", "LayerNormKernelImpl")
 instance_norm = _normalisation("instance_norm", "batch_norm")
 
-# Batch norm with fixed moments: y = (x - mean) / sqrt(variance + eps) * weight + bias -----------------------------------
+# Batch norm with fixed moments: y = (x - mean) / sqrt(variance + eps) * weight + bias ---------------------------------
 
 
 def _fixed_scale(variance: Any, weight: Any, eps: float) -> Any:
@@ -201,7 +199,9 @@ def _group_norm(x: Any, weight: Any = None, bias: Any = None, *, groups: int, ep
     return _standardise(x.reshape(_grouped(x.shape, groups)), *parameters, _GROUP_DIMS, eps, None).reshape(x.shape)
 
 
-def _group_norm_vjp_x(g: Any, out: Any, x: Any, weight: Any = None, bias: Any = None, *, groups: int, eps: float) -> Any:
+def _group_norm_vjp_x(
+    g: Any, out: Any, x: Any, weight: Any = None, bias: Any = None, *, groups: int, eps: float
+) -> Any:
     shape = shape_of(x)
     split = _grouped(shape, groups)
     standard, rstd = _standard(reshape(x, split), _GROUP_DIMS, eps, None)
@@ -231,7 +231,7 @@ group_norm = define(
     grad_name="NativeGroupNormBackward0",
 )
 
-# RMS norm: y = x / sqrt(mean(x^2) + eps) * weight -----------------------------------------------------------------------
+# RMS norm: y = x / sqrt(mean(x^2) + eps) * weight ---------------------------------------------------------------------
 
 
 def _rms_norm(x: Any, weight: Any = None, *, dims: Dims, eps: float) -> Any:

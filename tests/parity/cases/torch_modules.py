@@ -11,9 +11,9 @@ from tests.parity.torch_samples import Reader, stored
 SATURATING = ("Tanh", "Sigmoid", "Softmax", "Softmin", "LogSoftmax")
 ATOL = {"float32": 3e-7}
 # A gradient less its mean and less its part along the input, of a few numbers, over their deviation: what is left is
-# small, and PyTorch's own error in it, measured against float64, is up to 6e-7.
+# small, and PyTorch's own error in it, measured against float64, is up to 6e-7; in the sums over a batch, up to 6e-6.
 NORMALISING = ("BatchNorm1d", "GroupNorm", "InstanceNorm1d", "LayerNorm", "RMSNorm")
-NORMALISING_ATOL = {"float32": 2e-6}
+NORMALISING_ATOL = {"float32": 5e-6}
 
 
 def _module(torch: Any, plan: dict[str, Any], dtype: str) -> Any:

@@ -118,8 +118,8 @@ def _check_channels(shape: tuple[int, ...], slopes: int) -> None:
     channels = shape[1] if len(shape) > 1 else 1
     if channels != slopes:
         raise OperationError(
-            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {slopes} and channel size = "
-            f"{channels}."
+            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {slopes} and channel "
+            f"size = {channels}."
         )
 
 

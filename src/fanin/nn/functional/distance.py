@@ -137,6 +137,8 @@ def _check_bilinear(a: Any, b: Any, w: Any, bias: Any) -> None:
             raise OperationError(f"bilinear(): input batch dimensions do not match at dim {i}: got {n} and {m}")
     for name, size, expected in (("input1", a[-1], w[1]), ("input2", b[-1], w[2])):
         if size != expected:
-            raise OperationError(f"bilinear(): {name} size does not match weight size: got {size} but expected {expected}")
+            raise OperationError(
+                f"bilinear(): {name} size does not match weight size: got {size} but expected {expected}"
+            )
     if bias is not None and bias[0] != w[0]:
         raise OperationError(f"bilinear(): bias size does not match weight size: got {bias[0]} but expected {w[0]}")

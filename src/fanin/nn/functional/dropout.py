@@ -62,9 +62,9 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     shape = input._array.shape
     if len(shape) not in (2, 3):
         raise OperationError(
-            f"dropout1d: Expected 2D or 3D input, but received a {len(shape)}D input. Note that dropout1d exists to provide "
-            "channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension "
-            "(i.e. 2D or 3D inputs)."
+            f"dropout1d: Expected 2D or 3D input, but received a {len(shape)}D input. Note that dropout1d exists to "
+            "provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional "
+            "batch dimension (i.e. 2D or 3D inputs)."
         )
     if p == 0 or not training or not input._array.size:
         return input
@@ -132,8 +132,8 @@ def _check_probability(p: float) -> None:
 def _floating(array: Any) -> Any:
     if array.dtype.kind != "f":
         raise DtypeError(
-            f"result type Float can't be cast to the desired output type {array.dtype}: dropout needs a floating input; "
-            "convert with .float() first"
+            f"result type Float can't be cast to the desired output type {array.dtype}: dropout needs a floating "
+            "input; convert with .float() first"
         )
     return array.dtype
 

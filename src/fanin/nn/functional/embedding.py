@@ -97,8 +97,9 @@ def _row_numbers(function: str, input: Any, weight: Any) -> Any:
         raise OperationError("'weight' must be 2-D")
     if index.dtype not in (np.int64, np.int32):
         raise OperationError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-            f"torch.{input.dtype.legacy_name}Tensor instead (while checking arguments for {function}); convert with .long()"
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but "
+            f"got torch.{input.dtype.legacy_name}Tensor instead (while checking arguments for {function}); convert "
+            "with .long()"
         )
     if index.size and (index.min() < 0 or index.max() >= len(table)):
         wrong = int(index[(index < 0) | (index >= len(table))].flat[0])
@@ -187,7 +188,9 @@ def embedding_bag(
 def _bags(index: Any, offsets: Any, include_last_offset: bool) -> tuple[Any, int]:
     if index.ndim == 2:
         if offsets is not None:
-            raise ArgumentError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of bags")
+            raise ArgumentError(
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of bags"
+            )
         return np.arange(index.shape[0]) * index.shape[1], index.shape[0]
     if index.ndim != 1:
         raise ArgumentError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {index.ndim}")

@@ -37,7 +37,7 @@ def batch_norm(
         momentum: the share of the new batch in the running moments.
         eps: added to the variance.
 
-    Raises ValueError for a single value for each channel in training, RuntimeError where sizes differ.
+    Raises ValueError for a single value for each channel in training and for eps <= 0, RuntimeError where sizes differ.
 
     Reference: S. Ioffe and C. Szegedy, "Batch normalization", 2015.
 
@@ -48,14 +48,14 @@ def batch_norm(
             [ 1.0000,  0.0000]])
     """
     require_tensor("batch_norm", input)
+    if eps <= 0:
+        raise ArgumentError(f"batch_norm eps must be positive, but got {eps}")
     shape = input._array.shape
     if training:
         _require_several_values(shape)
     if (running_mean is None) != (running_var is None):
         raise ArgumentError("running_mean and running_var must either both be None or neither be None")
-    _check_channel_sizes(
-        shape[1], running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
-    )
+    _check_channel_sizes(shape[1], running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     aligned = (shape[1],) + (1,) * (len(shape) - 2)
     weight, bias = _aligned(weight, aligned), _aligned(bias, aligned)
     if training:
@@ -222,7 +222,8 @@ def _last_dims(name: str, input: Any, normalized_shape: Any, **parameters: Any) 
     if list(shape[len(shape) - len(wanted) :]) != wanted or len(shape) < len(wanted):
         sizes = ", ".join(map(str, wanted))
         raise OperationError(
-            f"Given normalized_shape={wanted}, expected input with shape [*, {sizes}], but got input of size{list(shape)}"
+            f"Given normalized_shape={wanted}, expected input with shape [*, {sizes}], but got input of "
+            f"size{list(shape)}"
         )
     return tuple(range(len(shape) - len(wanted), len(shape)))
 
@@ -251,8 +252,8 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     for name, parameter in (("weight", weight), ("bias", bias)):
         if parameter is not None and parameter._array.shape != shape[1:2]:
             raise OperationError(
-                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape "
-                f"{list(parameter._array.shape)} and input of shape {list(shape)}"
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                f"shape {list(parameter._array.shape)} and input of shape {list(shape)}"
             )
     return apply(ops.group_norm, (input, weight, bias), {"groups": num_groups, "eps": eps})
 
