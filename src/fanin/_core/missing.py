@@ -24,6 +24,8 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"jit.*|fx.*|_dynamo.*|export.*|onnx.*", "use the model as it is, or save its state_dict with torch.save"),
     (r"compile", "the eager model runs as it is; leave torch.compile out"),
     (r"utils\.tensorboard.*", "print the losses, or log them with the csv module"),
+    (r"optim\.SparseAdam", "fanin has no sparse gradients; use optim.Adam"),
+    (r"optim\.(Adafactor|Muon)", "use optim.AdamW"),
     (r"hub.*|utils\.model_zoo.*", "build the model from layers and load a state_dict with torch.load"),
     (r"fft.*|stft|istft|complex\w*|view_as_complex|view_as_real|polar|cfloat|cdouble", "fanin has no complex dtypes"),
     (r"sparse\w*", "use dense tensors"),

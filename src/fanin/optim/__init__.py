@@ -8,6 +8,7 @@ from fanin.optim.adam import Adam
 from fanin.optim.adamax import Adamax
 from fanin.optim.adamw import AdamW
 from fanin.optim.asgd import ASGD
+from fanin.optim.lbfgs import LBFGS
 from fanin.optim.nadam import NAdam
 from fanin.optim.optimizer import Optimizer
 from fanin.optim.radam import RAdam
@@ -17,6 +18,7 @@ from fanin.optim.sgd import SGD
 
 __all__ = [
     "ASGD",
+    "LBFGS",
     "SGD",
     "Adadelta",
     "Adagrad",

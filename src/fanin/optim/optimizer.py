@@ -7,9 +7,8 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from fanin._core.errors import OperationError
+from fanin._core.quiet import Quiet
 from fanin.optim import hooks
 from fanin.optim.engine import differentiable
 from fanin.optim.engine.memory import Scalar, Start
@@ -143,18 +142,25 @@ class Optimizer:
 
         Returns what the closure returned, None without one.
         """
-        if self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks or hooks.global_before or hooks.global_after:
+        if (
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or hooks.global_before
+            or hooks.global_after
+        ):
             return _with_hooks(Optimizer._step, self, (self,) if closure is None else (self, closure), {})
         return self._step(closure)
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+        if self.update.__func__ is Optimizer.update:  # type: ignore[attr-defined]
+            raise NotImplementedError(f"{type(self).__name__} defines neither `update` nor `step`")
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
         if not self._step_count:
             check_symmetry([p for group in self.param_groups for p in group["params"]])
-        with np.errstate(all="ignore"):
+        with Quiet():
             for index, group in enumerate(self.param_groups):
                 note_step(group["params"])
                 if group.get("differentiable"):
@@ -206,11 +212,11 @@ class Optimizer:
         self.param_groups.append(complete(param_group, self.defaults, self.param_groups))
 
     def __repr__(self) -> str:
-        lines = [f"{type(self).__name__} ("]
+        text = f"{type(self).__name__} ("
         for i, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {i}")
-            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
-        return "\n".join(lines) + "\n)"
+            options = "".join(f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params")
+            text += f"\nParameter Group {i}\n{options}"
+        return text + ")"
 
     # Saving -------------------------------------------------------------------------------------------------------
 
@@ -295,7 +301,9 @@ def _with_hooks(step: Callable[..., Any], optimizer: Optimizer, args: tuple[Any,
         replaced = hook(optimizer, args, kwargs)
         if replaced is not None:
             if not (isinstance(replaced, tuple) and len(replaced) == 2):
-                raise OperationError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {replaced}.")
+                raise OperationError(
+                    f"{step} must return None or a tuple of (new_args, new_kwargs), but got {replaced}."
+                )
             args, kwargs = replaced
     result = step(*args, **kwargs)
     for hook in (*optimizer._optimizer_step_post_hooks.values(), *hooks.global_after.values()):

@@ -48,7 +48,13 @@ def unpacked(saved: dict[str, Any], groups: list[dict[str, Any]]) -> dict[str, A
                 f"(group {i}: {len(saved_group['params'])} parameters, and the optimizer has {len(group['params'])})"
             )
     numbers = chain.from_iterable(g["params"] for g in saved_groups)
-    owners = dict(zip(numbers, ((p, g) for group, g in zip(groups, saved_groups, strict=True) for p in group["params"]), strict=True))
+    owners = dict(
+        zip(
+            numbers,
+            ((p, g) for group, g in zip(groups, saved_groups, strict=True) for p in group["params"]),
+            strict=True,
+        )
+    )
     state: defaultdict[Any, dict[Any, Any]] = defaultdict(dict)
     for key, value in saved["state"].items():
         if key in owners:

@@ -22,7 +22,8 @@ def take_step(rule: Any, group: dict[str, Any]) -> None:
         hyper = {name: _zero_dimensional(value) for name, value in rule.hyper(group, step).items()}
         state = {name: value for name, value in held.items() if name != STEP}
         grad = -p._grad if group.get("maximize") else p._grad
-        new, changed = rule.update(p, grad, state, hyper)
+        # A copy, because the history of the update reads the old value, which is overwritten.
+        new, changed = rule.update(p.clone(), grad, state, hyper)
         held.update(changed)
         p.copy_(new)
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.dtypes import float64, get_default_dtype
-from fanin._core.errors import InPlaceError, ShapeError
+from fanin._core.errors import InPlaceError, ShapeError, StateError
 from fanin.optim.engine.memory import STEP, Block, Start, overlap
 from fanin.optim.engine.schedule import Schedule, schedule
 from fanin.optim.engine.segments import segments
@@ -204,12 +204,21 @@ class Cohort:
             arrays = {name: self.block.piece(name, i) for name in self.block.flat}
             grad = -p._grad._array if self.negate else p._grad._array
             new, changed = rule.update(p._array, grad, {**arrays, **numbers}, hyper)
-            for name, array in arrays.items():
-                if name in changed and changed[name] is not array:
-                    np.copyto(array, changed[name], casting="same_kind")
-            np.copyto(p._array, new, casting="same_kind")
+            unknown = set(changed) - set(arrays) - set(numbers)
+            if unknown:
+                raise StateError(f"update returned state that init does not name: {', '.join(sorted(unknown))}")
+            _write({**arrays, "param": p._array}, {**changed, "param": new})
             new_numbers = {name: float(changed.get(name, numbers[name])) for name in numbers}
         return new_numbers
+
+
+def _write(places: dict[str, Any], values: dict[str, Any]) -> None:
+    """Copy values into the arrays of the same names; a value may itself be one of the arrays."""
+    changed = {name: value for name, value in values.items() if name in places and value is not places[name]}
+    taken = [places[name] for name in changed]
+    held = {name: value.copy() if any(value is t for t in taken) else value for name, value in changed.items()}
+    for name, value in held.items():
+        np.copyto(places[name], value, casting="same_kind")
 
 
 def _written(

@@ -67,7 +67,8 @@ class Binder:
             return self._stretch(place, start)[part].reshape(shape)
 
         return [
-            (_KEYWORD_OUT.get(call.function, call.function), (*map(array, call.operands), array(call.out))) for call in calls
+            (_KEYWORD_OUT.get(call.function, call.function), (*map(array, call.operands), array(call.out)))
+            for call in calls
         ]
 
     def _stretch(self, place: Place, start: int) -> Any:
@@ -114,7 +115,12 @@ class InPieces:
         flat = self.parameter._array.reshape(-1)
         calls = [*places.body, *([places.last] if places.last else []), *places.after]
         self.pieces = [
-            (low, high, binder.grad[: high - low], binder.bind(calls, start + low, slice(0, high - low), -1, flat[low:high]))
+            (
+                low,
+                high,
+                binder.grad[: high - low],
+                binder.bind(calls, start + low, slice(0, high - low), -1, flat[low:high]),
+            )
             for low, high in pieces(end - start)
         ]
 

@@ -137,7 +137,9 @@ class Recorder:
     def call(self, function: Function, *inputs: Any) -> Any:
         """Note one elementwise call; on numbers alone it is made once a step, on the host."""
         if not any(isinstance(x, Value) for x in inputs):
-            self.host.append(Line(_on_floats(function), tuple(map(self.ref, inputs)), Ref(len(self.numbers), host=True)))
+            self.host.append(
+                Line(_on_floats(function), tuple(map(self.ref, inputs)), Ref(len(self.numbers), host=True))
+            )
             return self.number("line", len(self.host) - 1)
         probes = [np.ones(1, x.dtype) if isinstance(x, Value) else 1.0 for x in inputs]
         result = self.array(_BOOL if function(*probes).dtype == _BOOL else _FLOAT)
@@ -152,9 +154,7 @@ class Recorder:
             return self.number("constant", float(value)).ref
         raise Untraceable(f"{type(value).__name__} among the operands of an update")
 
-    def program(
-        self, sources: Mapping[str, Value], outputs: Mapping[str, Any], scalars: tuple[str, ...]
-    ) -> Program:
+    def program(self, sources: Mapping[str, Value], outputs: Mapping[str, Any], scalars: tuple[str, ...]) -> Program:
         """Return what was noted."""
         arrays = {name.removeprefix("state."): value for name, value in sources.items()}
         host_outputs = {name: self.ref(outputs[name]) for name in scalars if name in outputs}
@@ -186,6 +186,13 @@ def select(condition: Any, a: Any, b: Any, out: Any = None) -> Any:
         return np.where(condition, a, b)
     np.copyto(out, b)
     np.copyto(out, a, where=condition)
+    return out
+
+
+def sign(x: Any, out: Any = None) -> Any:
+    """Like `np.sign`, but 0 for nan, as the operation has it."""
+    out = np.sign(x, out=out)
+    np.copyto(out, 0, where=np.isnan(out))
     return out
 
 
@@ -261,7 +268,10 @@ def _cast(recorder: Recorder, x: Any, dtype: Any) -> Any:
     return recorder.call(dtype.type, x)
 
 
+# Operations whose evaluation is more than one NumPy function, and what they are on floats.
 _LOWERED: dict[str, Function] = {
+    elementwise.absolute.name: lambda recorder, x: recorder.call(np.absolute, x),
+    elementwise.sign.name: lambda recorder, x: recorder.call(sign, x),
     elementwise.cast.name: _cast,
     arithmetic.where.name: lambda recorder, condition, a, b: recorder.call(select, condition, a, b),
     power.power.name: _raise_to,
