@@ -3,9 +3,9 @@
     python benchmarks/eager.py            # a table for the record
     python benchmarks/eager.py --smoke    # does it run at all
 
-The same source runs under both. Each library, and for PyTorch each number of threads, has a process of its own; they take
-turns in every round, so that what else the machine does meets all alike. A figure is the median over the rounds, with
-the smallest and the largest. PyTorch is taken at its better number of threads. Without PyTorch only fanin is timed.
+The same source runs under both. Each library, and for PyTorch each number of threads, has a process of its own; they
+take turns in every round, so that what else the machine does meets all alike. A figure is the median over the rounds,
+with the smallest and the largest. PyTorch is taken at its better number of threads; without it, only fanin is timed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -54,12 +55,12 @@ LOOPS = {
 VARIANTS = ("loader", "hand", "fused")
 
 
-# The loops, as they would be written for either library ----------------------------------------------------------------
+# The loops, as they would be written for either library ---------------------------------------------------------------
 
 
 def network(torch: Any, widths: tuple[int, ...]) -> Any:
     layers: list[Any] = []
-    for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+    for fan_in, fan_out in pairwise(widths):
         layers += [torch.nn.Linear(fan_in, fan_out), torch.nn.ReLU()]
     return torch.nn.Sequential(*layers[:-1]) if len(layers) > 2 else layers[0]
 
@@ -96,7 +97,7 @@ def epoch_of(torch: Any, loop: Loop, variant: str) -> Callable[[], int]:
     return epoch
 
 
-# A process that trains when it is told to -------------------------------------------------------------------------------
+# A process that trains when it is told to -----------------------------------------------------------------------------
 
 
 def work(library: str, threads: int) -> None:
@@ -155,7 +156,7 @@ class Worker:
         self.process.wait()
 
 
-# Measuring and reporting ------------------------------------------------------------------------------------------------
+# Measuring and reporting ----------------------------------------------------------------------------------------------
 
 Times = dict[tuple[str, str, str, int], list[float]]  # by loop, variant, library, threads
 

@@ -69,7 +69,7 @@ def test_the_traced_update_computes_what_the_update_does_on_each_parameter(rule:
 
 
 def test_a_wrong_update_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    fast, fast_params = train("Adam", {}, "float32", traced=True)
+    _, fast_params = train("Adam", {}, "float32", traced=True)
     monkeypatch.setattr(fanin.optim.Adam, "update", lambda self, p, g, s, h: (p - h["step_size"] * g, {}))
     _, wrong_params = train("Adam", {}, "float32", traced=False)
     assert not np.array_equal(fast_params[0].numpy(force=True), wrong_params[0].numpy(force=True))
@@ -382,7 +382,7 @@ class Classic(Optimizer):
     """The way PyTorch's users write theirs."""
 
     def __init__(self, params: Any, lr: float) -> None:
-        super().__init__(params, dict(lr=lr))
+        super().__init__(params, {"lr": lr})
 
     @fanin.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]

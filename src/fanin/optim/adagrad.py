@@ -36,7 +36,8 @@ class Adagrad(Optimizer):
     Raises:
         ValueError: an argument outside its domain
 
-    Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", JMLR 12, 2011.
+    Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", JMLR 12,
+    2011.
 
     >>> import fanin as torch
     >>> w = torch.tensor([1.0, -20.0], requires_grad=True)

@@ -12,6 +12,7 @@ from fanin.optim.groups import Params
 from fanin.optim.optimizer import Optimizer
 from fanin.optim.parts import average, check_betas, check_rate, check_variants, decay, decayed, require
 from fanin.tensor.base import TensorBase
+from fanin.tensor.functions.shaping import reshape
 
 
 class Adam(Optimizer):
@@ -24,8 +25,8 @@ class Adam(Optimizer):
         \theta_t &= \theta_{t-1} - \frac{\eta}{1 - \beta_1^t}\,
             \frac{m_t}{\sqrt{v_t} / \sqrt{1 - \beta_2^t} + \epsilon}
 
-    Both moments start at zero and are too small at first: by the factors :math:`1 - \beta^t`, which the step divides out.
-    So the first step is :math:`\eta\, \mathrm{sign}(g)`; without the correction it would be
+    Both moments start at zero and are too small at first: by the factors :math:`1 - \beta^t`, which the step divides
+    out. So the first step is :math:`\eta\, \mathrm{sign}(g)`; without the correction it would be
     :math:`(1 - \beta_1) / \sqrt{1 - \beta_2} \approx 3` times as long.
 
     Args:
@@ -83,7 +84,7 @@ class Adam(Optimizer):
             _check_tensor(betas[i], f"betas[{i}]", strict)
         defaults = {
             "lr": lr,
-            "betas": tuple(b.reshape(()) if isinstance(b, TensorBase) else b for b in betas),
+            "betas": tuple(reshape(b, ()) if isinstance(b, TensorBase) else b for b in betas),
             "eps": eps,
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,

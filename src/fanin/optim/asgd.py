@@ -34,7 +34,8 @@ class ASGD(Optimizer):
     Raises:
         ValueError: a negative rate or weight decay
 
-    Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", SIAM J. Control and Optimization, 1992.
+    Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", SIAM J. Control and Optimization,
+    1992.
 
     >>> import fanin as torch
     >>> w = torch.tensor([1.0], requires_grad=True)

@@ -56,8 +56,8 @@ def _separate_names(group: dict[str, Any]) -> None:
     given = group["params"]
     if isinstance(given, set):
         raise ArgumentTypeError(
-            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will "
-            "change between runs. Please use a list instead."
+            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
+            "will change between runs. Please use a list instead."
         )
     params = [given] if isinstance(given, TensorBase) else list(given)
     names = [p[0] for p in params if isinstance(p, tuple)]

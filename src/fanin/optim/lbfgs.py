@@ -21,9 +21,9 @@ class LBFGS(Optimizer):
 
     .. math:: \theta \leftarrow \theta - t\, H_k \nabla L(\theta)
 
-    :math:`H_k` approximates the inverse Hessian from the last `history_size` pairs of steps and differences of gradients;
-    it is never formed (two-loop recursion). One `step` makes up to `max_iter` such moves, and needs a closure, because it
-    evaluates the loss several times.
+    :math:`H_k` approximates the inverse Hessian from the last `history_size` pairs of steps and differences of
+    gradients; it is never formed (two-loop recursion). One `step` makes up to `max_iter` such moves, and needs a
+    closure, because it evaluates the loss several times.
 
     Args:
         params: parameters, or (name, parameter) pairs; no groups
@@ -85,7 +85,6 @@ class LBFGS(Optimizer):
         params: list[Any] = self.param_groups[0]["params"]
         return params
 
-    @no_grad()
     def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
         """Make up to `max_iter` moves.
 
@@ -98,7 +97,8 @@ class LBFGS(Optimizer):
             raise ArgumentConflictError(f"Expected exactly one param_group, but got {len(self.param_groups)}")
         # PyTorch keeps the state of all parameters with the first of them.
         held = self.state[self._params[0]]
-        return _Descent(self._params, self.param_groups[0], held, enable_grad()(closure)).run()
+        with no_grad():
+            return _Descent(self._params, self.param_groups[0], held, enable_grad()(closure)).run()
 
 
 @dataclass

@@ -106,7 +106,7 @@ class _Search:
         while self.tried < self.limit:
             if abs(bracket[1].length - bracket[0].length) * reach < tolerance_change:
                 break
-            length, stuck = _away_from_ends(cubic_minimum(*bracket), bracket, stuck)
+            length, stuck = _away_from_ends(cubic_minimum(bracket[0], bracket[1]), bracket, stuck)
             trial = self.at(length)
             self.tried += 1
             if self.too_high(trial) or trial.loss >= bracket[low].loss:

@@ -18,7 +18,8 @@ class NAdam(Optimizer):
         \mu_t &= \beta_1 \left(1 - \tfrac12\, 0.96^{t \psi}\right) \\
         m_t &= \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2 \\
         \theta_t &= \theta_{t-1} - \frac{\eta}{\sqrt{v_t / (1 - \beta_2^t)} + \epsilon} \left(
-            \frac{1 - \mu_t}{1 - \prod_{i \le t} \mu_i}\, g_t + \frac{\mu_{t+1}}{1 - \prod_{i \le t+1} \mu_i}\, m_t \right)
+            \frac{1 - \mu_t}{1 - \prod_{i \le t} \mu_i}\, g_t
+            + \frac{\mu_{t+1}}{1 - \prod_{i \le t+1} \mu_i}\, m_t \right)
 
     Args:
         params: parameters, (name, parameter) pairs, or groups of them

@@ -43,16 +43,16 @@ class Optimizer:
 
     A rule has two parts, and says what it remembers:
 
-    - `init(group)` names the state of a parameter and how it starts: a number for an array of the parameter's shape that
-      is filled with it, a `Scalar` for one number. A state called `"step"` counts the steps by itself.
+    - `init(group)` names the state of a parameter and how it starts: a number for an array of the parameter's shape
+      that is filled with it, a `Scalar` for one number. A state called `"step"` counts the steps by itself.
     - `hyper(group, step)` computes the scalars of step number `step` (1, 2, ...) on the host, in double precision. An
       entry that is True or False is a flag: `update` may branch on it.
     - `update(param, grad, state, hyper)` returns the new parameter and the new state, :math:`\theta_t, s_t`, from
-      :math:`\theta_{t-1}, g_t, s_{t-1}`. It is pure, and written in operators and the functions of `fanin.ops`. What it
-      does not return of the state stays. The sign of the gradient is turned before, where a group says `maximize`.
+      :math:`\theta_{t-1}, g_t, s_{t-1}`. It is pure, and written in operators and the functions of `fanin.ops`. What
+      it does not return of the state stays. The sign of the gradient is turned before, where a group says `maximize`.
 
-    `step()` runs an elementwise update on many parameters at once and a piece of memory at a time; any other one it calls
-    on each parameter.
+    `step()` runs an elementwise update on many parameters at once and a piece of memory at a time; any other one it
+    calls on each parameter.
 
     Args:
         params: parameters, (name, parameter) pairs, or dictionaries `{"params": ..., option: value}` that each make a
@@ -237,7 +237,7 @@ class Optimizer:
         """Take over a copy of what `state_dict` returned, from fanin or from PyTorch.
 
         Args:
-            state_dict: its groups must have as many parameters as the groups here; which is which is told by their order
+            state_dict: its groups must have as many parameters as the groups here; their order tells which is which
 
         Raises:
             ValueError: another number of groups, or of parameters in one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from fanin.ops.elementwise import sqrt
@@ -123,5 +124,5 @@ def _rectification(beta2: float, step: int) -> float:
     length = longest - 2 * step * beta2**step / (1 - beta2**step)
     if not length > 5:
         return 0.0
-    ratio: float = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-    return ratio**0.5
+    ratio = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+    return math.sqrt(ratio)

@@ -19,8 +19,8 @@ class RMSprop(Optimizer):
         b_t &= \mu b_{t-1} + \frac{g_t}{\sqrt{v_t} + \epsilon} \\
         \theta_t &= \theta_{t-1} - \eta\, b_t
 
-    Centred, an average :math:`a_t = \alpha a_{t-1} + (1 - \alpha) g_t` makes it the standard deviation: the root is that
-    of :math:`v_t - a_t^2`. Mind that :math:`\epsilon` is added after the root is taken.
+    Centred, an average :math:`a_t = \alpha a_{t-1} + (1 - \alpha) g_t` makes it the standard deviation: the root is
+    that of :math:`v_t - a_t^2`. Mind that :math:`\epsilon` is added after the root is taken.
 
     Args:
         params: parameters, (name, parameter) pairs, or groups of them

@@ -17,8 +17,8 @@ class Rprop(Optimizer):
     r"""Resilient propagation, for whole-batch gradients.
 
     Each parameter has its own step length :math:`\Delta`. Where the gradient kept its sign, the length grows by
-    :math:`\eta^+`; where it turned, a minimum was passed: the length shrinks by :math:`\eta^-` and the gradient counts as
-    zero once.
+    :math:`\eta^+`; where it turned, a minimum was passed: the length shrinks by :math:`\eta^-` and the gradient counts
+    as zero once.
 
     .. math::
         \Delta_t = \mathrm{clip}\left(\Delta_{t-1} \cdot \begin{cases} \eta^+ & g_{t-1} g_t > 0 \\

@@ -19,8 +19,8 @@ class SGD(Optimizer):
         b_t &= \mu b_{t-1} + (1 - \tau) g_t, \qquad b_1 = g_1 \\
         \theta_t &= \theta_{t-1} - \eta\, d_t
 
-    with :math:`d_t = g_t` without momentum, :math:`b_t` with it, and :math:`g_t + \mu b_t` for Nesterov's. Note that the
-    momentum is not averaged unless `dampening` equals it, and that the rate multiplies all of it.
+    with :math:`d_t = g_t` without momentum, :math:`b_t` with it, and :math:`g_t + \mu b_t` for Nesterov's. Note that
+    the momentum is not averaged unless `dampening` equals it, and that the rate multiplies all of it.
 
     Args:
         params: parameters, (name, parameter) pairs, or groups of them

@@ -99,7 +99,7 @@ def parameters(torch: Any, dtype: str) -> list[Any]:
 
 
 def give_gradients(torch: Any, params: list[Any], dtype: str, t: int) -> None:
-    """Pull every parameter towards 0.5, shakily; the last but one never has a gradient, the second at every other step."""
+    """Pull every parameter towards 0.5, shakily; the last but one never has a gradient, the second every other time."""
     for i, p in enumerate(params):
         absent = i == len(SHAPES) - 1 or (i == 1 and t % 2)
         noise = sample(torch, *p.shape, dtype=dtype, seed=100 + 10 * t + i)

@@ -9,6 +9,7 @@ import numpy as np
 from fanin.optim.engine.memory import STEP, Scalar
 from fanin.optim.engine.plan import scalar_dtype
 from fanin.tensor.base import TensorBase
+from fanin.tensor.functions.shaping import reshape
 from fanin.tensor.tape import wrap
 
 
@@ -48,4 +49,4 @@ def _started(start: Any, p: Any) -> Any:
 
 
 def _zero_dimensional(value: Any) -> Any:
-    return value.reshape(()) if isinstance(value, TensorBase) else value
+    return reshape(value, ()) if isinstance(value, TensorBase) else value

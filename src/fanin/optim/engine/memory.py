@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,11 +52,11 @@ class Block:
         self.dtype = dtype
         sizes = [p._array.size for p in self.params]
         ends = np.cumsum([0, *sizes]).tolist()
-        self.spans = list(zip(ends[:-1], ends[1:], strict=True))
+        self.spans = list(pairwise(ends))
         self.flat = {n: np.zeros(ends[-1], dtype) for n, s in starts.items() if not isinstance(s, Scalar)}
         self.scalars = {n: np.zeros(len(params), scalar_dtype) for n, s in starts.items() if isinstance(s, Scalar)}
         # Steps, for rules whose state does not hold them.
-        self.counts = [old.counts[old.position[p]] if old and p in old.position else 0 for p in self.params]
+        self.counts: list[int] = [old.counts[old.position[p]] if old and p in old.position else 0 for p in self.params]
 
     def serves(self, params: Sequence[Any], starts: Mapping[str, Start], dtype: np.dtype[Any]) -> bool:
         """Say whether this memory is laid out for these parameters and states."""
@@ -106,8 +107,8 @@ def _moved(value: Any, place: Any, name: str) -> Any:
         return value
     if array.shape != place.shape and (array.size != 1 or place.ndim):
         raise ShapeError(
-            f"The size of tensor a ({list(place.shape)}) must match the size of tensor b ({list(array.shape)}): the state "
-            f"{name!r} has not the shape of its parameter. Was it saved with another model?"
+            f"The size of tensor a ({list(place.shape)}) must match the size of tensor b ({list(array.shape)}): the "
+            f"state {name!r} has not the shape of its parameter. Was it saved with another model?"
         )
     place[...] = array.reshape(place.shape)
     value._array = place
@@ -127,11 +128,11 @@ def _same_memory(a: Any, b: Any) -> bool:
 def overlap(arrays: Sequence[Any]) -> bool:
     """Say whether two of the arrays may share memory, by the addresses they span."""
     spans = sorted(np.lib.array_utils.byte_bounds(a) for a in arrays if a.size)
-    return any(end > start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    return any(end > start for (_, end), (start, _) in pairwise(spans))
 
 
 def pieces(size: int, limit: int = PIECE) -> list[tuple[int, int]]:
     """Cut a length into as few equal pieces as the limit allows."""
     count = max(1, math.ceil(size / limit))
     bounds = [size * i // count for i in range(count + 1)]
-    return list(zip(bounds, bounds[1:], strict=False))
+    return list(pairwise(bounds))

@@ -22,7 +22,8 @@ from fanin._core.errors import InPlaceError, ShapeError, StateError
 from fanin.optim.engine.memory import STEP, Block, Start, overlap
 from fanin.optim.engine.schedule import Schedule, schedule
 from fanin.optim.engine.segments import segments
-from fanin.optim.engine.trace import Program, Untraceable, is_flag, trace
+from fanin.optim.engine.symbols import Untraceable
+from fanin.optim.engine.trace import Program, is_flag, trace
 from fanin.tensor.base import version_counter
 
 _array_of = attrgetter("_array")
@@ -38,7 +39,7 @@ class Plan:
         self.idle = [p for p in self.params if p._grad is None]
         starts: dict[str, Start] = rule.init(group)
         self.starts = starts
-        self.blocks = _blocks(self.params, starts, old.blocks if old else {})
+        self.blocks: dict[Any, Block] = _blocks(self.params, starts, old.blocks if old else {})
         self.held = [rule.state[p] for p in self.active] if starts else []
         for p, held in zip(self.active, self.held, strict=False):
             block = self.blocks[p._array.dtype]
@@ -181,7 +182,7 @@ class Cohort:
             numbers = self.program.host_numbers(hyper, state)
             self.numbers[:] = numbers
             for segment in self.segments:
-                segment()
+                segment.run()
             state = {name: numbers[ref.index] for name, ref in self.program.host_outputs.items()}
         self._count(step, state)
 
@@ -244,6 +245,6 @@ def _check(params: Sequence[Any]) -> None:
             raise ShapeError(f"a parameter of shape {list(array.shape)} has a gradient of shape {list(grad.shape)}")
         if not array.flags.writeable or (0 in array.strides and array.size > 1):
             raise InPlaceError(
-                "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-                "A parameter must have memory of its own: clone() it before it is given to the optimizer."
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                "location. A parameter must have memory of its own: clone() it before it is given to the optimizer."
             )

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fanin.optim.engine.trace import Line, Program, Ref, select
+from fanin.optim.engine.symbols import Ref
+from fanin.optim.engine.trace import Line, Program, select
 
 # Calls that read an operand again after they began to write.
 _NOT_IN_PLACE: tuple[Callable[..., Any], ...] = (select,)

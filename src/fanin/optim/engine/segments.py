@@ -21,7 +21,7 @@ _KEYWORD_OUT: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 
 
-def segments(block: Block, members: list[int], places: Schedule, numbers: Any) -> list[Callable[[], None]]:
+def segments(block: Block, members: list[int], places: Schedule, numbers: Any) -> list[Gathered | InPieces]:
     """Cut the memory of some members of a block into segments.
 
     numbers: where the step's numbers will stand.
@@ -38,7 +38,7 @@ def segments(block: Block, members: list[int], places: Schedule, numbers: Any) -
             gathered.append([i])
     longest = max((block.spans[run[-1]][1] - block.spans[run[0]][0] for run in gathered), default=0)
     binder = Binder(block, places, numbers, max(longest, PIECE if large else 0))
-    return [Gathered(binder, run) for run in gathered] + [InPieces(binder, i) for i in large]
+    return [*(Gathered(binder, run) for run in gathered), *(InPieces(binder, i) for i in large)]
 
 
 class Binder:
@@ -97,7 +97,8 @@ class Gathered:
                 self.calls += binder.bind([places.last], start, part, array.shape, array)
         self.calls += binder.bind(places.after, start, whole, -1, self.param)
 
-    def __call__(self) -> None:
+    def run(self) -> None:
+        """Bring the gradients and make the calls."""
         np.concatenate([p._grad._array for p in self.params], None, self.grad)
         if self.param is not None:
             np.concatenate(self.arrays, None, self.param)
@@ -124,7 +125,8 @@ class InPieces:
             for low, high in pieces(end - start)
         ]
 
-    def __call__(self) -> None:
+    def run(self) -> None:
+        """Bring the gradient and make the calls, piece by piece."""
         grad = self.parameter._grad._array.reshape(-1)
         for low, high, copied, calls in self.pieces:
             np.copyto(copied, grad[low:high])

@@ -8,7 +8,6 @@ is then called on each parameter's arrays instead.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,21 +16,10 @@ import numpy as np
 
 from fanin.ops import arithmetic, elementwise, power
 from fanin.ops.op import Op
+from fanin.optim.engine.symbols import Number, Ref, Symbol, Untraceable, Value
 
 Function = Callable[..., Any]
 _FLOAT, _BOOL = np.dtype(np.float32), np.dtype(np.bool_)  # stand for "the parameter's dtype" and "a mask"
-
-
-class Untraceable(Exception):
-    """The update does something that is not a straight line of elementwise operations."""
-
-
-@dataclass(frozen=True)
-class Ref:
-    """A value of the program: of the parameter's shape, or (`host`) one number a step."""
-
-    index: int
-    host: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,6 +134,16 @@ class Recorder:
         self.body.append(Line(function, tuple(map(self.ref, inputs)), result.ref, result.dtype == _BOOL))
         return result
 
+    def operation(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """Note an operation of the table, which must be elementwise."""
+        lowered = _LOWERED.get(op.name)
+        if lowered is not None:
+            return lowered(self, *inputs, **attrs)
+        function = op.evaluate
+        if attrs or not isinstance(function, np.ufunc) or function.signature is not None or function.nout != 1:
+            raise Untraceable(f"{op.name} is not elementwise")
+        return self.call(function, *inputs)
+
     def ref(self, value: Any) -> Ref:
         """Return where an operand is found; a plain number becomes a constant."""
         if isinstance(value, Symbol):
@@ -196,57 +194,6 @@ def sign(x: Any, out: Any = None) -> Any:
     return out
 
 
-# Symbols --------------------------------------------------------------------------------------------------------------
-
-
-class Symbol:
-    """A value that is not known yet; operations and operators on it are noted."""
-
-    __slots__ = ("recorder", "ref")
-    __array_ufunc__ = None  # np functions called on a symbol raise, instead of building arrays of objects
-    __hash__ = object.__hash__
-
-    def __init__(self, recorder: Recorder, ref: Ref) -> None:
-        self.recorder = recorder
-        self.ref = ref
-
-    def _apply_operation(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
-        lowered = _LOWERED.get(op.name)
-        if lowered is not None:
-            return lowered(self.recorder, *inputs, **attrs)
-        function = op.evaluate
-        if attrs or not isinstance(function, np.ufunc) or function.signature is not None or function.nout != 1:
-            raise Untraceable(f"{op.name} is not elementwise")
-        return self.recorder.call(function, *inputs)
-
-    def __bool__(self) -> bool:
-        raise Untraceable("a branch on a value; make it an entry of hyper that is True or False")
-
-    def __eq__(self, other: object) -> Any:
-        return arithmetic.equal(self, other)
-
-    def __ne__(self, other: object) -> Any:
-        return arithmetic.not_equal(self, other)
-
-    __float__ = __int__ = __index__ = __iter__ = __len__ = __getitem__ = None  # type: ignore[assignment]
-
-
-class Value(Symbol):
-    """An array of the parameter's shape, or a mask of that shape."""
-
-    __slots__ = ("dtype",)
-
-    def __init__(self, recorder: Recorder, ref: Ref, dtype: np.dtype[Any]) -> None:
-        super().__init__(recorder, ref)
-        self.dtype = dtype
-
-
-class Number(Symbol):
-    """A number that is known at each step."""
-
-    __slots__ = ()
-
-
 def _raise_to(recorder: Recorder, base: Any, exponent: Any) -> Any:
     # As the operation itself does on arrays.
     if exponent.__class__ in (int, float) and exponent == 2:
@@ -277,35 +224,3 @@ _LOWERED: dict[str, Function] = {
     power.power.name: _raise_to,
     elementwise.clamp.name: _clamp,
 }
-
-
-def _operators() -> None:
-    """Give symbols the arithmetic that arrays have, through the operations that arrays use."""
-    two = {
-        "add": arithmetic.add,
-        "sub": arithmetic.subtract,
-        "mul": arithmetic.multiply,
-        "truediv": arithmetic.divide,
-        "pow": power.power,
-    }
-    for name, op in two.items():
-        setattr(Value, f"__{name}__", lambda a, b, op=op: op(a, b))
-        setattr(Value, f"__r{name}__", lambda a, b, op=op: a._apply_operation(op, (b, a), {}))
-        function = getattr(operator, name)
-        setattr(Number, f"__{name}__", lambda a, b, f=function: _hosted(a, f, a, b))
-        setattr(Number, f"__r{name}__", lambda a, b, f=function: _hosted(a, f, b, a))
-    for cls in (Value, Number):
-        cls.__neg__ = lambda a: elementwise.negative(a)  # type: ignore[attr-defined]
-        cls.__abs__ = lambda a: elementwise.absolute(a)  # type: ignore[attr-defined]
-    for name in ("lt", "le", "gt", "ge"):
-        op = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}[name]
-        setattr(Value, f"__{name}__", lambda a, b, op=getattr(arithmetic, op): op(a, b))
-
-
-def _hosted(number: Number, function: Function, a: Any, b: Any) -> Any:
-    if isinstance(a, Value) or isinstance(b, Value):
-        return NotImplemented
-    return number.recorder.call(function, a, b)
-
-
-_operators()
