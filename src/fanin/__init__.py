@@ -14,6 +14,7 @@ from fanin._core.dtypes import (
     bool_ as bool,
 )
 from fanin._core.dtypes import (
+    can_cast,
     dtype,
     finfo,
     float16,

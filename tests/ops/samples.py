@@ -102,6 +102,8 @@ SAMPLES: dict[str, list[Sample]] = {
     "hypot": binary(),
     "copysign": binary(),
     "heaviside": binary(),
+    "nextafter": binary(),
+    **{name: [((np.array([6, 4, 9]), np.array([4, 6, 3])), {})] for name in ("gcd", "lcm")},
     "where": [
         ((MASK, values(2, 3), values(2, 3, seed=1)), {}),
         ((MASK, values(3), values(2, 1, seed=1)), {}),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.dtypes import bool_, category, default_numpy
-from fanin._core.errors import DtypeError
+from fanin._core.errors import DtypeError, OperationError, UnsupportedDtypeError
 from fanin.ops import rules
 from fanin.ops.op import Spec, define
 from fanin.ops.rules import broadcast, broadcast_shape, compare, shape_of, to_common, to_float
@@ -65,13 +65,16 @@ def expand(x: Any, shape: tuple[int, ...]) -> Any:
 # Arithmetic -----------------------------------------------------------------------------------------------------------
 
 
-def _subtract_spec(a: Any, b: Any) -> Spec:
-    if any(isinstance(x, Spec) and x.dtype.kind == "b" for x in (a, b)):
+def _subtract_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    a, b = inputs
+    if a.__class__ is np.ndarray and b.__class__ is np.ndarray and a.dtype is b.dtype and a.dtype.kind != "b":
+        return inputs
+    if any(x.__class__ is bool or x.__class__ is np.ndarray and x.dtype.kind == "b" for x in inputs):
         raise DtypeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. "
             "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
         )
-    return broadcast(a, b)
+    return to_common(inputs)
 
 
 def float_broadcast(*xs: Any, **_: Any) -> Spec:
@@ -90,9 +93,9 @@ add = define(
 subtract = define(
     "sub",
     np.subtract,
-    _subtract_spec,
+    broadcast,
     vjps=(lambda g, out, a, b: sum_to(g, shape_of(a)), lambda g, out, a, b: sum_to(-g, shape_of(b))),
-    promote=to_common,
+    promote=_subtract_promote,
 )
 multiply = define(
     "mul",
@@ -112,22 +115,50 @@ divide = define(
 )
 
 
+def refuse_bools(name: str, a: Any, b: Any) -> None:
+    """Raise NotImplementedError when the common dtype is bool."""
+    if np.result_type(a, b).kind == "b":
+        raise UnsupportedDtypeError(f'"{name}" not implemented for \'Bool\'; convert with .int() first')
+
+
+def _divisible(name: str, a: Any, b: Any) -> bool:
+    """Say whether the operands are floating; refuse bools, and a zero among integer divisors."""
+    if np.result_type(a, b).kind == "f":
+        return True
+    refuse_bools(name, a, b)
+    if not np.all(b):
+        raise OperationError("ZeroDivisionError")
+    return False
+
+
 def _floor_divide(a: Any, b: Any) -> Any:
-    if np.result_type(a, b).kind != "f" and not np.all(b):
-        raise ZeroDivisionError("ZeroDivisionError")
+    _divisible("div_floor_cpu", a, b)
     return np.floor_divide(a, b)
 
 
 def _trunc_divide(a: Any, b: Any) -> Any:
-    quotient = np.trunc(np.true_divide(a, b))
-    return quotient if np.result_type(a, b).kind == "f" else quotient.astype(np.result_type(a, b))
+    if _divisible("div_trunc_cpu", a, b):
+        return np.trunc(np.true_divide(a, b))
+    quotient = np.floor_divide(a, b)
+    return quotient + ((quotient < 0) & (quotient * b != a))
 
 
-floor_divide = define("floor_divide", _floor_divide, broadcast, promote=to_common)
-trunc_divide = define("trunc_divide", _trunc_divide, broadcast, promote=to_common)
+def _remainder(a: Any, b: Any) -> Any:
+    _divisible("remainder_cpu", a, b)
+    return np.remainder(a, b)
+
+
+def _fmod(a: Any, b: Any) -> Any:
+    _divisible("fmod_cpu", a, b)
+    return np.fmod(a, b)
+
+
+_FLAT: Any = (lambda g, out, a, b: sum_to(zeros_like(g), shape_of(a)), lambda g, out, a, b: sum_to(zeros_like(g), shape_of(b)))
+floor_divide = define("floor_divide", _floor_divide, broadcast, vjps=_FLAT, promote=to_common, grad_name="DivBackward2")
+trunc_divide = define("trunc_divide", _trunc_divide, broadcast, vjps=_FLAT, promote=to_common, grad_name="DivBackward2")
 remainder = define(
     "remainder",
-    np.remainder,
+    _remainder,
     broadcast,
     vjps=(
         lambda g, out, a, b: sum_to(g, shape_of(a)),
@@ -138,7 +169,7 @@ remainder = define(
 )
 fmod = define(
     "fmod",
-    np.fmod,
+    _fmod,
     broadcast,
     vjps=(
         lambda g, out, a, b: sum_to(g, shape_of(a)),
@@ -218,6 +249,18 @@ fmin = define(
 )
 
 
+def floats_only(name: str) -> Any:
+    """Return the promotion to the common dtype that refuses integers."""
+
+    def promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        common = to_common(inputs)
+        if all(x.__class__ is not np.ndarray or x.dtype.kind != "f" for x in common):
+            raise UnsupportedDtypeError(f'"{name}" not implemented for integers; convert with .float() first')
+        return common
+
+    return promote
+
+
 def _hypot_vjp(g: Any, out: Any, side: Any) -> Any:
     return sum_to(g * (side / out), shape_of(side))
 
@@ -229,7 +272,7 @@ hypot = define(
     vjps=(lambda g, out, a, b: _hypot_vjp(g, out, a), lambda g, out, a, b: _hypot_vjp(g, out, b)),
     reads=None,
     reads_out=True,
-    promote=to_common,
+    promote=floats_only("hypot_cpu"),
 )
 
 
@@ -275,7 +318,9 @@ signbit = define("signbit", lambda x: np.signbit(x) if x.dtype.kind == "f" else 
 def _bitwise_spec(*xs: Any) -> Spec:
     for x in xs:
         if isinstance(x, float) or (isinstance(x, Spec) and category(x.dtype) == 2):
-            raise DtypeError("bitwise operations are not implemented for floating dtypes; compare or convert first")
+            raise UnsupportedDtypeError(
+                '"bitwise_cpu" not implemented for floating dtypes; compare, or convert with .long(), first'
+            )
     return broadcast(*xs)
 
 
@@ -286,6 +331,10 @@ bitwise_not = define("bitwise_not", np.invert, _bitwise_spec)
 heaviside = define("heaviside", lambda a, b: np.where(a == 0, b, (a > 0).astype(a.dtype)), broadcast, promote=to_common)
 left_shift = define("bitwise_left_shift", np.left_shift, _bitwise_spec, promote=to_common)
 right_shift = define("bitwise_right_shift", np.right_shift, _bitwise_spec, promote=to_common)
+
+nextafter = define("nextafter", np.nextafter, broadcast, promote=floats_only("nextafter_cpu"))
+gcd = define("gcd", np.gcd, broadcast, promote=to_common)
+lcm = define("lcm", np.lcm, broadcast, promote=to_common)
 
 # Choice ---------------------------------------------------------------------------------------------------------------
 
@@ -326,7 +375,23 @@ ones_like = define("ones_like", np.ones_like, rules.same)
 
 
 def _lerp_spec(a: Spec, b: Spec, weight: Any) -> Spec:
+    if a.dtype.kind != "f":
+        raise UnsupportedDtypeError(f'"lerp" not implemented for {a.dtype}; convert with .float() first')
+    for name, x in (("end", b), ("weight", weight)):
+        if isinstance(x, Spec) and x.dtype != a.dtype:
+            raise DtypeError(f"expected dtype {a.dtype} for `{name}` but got dtype {x.dtype}")
     return broadcast(a, b, *([weight] if isinstance(weight, Spec) else []))
+
+
+def _lerp_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    a, b, weight = inputs
+    if a.dtype.kind != "f" or b.dtype != a.dtype:
+        _lerp_spec(*(Spec.of(x) for x in inputs))
+    if isinstance(weight, np.ndarray) and weight.dtype != a.dtype:
+        if weight.ndim or weight.dtype.kind != "f":
+            _lerp_spec(*(Spec.of(x) for x in inputs))
+        weight = weight.astype(a.dtype)
+    return a, b, weight
 
 
 def _lerp(a: Any, b: Any, weight: Any) -> Any:
@@ -347,4 +412,5 @@ lerp = define(
         lambda g, out, a, b, w: sum_to(g * (b - a), shape_of(w)),
     ),
     reads=None,
+    promote=_lerp_promote,
 )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.dtypes import category, default_numpy
-from fanin._core.errors import DtypeError
+from fanin._core.errors import DtypeError, OperationError, UnsupportedDtypeError
 from fanin.ops import rules, special
 from fanin.ops.arithmetic import (
     equal,
@@ -49,8 +49,27 @@ def _negative_spec(x: Spec) -> Spec:
 
 
 negative = define("neg", np.negative, _negative_spec, vjps=(lambda g, out, x: -g,))
-absolute = define("abs", np.absolute, same, vjps=(lambda g, out, x: g * sign(x),), **_INPUT)
-sign = define("sign", np.sign, same, vjps=(lambda g, out, x: zeros_like(g),))
+
+
+def _refuse_bools(name: str, x: Any) -> None:
+    if x.dtype.kind == "b":
+        raise UnsupportedDtypeError(f'"{name}" not implemented for \'Bool\'; convert with .int() first')
+
+
+def _absolute(x: Any) -> Any:
+    _refuse_bools("abs_cpu", x)
+    return np.absolute(x)
+
+
+def _sign(x: Any) -> Any:
+    # By comparison, because the sign of nan is 0 in PyTorch and nan in NumPy, which has none for bools.
+    if x.dtype.kind in "bu":
+        return (x > 0).astype(x.dtype)
+    return np.subtract(x > 0, x < 0, dtype=np.int8).astype(x.dtype)
+
+
+absolute = define("abs", _absolute, same, vjps=(lambda g, out, x: g * sign(x),), **_INPUT)
+sign = define("sign", _sign, same, vjps=(lambda g, out, x: zeros_like(g),))
 
 
 def _rounding(name: str, evaluate: Callable[..., Any]) -> Op:
@@ -58,6 +77,7 @@ def _rounding(name: str, evaluate: Callable[..., Any]) -> Op:
 
 
 def _round(x: Any, *, decimals: int = 0) -> Any:
+    _refuse_bools("round_cpu", x)
     if not decimals:
         return np.rint(x) if x.dtype.kind == "f" else x.copy()
     # PyTorch scales, rounds to even and scales back in the element's own precision.
@@ -65,15 +85,27 @@ def _round(x: Any, *, decimals: int = 0) -> Any:
     return np.rint(x * scale) / scale if decimals > 0 else np.rint(x / scale) * scale
 
 
-def _keep_integers(evaluate: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x: evaluate(x) if x.dtype.kind == "f" else x.copy()
+def _keep_integers(name: str, evaluate: Callable[..., Any]) -> Callable[..., Any]:
+    def keep(x: Any) -> Any:
+        if x.dtype.kind == "f":
+            return evaluate(x)
+        _refuse_bools(name, x)
+        return x.copy()
+
+    return keep
 
 
-floor = _rounding("floor", _keep_integers(np.floor))
-ceil = _rounding("ceil", _keep_integers(np.ceil))
-trunc = _rounding("trunc", _keep_integers(np.trunc))
+def _frac(x: Any) -> Any:
+    if x.dtype.kind != "f":
+        raise UnsupportedDtypeError(f'"frac_cpu" not implemented for {x.dtype}; convert with .float() first')
+    return x - np.trunc(x)
+
+
+floor = _rounding("floor", _keep_integers("floor_vml_cpu", np.floor))
+ceil = _rounding("ceil", _keep_integers("ceil_vml_cpu", np.ceil))
+trunc = _rounding("trunc", _keep_integers("trunc_vml_cpu", np.trunc))
 round_ = _rounding("round", _round)
-frac = define("frac", lambda x: x - np.trunc(x), same, vjps=(lambda g, out, x: g,))
+frac = define("frac", _frac, same, vjps=(lambda g, out, x: g,))
 
 exp = _float_op("exp", np.exp, lambda g, out, x: g * out, **_OUT)
 exp2 = _float_op("exp2", np.exp2, lambda g, out, x: g * out * 0.6931471805599453, **_OUT)
@@ -81,11 +113,19 @@ expm1 = _float_op("expm1", np.expm1, lambda g, out, x: g * (out + 1), **_OUT)
 log = _float_op("log", np.log, lambda g, out, x: g / x, **_INPUT)
 log2 = _float_op("log2", np.log2, lambda g, out, x: g / (x * 0.6931471805599453), **_INPUT)
 log10 = _float_op("log10", np.log10, lambda g, out, x: g / (x * 2.302585092994046), **_INPUT)
-log1p = _float_op("log1p", np.log1p, lambda g, out, x: g / (x + 1), **_INPUT)
+log1p = _float_op("log1p", np.log1p, lambda g, out, x: g / (x + 1), grad_name="Log1PBackward0", **_INPUT)
 sqrt = _float_op("sqrt", np.sqrt, lambda g, out, x: g / (out * 2), **_OUT)
 rsqrt = _float_op("rsqrt", lambda x: x.dtype.type(1) / np.sqrt(x), lambda g, out, x: g * -0.5 * (out * out * out), **_OUT)
 reciprocal = _float_op("reciprocal", np.reciprocal, lambda g, out, x: -g * (out * out), **_OUT)
-square = define("square", np.square, same, vjps=(lambda g, out, x: g * (x * 2),), grad_name="PowBackward0", **_INPUT)
+square = define(
+    "square",
+    np.square,
+    same,
+    vjps=(lambda g, out, x: g * (x * 2),),
+    promote=lambda inputs: inputs if inputs[0].dtype.kind != "b" else (inputs[0].astype(np.int64),),
+    grad_name="PowBackward0",
+    **_INPUT,
+)
 
 sin = _float_op("sin", np.sin, lambda g, out, x: g * cos(x), **_INPUT)
 cos = _float_op("cos", np.cos, lambda g, out, x: -g * sin(x), **_INPUT)
@@ -134,7 +174,7 @@ def _clamp_spec(x: Spec, low: Any, high: Any) -> Spec:
 
 def _clamp_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(inputs) < 3 or (inputs[1] is None and inputs[2] is None):
-        raise rules.ArgumentError("torch.clamp: At least one of 'min' or 'max' must not be None")
+        raise OperationError("torch.clamp: At least one of 'min' or 'max' must not be None")
     x, *bounds = inputs
     if x.__class__ is np.ndarray and x.dtype.kind == "f" and not any(isinstance(b, np.ndarray) for b in bounds):
         return inputs

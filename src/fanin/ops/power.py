@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fanin._core.errors import OperationError
 from fanin.ops.arithmetic import (
     float_broadcast,
     equal,
@@ -14,6 +15,7 @@ from fanin.ops.arithmetic import (
     less_equal,
     logical_and,
     ones_like,
+    refuse_bools,
     sum_to,
     where,
     zeros_like,
@@ -30,7 +32,21 @@ def _power(a: Any, b: Any) -> Any:
             return np.multiply(a, a)
         if b == 0.5:
             return np.sqrt(a)
+    if np.result_type(a, b).kind != "f":
+        return _whole_power(a, b)
     return np.power(a, b)
+
+
+def _whole_power(a: Any, b: Any) -> Any:
+    refuse_bools("pow", a, b)
+    if not np.any(np.less(b, 0)):
+        return np.power(a, b)
+    if np.ndim(b) == 0:
+        raise OperationError("Integers to negative integer powers are not allowed; convert the base with .float() first.")
+    # 1 / a ** -b, rounded towards zero: only 1 and -1 leave something.
+    sign = np.where(np.remainder(b, 2) == 0, 1, a)
+    inverse = np.where(np.abs(a) == 1, sign, 0)
+    return np.where(np.less(b, 0), inverse, np.power(a, np.maximum(b, 0))).astype(np.result_type(a, b))
 
 
 def _power_vjp_base(g: Any, out: Any, a: Any, b: Any) -> Any:
@@ -68,7 +84,8 @@ power = define(
 
 
 def _xlogy(a: Any, b: Any) -> Any:
-    product = np.multiply(a, np.log(b))
+    log_b = float(np.log(b)) if b.__class__ in (int, float) else np.log(b)  # a Python number stays weak
+    product = np.multiply(a, log_b)
     return np.where(np.equal(a, 0) & ~np.isnan(b), np.zeros_like(product), product)
 
 

@@ -17,7 +17,7 @@ from fanin.ops.arithmetic import equal, expand, ones_like, where, zeros_like
 from fanin.ops.elementwise import cast, exp
 from fanin.ops.index import getitem
 from fanin.ops.op import Op, Spec, define
-from fanin.ops.rules import shape_of, to_float
+from fanin.ops.rules import only_floats, same, shape_of, to_float
 from fanin.ops.shape import cat, flip, permute, reshape
 
 Dims = tuple[int, ...]
@@ -308,7 +308,7 @@ logcumsumexp = define(
     vjps=(_logcumsumexp_vjp,),
     reads=(0,),
     reads_out=True,
-    promote=to_float,
+    promote=only_floats("logcumsumexp_out_cpu"),
 )
 
 # Softmax and its relatives: the maximum is taken out first, so that nothing overflows. ---------------------------------
@@ -363,13 +363,17 @@ def _log_softmax_vjp(g: Any, out: Any, x: Any, *, dim: int) -> Any:
     return g - exp(out) * sum_(g, dim=dims, keepdim=True)
 
 
-def _like_softmax(x: Spec, *, dim: int) -> Spec:
-    rules.require_float("softmax", x)
-    return x
-
-
-softmax = define("softmax", _softmax, _like_softmax, vjps=(_softmax_vjp,), reads_out=True)
-log_softmax = define("log_softmax", _log_softmax, _like_softmax, vjps=(_log_softmax_vjp,), reads_out=True)
+softmax = define(
+    "softmax", _softmax, same, vjps=(_softmax_vjp,), reads_out=True, promote=only_floats("softmax_lastdim_kernel_impl")
+)
+log_softmax = define(
+    "log_softmax",
+    _log_softmax,
+    same,
+    vjps=(_log_softmax_vjp,),
+    reads_out=True,
+    promote=only_floats("log_softmax_lastdim_kernel_impl"),
+)
 
 # Order: the positions are found without derivatives; the values are then gathered with one. ----------------------------
 

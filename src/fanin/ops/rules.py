@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.dtypes import bool_, category, default_numpy, python_dtype, result_dtype
-from fanin._core.errors import ArgumentError, DimensionError, DtypeError, ShapeError
+from fanin._core.errors import ArgumentError, DimensionError, DtypeError, ShapeError, UnsupportedDtypeError
 from fanin.ops.op import Spec
 
 _NDARRAY = np.ndarray
@@ -155,7 +155,18 @@ def require_float(operation: str, *specs: Any) -> None:
     """Raise DtypeError unless every spec has a floating dtype."""
     for spec in specs:
         if isinstance(spec, Spec) and category(spec.dtype) != 2:
-            raise DtypeError(f'"{operation}" not implemented for {spec.dtype}; convert with .float() first')
+            raise UnsupportedDtypeError(f'"{operation}" not implemented for {spec.dtype}; convert with .float() first')
+
+
+def only_floats(operation: str) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Return a promotion that refuses an integer or bool input."""
+
+    def check(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        if inputs[0].dtype.kind != "f":
+            require_float(operation, Spec.of(inputs[0]))
+        return inputs
+
+    return check
 
 
 def require(condition: bool, message: str) -> None:

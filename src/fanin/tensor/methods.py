@@ -308,6 +308,7 @@ class Methods:
     matrix_exp = decompositions.matrix_exp
 
     # New tensors of the same dtype
+    new = data.new
     new_tensor = data.new_tensor
     new_empty = creation.new_empty
     new_zeros = creation.new_zeros

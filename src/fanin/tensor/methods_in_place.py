@@ -92,7 +92,7 @@ class InPlaceMethods:
     clamp_ = clip_ = in_place(pointwise.clamp)
     clamp_min_ = in_place(pointwise.clamp_min)
     clamp_max_ = in_place(pointwise.clamp_max)
-    float_power_ = in_place(arithmetic.float_power)
+    float_power_ = arithmetic.float_power_
 
     hypot_ = binary_(ops.hypot)
     copysign_ = binary_(ops.copysign)

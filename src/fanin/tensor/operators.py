@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fanin._core.errors import ArgumentTypeError
 from fanin.ops import arithmetic, elementwise, linalg, power
 from fanin.ops.op import Op
 from fanin.tensor.base import TensorBase
@@ -121,6 +122,8 @@ class Operators:
         return apply(elementwise.absolute, (self,), {})
 
     def __invert__(self) -> Any:
+        if self._array.dtype.kind == "f":  # type: ignore[attr-defined]
+            raise ArgumentTypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
         return apply(arithmetic.bitwise_not, (self,), {})
 
 

@@ -6,20 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import DtypeError, OperationError
+from fanin._core.dtypes import result_dtype
+from fanin._core.errors import ArgumentTypeError, DtypeError, OperationError, UnsupportedDtypeError
 from fanin.ops import activation, power
 from fanin.ops import arithmetic as ops
 from fanin.tensor.base import TensorBase
-from fanin.tensor.functions.operands import binary, to_out
-from fanin.tensor.tape import apply, label, wrap
+from fanin.tensor.functions.operands import binary, binary_of_tensors, converted, require_tensor, to_out
+from fanin.tensor.tape import apply, label
 
 
 def scaled(other: Any, alpha: Any, input: Any) -> Any:
     """Return alpha * other; a fraction of integers is an error, as it would be rounded away."""
     if isinstance(alpha, float) and not _any_float(input, other):
         raise DtypeError("For integral input tensors, argument alpha must not be a floating point number.")
-    if isinstance(alpha, bool) and not all(_kind(x) == "b" for x in (input, other)):
-        raise DtypeError("Boolean alpha only supported for Boolean results.")
     return other * alpha
 
 
@@ -105,38 +104,51 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
     >>> torch.pow(torch.tensor([1.0, 2.0, 3.0]), 2)
     tensor([1., 4., 9.])
     """
+    if not isinstance(input, TensorBase) and not isinstance(exponent, TensorBase):
+        raise ArgumentTypeError("pow() needs a Tensor as base or exponent, got two numbers")
     return binary(power.power, input, exponent, out)
 
 
 def float_power(input: Any, exponent: Any, *, out: Any = None) -> Any:
     """Return input ** exponent in float64."""
-    a, b = (x.double() if isinstance(x, TensorBase) else float(x) for x in (input, exponent))  # type: ignore[attr-defined]
-    return binary(power.power, a, b, out)
+    if out is not None and out._array.dtype != np.float64:
+        raise DtypeError(f"float_power(): the operation's result requires dtype float64, but out has {out.dtype}")
+    a, b = (x.double() if isinstance(x, TensorBase) else x for x in (input, exponent))  # type: ignore[attr-defined]
+    return binary(power.power, a, b * 1.0, out)
+
+
+def float_power_(self: Any, exponent: Any) -> Any:
+    """Raise to a power in place; the tensor must hold float64, which the result is."""
+    if self._array.dtype != np.float64:
+        raise DtypeError(
+            f"the base given to float_power_ has dtype {self.dtype} but the operation's result requires dtype Double"
+        )
+    return self.pow_(exponent)
 
 
 def maximum(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return the larger of the two; nan when one is nan. Equal values share the gradient."""
-    return binary(ops.maximum, input, other, out)
+    return binary_of_tensors(ops.maximum, input, other, out)
 
 
 def minimum(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return the smaller of the two; nan when one is nan. Equal values share the gradient."""
-    return binary(ops.minimum, input, other, out)
+    return binary_of_tensors(ops.minimum, input, other, out)
 
 
 def fmax(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return the larger of the two; the other one when one is nan."""
-    return binary(ops.fmax, input, other, out)
+    return binary_of_tensors(ops.fmax, input, other, out)
 
 
 def fmin(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return the smaller of the two; the other one when one is nan."""
-    return binary(ops.fmin, input, other, out)
+    return binary_of_tensors(ops.fmin, input, other, out)
 
 
 def hypot(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return sqrt(input ** 2 + other ** 2), without overflow."""
-    return binary(ops.hypot, input, other, out)
+    return binary_of_tensors(ops.hypot, input, other, out)
 
 
 def copysign(input: Any, other: Any, *, out: Any = None) -> Any:
@@ -146,43 +158,52 @@ def copysign(input: Any, other: Any, *, out: Any = None) -> Any:
 
 def heaviside(input: Any, values: Any, *, out: Any = None) -> Any:
     """Return 0 below 0, 1 above 0, and `values` at 0."""
-    return binary(ops.heaviside, input, values, out)
+    return binary_of_tensors(ops.heaviside, input, values, out)
 
 
 def ldexp(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return input * 2 ** other."""
-    return mul(input, pow(2.0, other), out=out)
+    return mul(input, pow(2.0, require_tensor("ldexp", other, "other")), out=out)
 
 
 def nextafter(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return the next number that the dtype holds, in the direction of other."""
-    return to_out(out, wrap(np.nextafter(input._array, other._array)), "nextafter")
+    return binary_of_tensors(ops.nextafter, input, other, out)
 
 
 def gcd(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return the greatest common divisor of integers."""
-    return to_out(out, wrap(np.gcd(input._array, other._array)), "gcd")
+    return binary_of_tensors(ops.gcd, input, other, out)
 
 
 def lcm(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return the least common multiple of integers."""
-    return to_out(out, wrap(np.lcm(input._array, other._array)), "lcm")
+    return binary_of_tensors(ops.lcm, input, other, out)
 
 
 def logaddexp2(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return log2(2 ** input + 2 ** other), without overflow."""
+    _require_float("logaddexp2", input, other)
     ln2 = 0.6931471805599453
-    return to_out(out, binary(activation.logaddexp, input * ln2, other * ln2) / ln2, "logaddexp2")
+    kind = result_dtype((input._array, other._array))
+    a, b = (converted(x, kind) * ln2 for x in (input, other))
+    return to_out(out, label(binary(activation.logaddexp, a, b) / ln2, "Logaddexp2Backward0"), "logaddexp2")
 
 
 def atan2(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return the angle of the point (other, input), in (-pi, pi]."""
-    return binary(ops.atan2, input, other, out)
+    return binary_of_tensors(ops.atan2, input, other, out)
 
 
 def logaddexp(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return log(e ** input + e ** other), without overflow."""
-    return binary(activation.logaddexp, input, other, out)
+    _require_float("logaddexp", input, other)
+    return binary_of_tensors(activation.logaddexp, input, other, out)
+
+
+def _require_float(name: str, *tensors: Any) -> None:
+    if not _any_float(*(require_tensor(name, x) for x in tensors)):
+        raise UnsupportedDtypeError(f'"{name}_cpu" not implemented for integers; convert with .float() first')
 
 
 def xlogy(input: Any, other: Any, *, out: Any = None) -> Any:
@@ -212,13 +233,14 @@ def lerp(input: Any, end: Any, weight: Any, *, out: Any = None) -> Any:
 
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any = None) -> Any:
     """Return input + value * tensor1 * tensor2."""
+    value = value if _any_float(input, tensor1, tensor2) else int(value)
     product = tensor1 * tensor2 if value == 1 else tensor1 * value * tensor2
     return to_out(out, label(input + product, "AddcmulBackward0"), "addcmul")
 
 
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Any = None) -> Any:
     """Return input + value * tensor1 / tensor2."""
-    if not _any_float(input, tensor1, tensor2):
+    if not _any_float(tensor1, tensor2):
         raise DtypeError("Integer division with addcdiv is no longer supported; convert with .float() first")
     quotient = (tensor1 if value == 1 else tensor1 * value) / tensor2
     return to_out(out, label(input + quotient, "AddcdivBackward0"), "addcdiv")

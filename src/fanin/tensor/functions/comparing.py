@@ -9,7 +9,7 @@ import numpy as np
 from fanin._core.errors import DtypeError, OperationError
 from fanin.ops import arithmetic as ops
 from fanin.tensor.base import TensorBase
-from fanin.tensor.functions.operands import binary, require_tensor, unary
+from fanin.tensor.functions.operands import binary, binary_of_tensors, require_tensor, unary
 from fanin.tensor.tape import wrap
 
 
@@ -58,17 +58,17 @@ def equal(input: Any, other: Any) -> bool:
 
 def logical_and(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return whether both are not 0."""
-    return binary(ops.logical_and, input, other, out)
+    return binary_of_tensors(ops.logical_and, input, other, out)
 
 
 def logical_or(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return whether at least one is not 0."""
-    return binary(ops.logical_or, input, other, out)
+    return binary_of_tensors(ops.logical_or, input, other, out)
 
 
 def logical_xor(input: Any, other: Any, *, out: Any = None) -> Any:
     """Return whether exactly one is not 0."""
-    return binary(ops.logical_xor, input, other, out)
+    return binary_of_tensors(ops.logical_xor, input, other, out)
 
 
 def logical_not(input: Any, *, out: Any = None) -> Any:

@@ -64,7 +64,7 @@ def _named(wanted: Any) -> Any:
         for candidate in dtypes.ALL:
             if candidate.legacy_name == legacy:
                 return candidate
-    if isinstance(wanted, str):
+    if isinstance(wanted, str) or wanted in (int, float, bool):
         raise ArgumentError(f"invalid type: '{wanted}'")
     return wanted
 

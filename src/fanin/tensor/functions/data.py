@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core import dtypes
-from fanin._core.errors import ArgumentError, ArgumentTypeError, DtypeError, OperationError
+from fanin._core.errors import ArgumentError, ArgumentTypeError, DtypeError, FaninError, OperationError
 from fanin.tensor.base import TensorBase
 from fanin.tensor.device import check_device
 from fanin.tensor.tape import wrap
@@ -37,6 +37,8 @@ def data_array(data: Any, dtype: Any = None) -> Any:
         data = _without_tensors(data)
     try:
         return _cast(np.array(list(data) if isinstance(data, range) else data), wanted, data)
+    except FaninError:
+        raise
     except (ValueError, TypeError, OverflowError) as error:
         raise _data_error(data, error) from None
 
@@ -187,6 +189,11 @@ def from_numpy(ndarray: Any) -> Any:
     if not ndarray.dtype.isnative:
         ndarray = ndarray.astype(ndarray.dtype.newbyteorder("="))
     return wrap(ndarray.view(np.ndarray))
+
+
+def new(self: Any, *data: Any, device: Any = None) -> Any:
+    """Return a tensor of this one's dtype: of a sequence, or of the sizes given, its values not set (zero in fanin)."""
+    return leaf(legacy_array(data, dtypes.from_numpy(self._array.dtype)), False, device)
 
 
 def new_tensor(self: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:

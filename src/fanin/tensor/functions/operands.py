@@ -42,6 +42,12 @@ def binary(op: Op, input: Any, other: Any, out: Any = None) -> Any:
     return store_out(out, apply(op, (input, other), {}), op.name)
 
 
+def binary_of_tensors(op: Op, input: Any, other: Any, out: Any = None) -> Any:
+    """Apply an operation of two tensors, which takes no numbers in PyTorch."""
+    result = apply(op, (require_tensor(op.name, input), require_tensor(op.name, other, "other")), {})
+    return result if out is None else store_out(out, result, op.name)
+
+
 def as_operand(function: str, value: Any) -> Any:
     """Return a tensor or Python number; raise TypeError for anything else."""
     found = operand(value)
@@ -89,7 +95,11 @@ def converted(input: Any, dtype: Any) -> Any:
 
 def reduction_dims(input: Any, dim: Any) -> tuple[int, ...]:
     """Return a reduction's dimensions as a tuple counted from the front; all of them for None."""
-    return tuple(range(input._array.ndim)) if dim is None else wrap_dims(dim, input._array.ndim)
+    if dim is None:
+        return tuple(range(input._array.ndim))
+    if not is_dim(dim) and not (isinstance(dim, (tuple, list)) and all(map(is_dim, dim))):
+        raise ArgumentTypeError(f"argument 'dim' must be int or tuple of ints, not {type(dim).__name__} {dim!r}")
+    return wrap_dims(dim, input._array.ndim)
 
 
 def is_dim(value: Any) -> bool:

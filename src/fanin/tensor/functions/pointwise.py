@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from fanin._core.dtypes import default_numpy
 from fanin._core.errors import DtypeError
 from fanin.ops import activation, arithmetic, elementwise
-from fanin.tensor.functions.operands import store_out, unary
+from fanin.tensor.functions.operands import converted, require_tensor, store_out, unary
 from fanin.tensor.tape import apply, label
 
 
@@ -221,14 +222,14 @@ def tanh(input: Any, *, out: Any = None) -> Any:
     return unary(activation.tanh, input, out)
 
 
-def relu(input: Any, *, out: Any = None) -> Any:
+def relu(input: Any) -> Any:
     """Return max(x, 0).
 
     >>> import fanin as torch
     >>> torch.relu(torch.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    return unary(activation.relu, input, out)
+    return unary(activation.relu, input)
 
 
 def round(input: Any, *, decimals: int = 0, out: Any = None) -> Any:
@@ -246,7 +247,7 @@ def positive(input: Any) -> Any:
 
     Raises RuntimeError for bool tensors.
     """
-    if input._array.dtype.kind == "b":
+    if require_tensor("positive", input)._array.dtype.kind == "b":
         raise DtypeError("The `+` operator, on a bool tensor is not supported.")
     return input
 
@@ -258,16 +259,17 @@ def sgn(input: Any, *, out: Any = None) -> Any:
 
 def deg2rad(input: Any, *, out: Any = None) -> Any:
     """Return degrees as radians: x * pi / 180."""
-    return _scaled(input, math.pi / 180, out)
+    return _scaled("deg2rad", input, math.pi / 180, out)
 
 
 def rad2deg(input: Any, *, out: Any = None) -> Any:
     """Return radians as degrees: x * 180 / pi."""
-    return _scaled(input, 180 / math.pi, out)
+    return _scaled("rad2deg", input, 180 / math.pi, out)
 
 
-def _scaled(input: Any, factor: float, out: Any) -> Any:
-    result = apply(arithmetic.multiply, (input, factor), {})
+def _scaled(name: str, input: Any, factor: float, out: Any) -> Any:
+    result = apply(arithmetic.multiply, (require_tensor(name, input), factor), {})
+    result = label(result, f"{name[:3].capitalize()}2{name[4:].capitalize()}Backward0")
     return result if out is None else store_out(out, result)
 
 
@@ -278,6 +280,8 @@ def logit(input: Any, eps: float | None = None, *, out: Any = None) -> Any:
     >>> torch.logit(torch.tensor([0.5, 0.75]))
     tensor([0.0000, 1.0986])
     """
+    if require_tensor("logit", input)._array.dtype.kind != "f":
+        input = converted(input, default_numpy())
     if eps is not None:
         input = clamp(input, eps, 1 - eps)
     result = label(log(input / (1 - input)), "LogitBackward0")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import DimensionError, OperationError
+from fanin._core.errors import DimensionError, DtypeError, OperationError
 from fanin.ops import arithmetic, reduce
 from fanin.ops.index import gather
 from fanin.ops.rules import wrap_dim
@@ -109,8 +109,12 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
 
 def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
     """Return the mean of what is not nan."""
+    if input._array.dtype.kind != "f":
+        raise DtypeError(f"nanmean(): expected input to have floating point or complex dtype but got {input.dtype}")
     if dtype is not None:
         input = converted(input, dtype)
+        if input._array.dtype.kind != "f":
+            raise DtypeError(f"nanmean(): could not infer output dtype: dtype must be floating, got {input.dtype}")
     present = apply(arithmetic.logical_not, (apply(arithmetic.isnan, (input,), {}),), {})
     return to_out(out, sum(_without_nan(input), dim, keepdim) / sum(present, dim, keepdim), "nanmean")
 
@@ -207,6 +211,11 @@ def _require_some(name: str, input: Any) -> None:
         )
 
 
+def _require_some_of_all(name: str, input: Any, dim: Any) -> None:
+    if dim == () and not require_tensor(name, input)._array.size:
+        _require_some(name, input)
+
+
 def _require_some_along(name: str, input: Any, dim: int) -> None:
     if input._array.ndim and not input._array.shape[dim]:
         raise DimensionError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
@@ -216,6 +225,7 @@ def amax(
     input: Any, dim: Any = (), keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
 ) -> Any:
     """Return the largest elements over the dimensions; equal ones share the gradient."""
+    _require_some_of_all("amax", input, dim if axis is None else axis)
     return _reduce(reduce.amax, input, dim, keepdim, axis, keepdims, out)
 
 
@@ -223,6 +233,7 @@ def amin(
     input: Any, dim: Any = (), keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
 ) -> Any:
     """Return the smallest elements over the dimensions; equal ones share the gradient."""
+    _require_some_of_all("amin", input, dim if axis is None else axis)
     return _reduce(reduce.amin, input, dim, keepdim, axis, keepdims, out)
 
 
@@ -252,7 +263,8 @@ def argmin(
 
 
 def _argextreme(name: str, op: Any, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
-    require_tensor(name, input)
+    if require_tensor(name, input)._array.dtype.kind == "b":
+        raise DtypeError(f'"{name}_cpu" not implemented for \'Bool\'; convert with .int() first')
     if dim is None:
         if not input._array.size:
             raise DimensionError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")

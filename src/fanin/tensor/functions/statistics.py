@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import ArgumentTypeError, DtypeError, OperationError
+from fanin._core.errors import ArgumentTypeError, DtypeError, OperationError, UnsupportedDtypeError
 from fanin.ops import reduce
 from fanin.tensor import return_types
 from fanin.tensor.functions.operands import reduction_dims, require_tensor, to_out
@@ -152,6 +152,8 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     Raises RuntimeError for anything but a vector of non-negative integers.
     """
     array = require_tensor("bincount", input)._array
+    if array.dtype.kind == "f":
+        raise UnsupportedDtypeError(f'"bincount_cpu" not implemented for {input.dtype}; convert with .long() first')
     if array.ndim != 1 or array.dtype.kind not in "iu" or (array.size and array.min() < 0):
         raise OperationError("bincount only supports 1-d non-negative integral inputs.")
     if minlength < 0:
