@@ -16,7 +16,7 @@ help: ## show this text
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 demo: $(DEMO)/.made ## train on the diamonds table from the command line and print the report
-	$(DEMO)/bin/fanin train data/diamonds.csv.gz --target price
+	$(DEMO)/bin/fanin train data/diamonds.csv.gz --target price --out $(DEMO)/diamonds.fanin
 
 test: $(TEST)/.made ## run every test, without PyTorch: parity is against recorded values
 	$(TEST)/bin/python -m pytest $(PYTEST_FLAGS)
