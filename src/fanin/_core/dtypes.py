@@ -72,6 +72,7 @@ int64 = long = dtype("int64", np.int64, "Long")
 bool_ = dtype("bool", np.bool_, "Bool")
 
 ALL = (float16, float32, float64, uint8, int8, int16, int32, int64, bool_)
+FLOATS = (float16, float32, float64)
 _BY_NUMPY: dict[np.dtype[Any], dtype] = {d.numpy: d for d in ALL}
 _BY_PYTHON: dict[type, dtype] = {bool: bool_, int: int64}
 

@@ -14,11 +14,11 @@ import numpy as np
 try:
     from numpy._core._ufunc_config import _extobj_contextvar, _make_extobj
 
-    _SILENT = _make_extobj(all="ignore")
+    SILENT = _make_extobj(all="ignore")
     begin_silence = _extobj_contextvar.set
     end_silence = _extobj_contextvar.reset
 except (ImportError, TypeError):
-    _SILENT = None
+    SILENT = None
 
     def begin_silence(_: Any) -> Any:
         """Enter `errstate`, and return what `end_silence` takes."""
@@ -31,21 +31,13 @@ except (ImportError, TypeError):
         state.__exit__()
 
 
-def begin() -> Any:
-    """Begin a silent stretch; return the token for `end`."""
-    return begin_silence(_SILENT)
-
-
-end = end_silence
-
-
 class Quiet:
     """A silent block."""
 
     __slots__ = ("_token",)
 
     def __enter__(self) -> None:
-        self._token = begin_silence(_SILENT)
+        self._token = begin_silence(SILENT)
 
     def __exit__(self, *_: object) -> None:
         end_silence(self._token)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fanin._core.dtypes import FLOATS
 from fanin._core.errors import DtypeError, GraphError, ShapeError
 from fanin.tensor.base import TensorBase
 from fanin.tensor.tape import as_tensor, call_hooks, edge_of, refresh, walk, wrap
@@ -110,6 +111,10 @@ def _owned(result: Any) -> Any:
     return wrap(result._array.copy())
 
 
+# What flows into a scalar loss; shared by all backward passes, which never write to what flows in.
+_ONE = {dtype: np.ones((), dtype) for dtype in (d.numpy for d in FLOATS)}
+
+
 def _root(y: Any, grad: Any, create_graph: bool) -> tuple[Any, Any]:
     if y._base is not None:
         refresh(y)
@@ -120,8 +125,8 @@ def _root(y: Any, grad: Any, create_graph: bool) -> tuple[Any, Any]:
     if grad is None:
         if array.size != 1:
             raise GraphError("grad can be implicitly created only for scalar outputs")
-        ones = np.ones(array.shape, array.dtype)
-        return edge, wrap(ones) if create_graph else ones
+        ones = np.ones(array.shape, array.dtype) if array.ndim else _ONE[array.dtype]
+        return edge, wrap(ones.copy()) if create_graph else ones
     if not isinstance(grad, TensorBase):
         raise DtypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
     if grad._array.shape != array.shape:
