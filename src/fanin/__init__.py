@@ -435,7 +435,8 @@ _ROOMS = (
 _FROM_ROOMS = {
     "save": "serialization",
     "load": "serialization",
-    "ema": "optim.moving_average",
+    "ema": "optim.moving_average", "set_num_threads": "_core.threads",
+    "get_num_threads": "_core.threads",
     "set_printoptions": "tensor.printing",
 }
 
