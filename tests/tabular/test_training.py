@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -99,13 +101,35 @@ def test_an_unknown_level_is_a_vector_of_zeros_that_stays() -> None:
     assert embedding.weight.grad[1].abs().sum().item() > 0
 
 
+def test_matrix_products_use_one_thread_while_training() -> None:
+    import threadpoolctl
+
+    def threads() -> set[int]:
+        return {each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"}
+
+    class Spy(Silent):
+        def epoch(self, epoch: Epoch, best: Epoch) -> None:
+            seen.append(threads())
+
+    seen: list[set[int]] = []
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        train_network(architecture(), SETTINGS, "regression", part(), part(10, 1), Spy())
+        assert threads() == {2}
+    assert seen == [{1}] * SETTINGS.epochs
+
+
+def test_without_threadpoolctl_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert train_network(architecture(), SETTINGS, "regression", part(), part(10, 1), Silent()).history
+
+
 def test_an_unknown_activation_is_refused() -> None:
     with pytest.raises(ArgumentError, match="no activation 'softplus'; there are relu, selu, silu, mish, gelu, tanh"):
         TableNetwork(architecture("softplus"))
 
 
 @pytest.mark.parametrize(
-    ("rows", "batch", "epochs"), [(20, 16, 100), (300, 32, 100), (2_000, 128, 100), (40_000, 256, 20)]
+    ("rows", "batch", "epochs"), [(20, 16, 100), (300, 32, 100), (2_000, 128, 100), (40_000, 256, 30)]
 )
 def test_defaults_follow_the_rows(rows: int, batch: int, epochs: int) -> None:
     settings = defaults("regression", rows)

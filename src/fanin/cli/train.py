@@ -87,6 +87,7 @@ def _add_network_options(group: Any) -> None:
     group.add_argument(
         "--weight-decay", type=float, metavar="X", help="how fast weights that the loss does not need shrink"
     )
+    group.add_argument("--threads", type=_positive, metavar="N", help="threads of matrix products (default 1)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -127,7 +128,7 @@ def default_folder(table: str) -> str:
 def _options(arguments: argparse.Namespace) -> Options:
     from fanin.tabular import Options
 
-    names = ("epochs", "batch_size", "rate", "hidden", "activation", "dropout", "weight_decay")
+    names = ("epochs", "batch_size", "rate", "hidden", "activation", "dropout", "weight_decay", "threads")
     settings = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     return Options(
         task=arguments.task,

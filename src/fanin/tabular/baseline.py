@@ -11,6 +11,7 @@ import fanin
 from fanin import Tensor, nn, optim
 from fanin.tabular.columns import Encoded
 from fanin.tabular.target import ClassTarget, Target, Task
+from fanin.tabular.threads import blas_threads
 from fanin.tabular.training import Part
 
 # So little that only directions without data feel it; without it, a class alone in a corner sends weights off.
@@ -59,7 +60,8 @@ def fit_linear(part: Part, levels: Sequence[int], outputs: int, task: Task, iter
         loss.backward()
         return loss
 
-    optimiser.step(closure)
+    with blas_threads(1):
+        optimiser.step(closure)
     return model
 
 

@@ -14,6 +14,7 @@ from fanin.tabular.network import TableNetwork, as_tensors, outputs_of
 from fanin.tabular.scores import softmax
 from fanin.tabular.table import Table
 from fanin.tabular.target import ClassTarget, NumberTarget, Target
+from fanin.tabular.threads import blas_threads
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Model:
 
     def outputs(self, encoded: Encoded) -> NDArray[np.float32]:
         """Return the network's outputs (rows, outputs)."""
-        return outputs_of(self.network, *as_tensors(encoded))
+        with blas_threads(1):
+            return outputs_of(self.network, *as_tensors(encoded))
 
 
 def read_outputs(target: Target, outputs: NDArray[np.float32], unknown: tuple[Unknown, ...] = ()) -> Predictions:

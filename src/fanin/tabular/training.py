@@ -18,6 +18,7 @@ from fanin._core.errors import ArgumentError, OperationError
 from fanin.tabular.columns import Encoded
 from fanin.tabular.network import Architecture, TableNetwork, as_tensors, outputs_of
 from fanin.tabular.target import Task
+from fanin.tabular.threads import blas_threads
 from fanin.utils.data import DataLoader, TensorDataset
 
 SCALE_RATE = 6.0  # the factors per input learn faster than the weights (RealMLP, arXiv 2407.04491, section 3)
@@ -35,10 +36,11 @@ class Settings:
     rate: float
     weight_decay: float
     seed: int = 0
+    threads: int = 1
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1 or not self.hidden or min(self.hidden) < 1:
-            raise ArgumentError("epochs, batch size and the widths of the hidden layers must be 1 or more")
+        if min(self.epochs, self.batch_size, self.threads, *self.hidden, len(self.hidden)) < 1:
+            raise ArgumentError("epochs, batch size, threads and the widths of the hidden layers must be 1 or more")
         if not 0 <= self.dropout < 1:
             raise ArgumentError(f"dropout must lie in [0, 1), not {self.dropout}")
         if not 0 < self.rate < math.inf:
@@ -108,7 +110,7 @@ def defaults(task: Task, rows: int, seed: int = 0) -> Settings:
         dropout, rate = 0.1, 1e-2
     else:
         dropout, rate = 0.0, 4e-3
-    epochs = min(100, max(8, 800_000 // rows))
+    epochs = min(100, max(8, 1_200_000 // rows))
     return Settings(hidden, "silu", dropout, epochs, _batch_size(rows), rate, weight_decay=0.1, seed=seed)
 
 
@@ -126,7 +128,7 @@ def train_network(
     Ctrl-C ends training early, and the best epoch so far is returned; where there is none, KeyboardInterrupt goes on.
     Raises OperationError when the loss is not finite.
     """
-    with _seeded(settings.seed):
+    with _seeded(settings.seed), blas_threads(settings.threads):
         return _train(_Run(TableNetwork(architecture), settings, task, train, validation), progress)
 
 
