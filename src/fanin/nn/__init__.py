@@ -1,7 +1,7 @@
 """Layers, containers, starting values and losses, under torch.nn's names."""
 
 from fanin._core.missing import refuse
-from fanin.nn import functional, init, utils
+from fanin.nn import functional, init, modules, utils
 from fanin.nn.activation import (
     CELU,
     ELU,
@@ -146,6 +146,7 @@ __all__ = [
     "UninitializedParameter",
     "functional",
     "init",
+    "modules",
     "utils",
 ]
 __getattr__ = refuse("torch.nn")

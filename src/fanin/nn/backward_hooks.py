@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from fanin._core.errors import OperationError
 from fanin.ops import elementwise
 from fanin.ops.activation import identity
@@ -16,7 +18,7 @@ from fanin.ops.index import getitem
 from fanin.ops.shape import cat, reshape_op
 from fanin.tensor.base import TensorBase
 from fanin.tensor.grad_mode import mode
-from fanin.tensor.tape import apply
+from fanin.tensor.tape import apply, wrap
 
 Grads = tuple[Any, ...]
 
@@ -27,45 +29,39 @@ class BackwardHook:
     def __init__(self, module: Any, hooks: Sequence[Callable[..., Any]], before: Sequence[Callable[..., Any]]) -> None:
         self.module, self.hooks, self.before = module, hooks, before
         self.grad_outputs: Grads | None = None
-        self.count = 0
-        self.input_places: list[int] | None = None
+        self.inputs: Grads = ()
+        self.outputs: Grads = ()
+        self.input_places: list[int] = []
         self.output_places: list[int] = []
-        self.output_count = 0
 
     def around_inputs(self, args: Grads) -> Grads:
         """Return the arguments, the differentiable tensors among them behind an identity with the hooks."""
-        self.count = len(args)
-        places = _differentiable(args)
-        if not places:
-            return args
-        self.input_places = places
-        return _through(args, places, self._at_inputs)
+        self.inputs, self.input_places = args, _differentiable(args)
+        return _through(args, self.input_places, self._at_inputs) if self.input_places else args
 
     def around_outputs(self, result: Any) -> Any:
         """Return the result, its differentiable tensors behind an identity that notes their gradients."""
-        outputs = result if isinstance(result, tuple) else (result,)
-        places = _differentiable(outputs)
-        if not places:
+        self.outputs = result if isinstance(result, tuple) else (result,)
+        self.output_places = _differentiable(self.outputs)
+        if not self.output_places:
             return result
-        self.output_places, self.output_count = places, len(outputs)
-        passed = _through(outputs, places, self._at_outputs)
+        passed = _through(self.outputs, self.output_places, self._at_outputs)
         return passed if isinstance(result, tuple) else passed[0]
 
     def _at_outputs(self, grads: Grads) -> Grads | None:
-        full = _spread(grads, self.output_places, self.output_count)
-        changed = False
+        full, changed = _spread(grads, self.output_places, self.outputs), False
         for hook in self.before:
             replaced = hook(self.module, full)
             if replaced is not None:
-                full, changed = _as_grads(replaced, self.output_count, "backward_pre"), True
+                full, changed = _as_grads(replaced, len(full), "output"), True
         self.grad_outputs = full
-        if self.input_places is None:
+        if not self.input_places:
             self._call_without_inputs(full)
         return tuple(full[i] for i in self.output_places) if changed else None
 
     def _call_without_inputs(self, grad_outputs: Grads) -> None:
         for hook in self.hooks:
-            replaced = hook(self.module, (None,) * self.count, grad_outputs)
+            replaced = hook(self.module, (None,) * len(self.inputs), grad_outputs)
             if replaced is not None and not (isinstance(replaced, tuple) and all(r is None for r in replaced)):
                 raise OperationError(
                     "Backward hook for Modules where no input requires gradient should always return None or None for "
@@ -73,21 +69,17 @@ class BackwardHook:
                 )
 
     def _at_inputs(self, grads: Grads) -> Grads | None:
+        # In a second derivative gradients reach the input without passing the output again. That is no pass through
+        # the module, and no hook is called.
         if self.grad_outputs is None:
-            raise OperationError(
-                "Module backward hook for grad_input is called before the grad_output one of "
-                f"{type(self.module).__name__}. This happens because the gradient in your nn.Module flows to the "
-                "Module's input without passing through the Module's output. Make sure that the output depends on "
-                "the input and that the loss is computed based on the output."
-            )
-        places = self.input_places or []
-        full, changed = _spread(grads, places, self.count), False
+            return None
+        full, changed = _spread(grads, self.input_places, self.inputs), False
         for hook in self.hooks:
             replaced = hook(self.module, full, self.grad_outputs)
             if replaced is not None:
-                full, changed = _as_grads(replaced, self.count, "backward"), True
+                full, changed = _as_grads(replaced, len(full), "input"), True
         self.grad_outputs = None
-        return tuple(full[i] for i in places) if changed else None
+        return tuple(full[i] for i in self.input_places) if changed else None
 
 
 def _differentiable(values: Grads) -> list[int]:
@@ -96,19 +88,19 @@ def _differentiable(values: Grads) -> list[int]:
     return [i for i, value in enumerate(values) if isinstance(value, TensorBase) and value.requires_grad]  # type: ignore[attr-defined]
 
 
-def _spread(grads: Grads, places: Sequence[int], count: int) -> Grads:
-    full: list[Any] = [None] * count
+def _spread(grads: Grads, places: Sequence[int], values: Grads) -> Grads:
+    """Return a gradient for each value: zeros for a tensor that takes none, None for what is no tensor."""
+    full = [wrap(np.zeros_like(value._array)) if isinstance(value, TensorBase) else None for value in values]
     for place, grad in zip(places, grads, strict=True):
         full[place] = grad
     return tuple(full)
 
 
-def _as_grads(replaced: Any, count: int, kind: str) -> Grads:
+def _as_grads(replaced: Any, count: int, which: str) -> Grads:
     grads = replaced if isinstance(replaced, tuple) else (replaced,)
     if len(grads) != count:
         raise OperationError(
-            f"Backward hook returned an invalid number of grad_{'output' if kind == 'backward_pre' else 'input'}, "
-            f"got {len(grads)}, but expected {count}"
+            f"Backward hook returned an invalid number of grad_{which}, got {len(grads)}, but expected {count}"
         )
     return grads
 

@@ -80,7 +80,7 @@ class AlphaDropout(_DropoutNd):
 
     Args:
         p: the probability, in [0, 1].
-        inplace: write the result into the input.
+        inplace: accepted and, as in PyTorch, without effect.
 
     Reference: G. Klambauer et al., "Self-normalizing neural networks", 2017, section "Alpha dropout".
 
@@ -91,7 +91,7 @@ class AlphaDropout(_DropoutNd):
 
     def forward(self, input: Any) -> Any:
         """Return the input with some elements set to the limit, scaled and shifted."""
-        return F.alpha_dropout(input, self.p, self.training, self.inplace)
+        return F.alpha_dropout(input, self.p, self.training)
 
 
 class FeatureAlphaDropout(_DropoutNd):
@@ -99,7 +99,7 @@ class FeatureAlphaDropout(_DropoutNd):
 
     Args:
         p: the probability, in [0, 1].
-        inplace: write the result into the input.
+        inplace: accepted and, as in PyTorch, without effect.
 
     Shape: (N, C, *); the same comes out.
 
@@ -110,4 +110,4 @@ class FeatureAlphaDropout(_DropoutNd):
 
     def forward(self, input: Any) -> Any:
         """Return the input with some channels set to the limit, scaled and shifted."""
-        return F.feature_alpha_dropout(input, self.p, self.training, self.inplace)
+        return F.feature_alpha_dropout(input, self.p, self.training)

@@ -280,7 +280,8 @@ class Module(Tree, Called, Stateful):
     def to(self: Self, *args: Any, **kwargs: Any) -> Self:
         """Convert the floating parameters and buffers in place to a dtype, or to that of a tensor.
 
-        Called as to(dtype), to(device), to(device, dtype) or to(tensor). Returns the module. Raises TypeError for a dtype that is not floating.
+        Called as to(dtype), to(device), to(device, dtype) or to(tensor). Returns the module. Raises TypeError for a
+        dtype that is not floating.
 
         >>> import fanin as torch
         >>> torch.nn.Linear(1, 1).to(torch.float64).weight.dtype

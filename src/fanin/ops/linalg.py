@@ -68,7 +68,7 @@ def _matmul_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
 
 def _matmul(a: Any, b: Any) -> Any:
     # For two matrices both call the same product of BLAS, and dot gets there 1.5 us earlier.
-    return np.dot(a, b) if a.ndim == b.ndim == 2 else np.matmul(a, b)
+    return a.dot(b) if a.ndim == b.ndim == 2 else np.matmul(a, b)
 
 
 matmul = define(
@@ -92,13 +92,18 @@ def _linear_spec(x: Spec, weight: Spec, bias: Spec | None = None) -> Spec:
             f"mat1 and mat2 shapes cannot be multiplied ({rows}x{inner} and {weight.shape[-1]}x{weight.shape[0]}): "
             f"linear expects {weight.shape[-1]} features in the last dimension, got an input of shape {list(x.shape)}"
         )
-    return Spec(x.shape[:-1] + weight.shape[:-1], x.dtype)
+    shape = x.shape[:-1] + weight.shape[:-1]
+    if bias is not None and broadcast_shape(shape, bias.shape) != shape:
+        raise ShapeError(
+            f"The expanded size of the bias, {list(bias.shape)}, must match the existing size {list(shape)} of the result"
+        )
+    return Spec(shape, x.dtype)
 
 
 def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
     if x.ndim > 2 and weight.ndim == 2:  # one product of matrices, not one for each leading index
         return _linear(_rows(x), weight, bias).reshape(x.shape[:-1] + weight.shape[:1])
-    out = np.dot(x, weight.T) if x.ndim == 2 else np.matmul(x, weight.T)
+    out = x.dot(weight.T) if x.ndim == 2 else np.matmul(x, weight.T)
     if bias is not None:
         if out.ndim:
             out += bias

@@ -177,7 +177,7 @@ batch_norm_fixed = define(
     grad_name="NativeBatchNormBackward0",
 )
 
-# Group norm: the channels (dimension 1) in groups, each group of a sample standardised; one scale for each channel. -----
+# Group norm: the channels (dimension 1) in groups, each group of a sample standardised; one scale for each channel. ---
 
 
 def _grouped(shape: tuple[int, ...], groups: int) -> tuple[int, ...]:

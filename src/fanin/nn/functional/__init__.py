@@ -35,20 +35,20 @@ from fanin.nn.functional.activation import (
     threshold,
     threshold_,
 )
+from fanin.nn.functional.class_loss import cross_entropy, nll_loss
 from fanin.nn.functional.distance import bilinear, cosine_similarity, normalize, pairwise_distance
 from fanin.nn.functional.dropout import alpha_dropout, dropout, dropout1d, feature_alpha_dropout
 from fanin.nn.functional.embedding import embedding, embedding_bag, one_hot
+from fanin.nn.functional.label_loss import multi_margin_loss, multilabel_margin_loss, multilabel_soft_margin_loss
 from fanin.nn.functional.linear import linear
 from fanin.nn.functional.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
-    cross_entropy,
     gaussian_nll_loss,
     huber_loss,
     kl_div,
     l1_loss,
     mse_loss,
-    nll_loss,
     poisson_nll_loss,
     smooth_l1_loss,
 )
@@ -56,9 +56,6 @@ from fanin.nn.functional.margin_loss import (
     cosine_embedding_loss,
     hinge_embedding_loss,
     margin_ranking_loss,
-    multi_margin_loss,
-    multilabel_margin_loss,
-    multilabel_soft_margin_loss,
     soft_margin_loss,
     triplet_margin_loss,
     triplet_margin_with_distance_loss,

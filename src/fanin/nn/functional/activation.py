@@ -150,10 +150,12 @@ def rrelu(
 
 
 def _random_slopes(x: Any, lower: float, upper: float) -> Any:
-    # Only elements that are not positive take a draw, of two words each, in row-major order.
+    # Only elements that are not positive take a draw, of two words each, in row-major order. The bounds are rounded to
+    # the dtype first, and then it is computed in float64.
+    low, high = float(x.dtype.type(lower)), float(x.dtype.type(upper))
     noise = np.ones(x.shape, x.dtype)
     drawn = x <= 0
-    noise[drawn] = unit53(default_generator, int(np.count_nonzero(drawn))) * (upper - lower) + lower
+    noise[drawn] = unit53(default_generator, int(np.count_nonzero(drawn))) * (high - low) + low
     return noise
 
 

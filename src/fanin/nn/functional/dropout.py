@@ -42,7 +42,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     if p == 1:
         return _multiply(input, np.zeros((), array.dtype), inplace)
     noise = _kept(array, p)
-    noise /= noise.dtype.type(1 - p)
+    noise *= _scale(noise.dtype, p)
     return _multiply(input, noise, inplace)
 
 
@@ -71,7 +71,7 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     if p == 1:
         return _multiply(input, np.zeros((), input._array.dtype), inplace)
     noise = bernoulli(default_generator, 1 - p, (*shape[:-1], 1), _floating(input._array))
-    noise /= noise.dtype.type(1 - p)
+    noise *= _scale(noise.dtype, p)
     return _multiply(input, noise, inplace)
 
 
@@ -127,6 +127,12 @@ def _alpha_dropout(input: Any, p: float, training: bool, inplace: bool, draw: An
 def _check_probability(p: float) -> None:
     if not 0.0 <= p <= 1.0:
         raise ArgumentError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def _scale(dtype: Any, p: float) -> Any:
+    """Return 1 / (1 - p), divided in single precision at least."""
+    wide = np.promote_types(dtype, np.float32).type
+    return dtype.type(wide(1) / wide(1 - p))
 
 
 def _floating(array: Any) -> Any:

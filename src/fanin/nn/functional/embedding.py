@@ -11,6 +11,7 @@ from fanin._core.errors import (
     ArgumentError,
     IndexRangeError,
     OperationError,
+    UnsupportedDtypeError,
 )
 from fanin.nn.functional.checks import require_tensor
 from fanin.ops.index import scatter_add_zeros, take_rows
@@ -168,7 +169,7 @@ def embedding_bag(
         raise ArgumentError("mode has to be one of sum, mean or max")
     index = _row_numbers("embedding_bag", input, weight)
     if per_sample_weights is not None and mode != "sum":
-        raise OperationError(
+        raise UnsupportedDtypeError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
             f"(got mode='{mode}')."
         )

@@ -48,8 +48,9 @@ def batch_norm(
             [ 1.0000,  0.0000]])
     """
     require_tensor("batch_norm", input)
-    if eps <= 0:
-        raise ArgumentError(f"batch_norm eps must be positive, but got {eps}")
+    if eps < 0 or (training and eps == 0):
+        wanted = "positive during training" if training else "non-negative"
+        raise ArgumentError(f"batch_norm eps must be {wanted}, but got {eps}")
     shape = input._array.shape
     if training:
         _require_several_values(shape)

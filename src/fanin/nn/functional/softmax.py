@@ -88,11 +88,14 @@ def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float =
         logits: (*, classes), log probabilities that need not be normalised.
         tau: the temperature, greater than 0.
         hard: return a one-hot sample, whose gradient is that of the soft one.
+        eps: without effect.
         dim: the dimension of the classes.
 
     Reference: E. Jang et al., "Categorical reparameterization with Gumbel-softmax", 2016.
     """
     require_tensor("gumbel_softmax", logits)
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
     array = logits._array
     noise = -np.log(exponential(default_generator, 1.0, array.shape, array.dtype))
     soft = softmax((logits + wrap(noise)) / tau, dim)

@@ -87,8 +87,9 @@ def get_total_norm(
         total = _norm(arrays, float(norm_type)).astype(dtype)
     if error_if_nonfinite and not np.isfinite(total):
         raise OperationError(
-            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. "
-            "To disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "
+            "clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
+            "`error_if_nonfinite=False`"
         )
     return wrap(total)
 
@@ -147,9 +148,7 @@ def _listed(tensors: Any) -> list[Any]:
         return [tensors]
     listed = list(tensors)
     if not listed and inspect.isgenerator(tensors):
-        warnings.warn(
-            "`parameters` is an empty generator, no gradient clipping will occur.", UserWarning, stacklevel=3
-        )
+        warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", UserWarning, stacklevel=3)
     return listed
 
 
