@@ -19,9 +19,16 @@ from fanin.ops.rules import broadcast_shape, shape_of
 Index = tuple[Any, ...]
 
 
+_WHOLE = slice(None)
+
+
+def _is_whole(item: Any) -> bool:
+    return item.__class__ is slice and item == _WHOLE
+
+
 def is_basic(index: Index) -> bool:
     """Say whether an index selects by slices and ints alone, so that NumPy returns a view."""
-    return not any(isinstance(i, (np.ndarray, list)) for i in index)
+    return not any(i.__class__ is np.ndarray or i.__class__ is list for i in index)
 
 
 def _indexed_spec(x: Spec, *, index: Index) -> Spec:
@@ -29,7 +36,12 @@ def _indexed_spec(x: Spec, *, index: Index) -> Spec:
 
 
 def _getitem(x: Any, *, index: Index) -> Any:
-    return np.asarray(x[index])
+    if is_basic(index):
+        return np.asarray(x[index])
+    last = index[-1]
+    if last.__class__ is np.ndarray and last.dtype.kind != "b" and all(_is_whole(i) for i in index[:-1]):
+        return np.take(x, last, axis=len(index) - 1)  # half the time of an index
+    return np.ascontiguousarray(x[index])
 
 
 getitem = define(

@@ -27,9 +27,12 @@ def backward(
 
     Raises RuntimeError when a tensor does not require a gradient, or is not a scalar and has no grad_tensors.
     """
-    outputs = _as_tuple(tensors)
-    given = _as_tuple(grad_tensors) if grad_tensors is not None else (None,) * len(outputs)
-    roots = [_root(y, g, create_graph) for y, g in zip(outputs, given, strict=True)]
+    if grad_tensors is None and isinstance(tensors, TensorBase):
+        roots = [_root(tensors, None, create_graph)]
+    else:
+        outputs = _as_tuple(tensors)
+        given = (None,) * len(outputs) if grad_tensors is None else _as_tuple(grad_tensors)
+        roots = [_root(y, g, create_graph) for y, g in zip(outputs, given, strict=True)]
     retain = create_graph if retain_graph is None else retain_graph
     targets = None
     if inputs is not None:
@@ -37,7 +40,7 @@ def backward(
         if not targets:
             raise GraphError("'inputs' argument to backward cannot be empty.")
     found = walk(roots, create_graph=create_graph, retain_graph=retain, targets=targets)
-    _accumulate(found, [grad for _, grad in roots], create_graph)
+    _accumulate(found, roots)
     if inputs is not None:
         _accumulate_at_nodes(_as_tuple(inputs), found)
 
@@ -111,8 +114,8 @@ def _owned(result: Any) -> Any:
     return wrap(result._array.copy())
 
 
-# What flows into a scalar loss; shared by all backward passes, which never write to what flows in.
-_ONE = {dtype: np.ones((), dtype) for dtype in (d.numpy for d in FLOATS)}
+# What flows into a scalar loss. A NumPy scalar: its products cost a tenth of those of a zero-dimensional array.
+_ONE = {d.numpy: d.numpy.type(1) for d in FLOATS}
 
 
 def _root(y: Any, grad: Any, create_graph: bool) -> tuple[Any, Any]:
@@ -126,7 +129,7 @@ def _root(y: Any, grad: Any, create_graph: bool) -> tuple[Any, Any]:
         if array.size != 1:
             raise GraphError("grad can be implicitly created only for scalar outputs")
         ones = np.ones(array.shape, array.dtype) if array.ndim else _ONE[array.dtype]
-        return edge, wrap(ones.copy()) if create_graph else ones
+        return edge, wrap(np.array(ones)) if create_graph else ones
     if not isinstance(grad, TensorBase):
         raise DtypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
     if grad._array.shape != array.shape:
@@ -140,35 +143,34 @@ def _size(x: Any) -> str:
     return f"torch.Size({list(x._array.shape)})"
 
 
-def _accumulate(found: dict[Any, Any], roots: Sequence[Any], create_graph: bool) -> None:
-    taken = {id(root) for root in roots}
+def _accumulate(found: dict[Any, Any], roots: Sequence[Any]) -> None:
+    taken = [grad for _, grad in roots]
     for leaf, grad in found.items():
         if not isinstance(leaf, TensorBase):
             continue
         if leaf._hooks:
             grad = call_hooks(leaf._hooks, grad)
-        _accumulate_at(leaf, grad, taken, create_graph)
+        _accumulate_at(leaf, grad, taken)
+        if "_after_accumulate" in leaf.__dict__:
+            for hook in list(leaf._after_accumulate.values()):  # type: ignore[attr-defined]
+                hook(leaf)
 
 
-def _accumulate_at(leaf: Any, grad: Any, taken: set[int], create_graph: bool) -> None:
+def _accumulate_at(leaf: TensorBase, grad: Any, taken: list[Any]) -> None:
     held = leaf._grad
     if isinstance(grad, TensorBase):
         leaf._grad = grad if held is None else held + grad
     elif held is None:
         # One array may come to several leaves (a + b), or be a view of another: each .grad gets memory of its own.
-        if id(grad) in taken or grad.base is not None or not grad.flags.writeable:
-            grad = grad.copy()
-        taken.add(id(grad))
+        if grad.base is not None or any(grad is other for other in taken):
+            grad = np.array(grad)
+        taken.append(grad)
         leaf._grad = wrap(grad)
     else:
         if held._used:
             # Zeroed by hand, or added to what a step has used: the next step can tell (optim/mistakes.py).
             held._mixed, held._used = bool(held._array.any()), False
         np.add(held._array, grad, out=held._array)
-    after = leaf.__dict__.get("_after_accumulate")
-    if after:
-        for hook in list(after.values()):
-            hook(leaf)
 
 
 def _accumulate_at_nodes(inputs: tuple[Any, ...], found: dict[Any, Any]) -> None:

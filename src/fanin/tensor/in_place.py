@@ -130,10 +130,15 @@ def check_fits(target: Any, out: Any) -> None:
             )
 
 
+def _repeats(array: Any) -> bool:
+    """Say whether several elements lie at one place of the memory."""
+    return any(n > 1 and not stride for n, stride in zip(array.shape, array.strides, strict=True))
+
+
 def store(target: Any, values: Any) -> Any:
     """Copy values into a tensor's memory and count the change."""
     array = target._array
-    if not array.flags.writeable or 0 in array.strides and array.size > 1:
+    if not array.flags.writeable or 0 in array.strides and _repeats(array):
         raise InPlaceError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."

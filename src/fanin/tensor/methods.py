@@ -262,6 +262,7 @@ class Methods:
     expand = shaping.expand
     expand_as = shaping.expand_as
     broadcast_to = shaping.broadcast_to
+    is_same_size = shaping.is_same_size
 
     # Parts
     split = joining.split
@@ -299,7 +300,7 @@ class Methods:
     kron = products.kron
     cross = products.cross
     inverse = decompositions.inverse
-    pinverse = decompositions.pinv
+    pinverse = decompositions.pinverse
     det = decompositions.det
     logdet = decompositions.logdet
     slogdet = decompositions.slogdet

@@ -115,6 +115,11 @@ def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False,
     return to_out(out, _part(A, value, "the pseudoinverse", "LinalgPinvBackward0"), "linalg.pinv")
 
 
+def pinverse(input: Any, rcond: float = 1e-15) -> Any:
+    """Return the pseudoinverse; singular values below rcond times the largest count as 0."""
+    return pinv(input, rtol=rcond)
+
+
 def _tolerance(array: Any, s: Any, atol: Any, rtol: Any) -> Any:
     """Return the size below which a singular value counts as 0: by default eps times the larger side, of the largest."""
     if rtol is None:
@@ -134,7 +139,8 @@ def matrix_rank(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool =
 def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: str | None = None) -> Any:
     """Return (solution, residuals, rank, singular_values) of min ||A X - B||.
 
-    residuals are the squared errors of each column, empty where A has no more rows than its rank.
+    residuals are the squared errors of each column, for the drivers gels, gelsd and gelss; else empty, as where A has no
+    more rows than its rank.
     """
     a = _matrices("linalg.lstsq", A)._array
     vector = B._array.ndim == a.ndim - 1
@@ -146,7 +152,8 @@ def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: str | None = None) -> An
     scale = np.divide(1, s, out=np.zeros_like(s), where=kept)
     x = np.matmul(np.swapaxes(vh, -1, -2) * scale[..., None, :], np.matmul(np.swapaxes(u, -1, -2), b))
     rank = np.asarray(kept.sum(axis=-1), np.int64)
-    full = a.shape[-2] > a.shape[-1] and bool((rank == a.shape[-1]).all())
+    wanted = driver in ("gels", "gelsd", "gelss")  # the default, gelsy, leaves them out
+    full = wanted and a.shape[-2] > a.shape[-1] and bool((rank == a.shape[-1]).all())
     residuals = ((np.matmul(a, x) - b) ** 2).sum(axis=-2) if full else np.zeros(0, a.dtype)
     solution = _part(A, x[..., 0] if vector else x, "lstsq", "LinalgLstsqBackward0")
     values = s if driver in ("gelsd", "gelss") else np.zeros(0, a.dtype)

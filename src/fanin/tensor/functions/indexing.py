@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import ArgumentError, IndexRangeError
+from fanin._core.errors import ArgumentError, ArgumentTypeError, IndexRangeError
 from fanin.ops import index as ops
 from fanin.tensor.base import TensorBase
 from fanin.tensor.grad_mode import mode
@@ -30,6 +30,8 @@ def _item(item: Any) -> Any:
         return item if item == _WHOLE else _slice(item)
     if isinstance(item, np.integer):
         return int(item)
+    if isinstance(item, (str, bytes)):
+        raise ArgumentTypeError(f"a tensor is indexed by numbers and tensors, not by {kind.__name__} {item!r}")
     array = item._array if isinstance(item, TensorBase) else np.asarray(item)
     if array.size == 0 and kind is list:
         array = array.astype(np.int64)
@@ -154,6 +156,8 @@ def setitem(input: Any, index: Any, value: Any) -> None:
 
 
 def _set(input: Any, where: Any, value: Any) -> None:
+    if isinstance(value, (list, tuple, str, bytes)) or value is None:
+        raise ArgumentTypeError(f"can't assign a {type(value).__name__} to a {input.type()}; make it a tensor first")
     values = value if isinstance(value, TensorBase) else input._like(value)
     if mode.enabled and (input._requires_grad or values.requires_grad):
         check_writable(input)

@@ -8,11 +8,12 @@ import numpy as np
 
 from fanin._core.errors import ArgumentError, ArgumentTypeError, DimensionError, OperationError, ShapeError
 from fanin.ops import shape as ops
+from fanin.ops.elementwise import copy
 from fanin.ops.index import getitem
 from fanin.ops.rules import wrap_dim, wrap_dims
 from fanin.tensor.base import TensorBase
 from fanin.tensor.functions.operands import is_dim, require_dim, require_tensor, require_tensors, to_out
-from fanin.tensor.functions.shaping import atleast_1d, atleast_2d, atleast_3d, expand, permute, reshape, sizes, unsqueeze
+from fanin.tensor.functions.shaping import atleast_1d, atleast_2d, atleast_3d, expand, reshape, sizes, unsqueeze
 from fanin.tensor.tape import apply, label
 
 
@@ -231,11 +232,10 @@ def repeat(input: Any, *repeats: Any) -> Any:
     if any(n < 0 for n in times):
         raise OperationError(f"Trying to create tensor with negative dimension: repeats {list(times)}")
     shape = (1,) * (len(times) - len(shape)) + shape
-    if not any(n > 1 for n in times) and 0 not in times:
-        return label(reshape(input, shape).clone(), "RepeatBackward0")
     apart = reshape(input, [n for size in shape for n in (1, size)])
     spread = expand(apart, [n for pair in zip(times, shape, strict=True) for n in pair])
-    return label(reshape(spread, [n * size for n, size in zip(times, shape, strict=True)]), "RepeatBackward0")
+    copied = apply(copy, (spread,), {"order": "C"})
+    return label(reshape(copied, [n * size for n, size in zip(times, shape, strict=True)]), "RepeatBackward0")
 
 
 def tile(input: Any, *dims: Any) -> Any:
@@ -326,14 +326,12 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
     a, b = (wrap_dim(d, input._array.ndim) for d in dims)
     if a == b:
         raise OperationError("expected rotation dims to be different")
-    order = list(range(input._array.ndim))
-    order[a], order[b] = order[b], order[a]
     turns = k % 4
     if turns == 0:
         return input.clone()
     if turns == 2:
-        return flip(input, a, b)
-    return flip(permute(input, order), a if turns == 1 else b)
+        return label(flip(input, a, b), "Rot90Backward0")
+    return label(flip(input, b if turns == 1 else a).transpose(a, b), "Rot90Backward0")
 
 
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Any, ...]:

@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import DimensionError, DtypeError, OperationError, ShapeError
+from fanin._core.errors import (
+    ArgumentTypeError,
+    DimensionError,
+    DtypeError,
+    OperationError,
+    ShapeError,
+    UnsupportedDtypeError,
+)
 from fanin.ops import reduce
 from fanin.ops.index import gather
 from fanin.ops.rules import wrap_dim
@@ -120,6 +127,8 @@ def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False, *, out:
 
 def _median(input: Any, dim: Any, keepdim: bool, out: Any, name: str, *, skip_nan: bool) -> Any:
     array = require_tensor(name, input)._array
+    if array.dtype.kind == "b":
+        raise UnsupportedDtypeError(f'"{name}_out_impl" not implemented for \'Bool\'; convert with .int() first')
     if dim is None:
         if not array.size:
             return to_out(out, wrap(np.asarray(np.nan, array.dtype) if array.dtype.kind == "f" else np.zeros((), array.dtype)))
@@ -306,6 +315,9 @@ def unique_consecutive(
 
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Any:
     """Return whether each element is among the test elements."""
+    for x in (elements, test_elements):
+        if not isinstance(x, (TensorBase, int, float)):
+            raise ArgumentTypeError(f"isin() takes tensors and numbers, not {type(x).__name__}")
     a, b = (x._array if isinstance(x, TensorBase) else np.asarray(x) for x in (elements, test_elements))
     return wrap(np.isin(a, b, assume_unique=assume_unique, invert=invert))
 

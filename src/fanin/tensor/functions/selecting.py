@@ -203,6 +203,8 @@ def argwhere(input: Any) -> Any:
 
 
 def tensors_in(indices: Any) -> tuple[Any, ...]:
-    """Return the index of `index_put`: a tuple of index tensors, masks and None for a whole dimension."""
+    """Return the index of `index_put`: a tuple of index tensors and masks."""
     given = (indices,) if isinstance(indices, TensorBase) else tuple(indices)
-    return tuple(slice(None) if i is None else i for i in given)
+    for i, index in enumerate(given):
+        require_tensor("index_put", index, f"indices[{i}]")
+    return given

@@ -182,6 +182,8 @@ def permute(input: Any, *dims: Any, **keywords: Any) -> Any:
 def movedim(input: Any, source: Any, destination: Any) -> Any:
     """Return a view with the source dimensions moved to the destinations; the others keep their order."""
     ndim = input._array.ndim
+    if is_dim(source) != is_dim(destination):
+        raise ArgumentTypeError("movedim(): source and destination must both be an int, or both be tuples of ints")
     pairs = [(d,) if is_dim(d) else tuple(d) for d in (source, destination)]
     if len(pairs[0]) != len(pairs[1]):
         raise OperationError(
@@ -259,6 +261,12 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
     given = require_tensors("broadcast_tensors", tensors[0] if len(tensors) == 1 and is_list(tensors[0]) else tensors)
     shape = broadcast_shape(*(x._array.shape for x in given))
     return tuple(expand(x, shape) for x in given)
+
+
+def is_same_size(input: Any, other: Any) -> bool:
+    """Say whether two tensors have the same shape."""
+    same: bool = input._array.shape == other._array.shape
+    return same
 
 
 def is_list(value: Any) -> bool:

@@ -57,6 +57,8 @@ def _places(input: Any, dim: int, positions: Any) -> Any:
 def _source(function: str, input: Any, positions: Any, src: Any) -> Any:
     """Return the part of src that index covers; a number as it is."""
     if not isinstance(src, TensorBase):
+        if function != "scatter":
+            require_tensor(function, src, "src")
         return src
     if src._array.dtype != input._array.dtype:
         raise DtypeError(f"{function}(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}")
@@ -78,7 +80,7 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     return _put(input, _places(input, dim, positions), source, "ScatterAddBackward0", accumulate=True)
 
 
-_REDUCE = ("sum", "prod", "mean", "amax", "amin")
+_REDUCE = {"sum": "sum", "prod": "prod", "mean": "mean", "amax": "amax", "amin": "amin", "max": "amax", "min": "amin"}
 
 
 def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
@@ -88,6 +90,7 @@ def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, i
     """
     if reduce not in _REDUCE:
         raise OperationError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
+    reduce = _REDUCE[reduce]
     dim, positions = checked_positions("scatter_reduce", input, dim, index)
     if not positions.size:
         return input.clone()
@@ -125,7 +128,13 @@ def _divided(total: Any, input: Any, places: Any, include_self: bool) -> Any:
 def _rows(function: str, input: Any, dim: int, index: Any) -> tuple[int, Any]:
     array = require_tensor(function, input)._array
     dim = wrap_dim(dim, array.ndim)
-    rows = index_array(function, index, array.shape[dim] if array.ndim else 1, dim)
+    size = array.shape[dim] if array.ndim else 1
+    try:
+        rows = index_array(function, index, size, dim)
+    except IndexRangeError as error:
+        if function == "index_add":
+            raise OperationError(str(error)) from None  # PyTorch's IndexError is a RuntimeError here
+        raise
     if rows.ndim > 1:
         raise DimensionError(f"{function}(): Index is supposed to be a vector, but got dim: {rows.ndim}")
     return dim, rows.reshape(-1)
@@ -141,14 +150,20 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1, 
     return to_out(out, _put(input, place, source, "IndexAddBackward0", accumulate=True), "index_add")
 
 
-def _require_slices(function: str, input: Any, dim: int, rows: Any, source: Any) -> None:
+def _require_same_dtype(function: str, input: Any, source: Any) -> None:
     if source._array.dtype != input._array.dtype:
-        raise DtypeError(f"{function}(): self and source expected to have the same dtype, got {input.dtype} and "
-                         f"{source.dtype}")
+        raise DtypeError(
+            f"{function}(): self and source expected to have the same dtype, but got {input.dtype} and {source.dtype}"
+        )
+
+
+def _require_slices(function: str, input: Any, dim: int, rows: Any, source: Any) -> None:
+    _require_same_dtype(function, input, source)
     shape = source._array.shape
     count = shape[dim] if shape else 1
     if count != rows.size:
-        raise OperationError(
+        error = IndexRangeError if function == "index_copy" else OperationError
+        raise error(
             f"{function}_(): Number of indices ({rows.size}) should be equal to source.size(dim): ({count}), for dim: {dim}"
         )
     rest = tuple(n for axis, n in enumerate(shape) if axis != dim)
@@ -175,6 +190,8 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     positions = index._array
     if positions.dtype not in (np.int64, np.int32):
         raise DimensionError(f"index_fill_(): Expected dtype int64 for index, got {index.dtype}")
+    if positions.ndim > 1:
+        raise OperationError(f"Index has to be a vector/scalar, got {positions.ndim} dimensions")
     size = array.shape[dim] if array.ndim else 1
     if positions.size and (positions.min() < -size or positions.max() >= size):
         raise IndexRangeError(f"index_fill_(): an index is out of bounds for dimension {dim} with size {size}")
@@ -208,9 +225,17 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
                 f"{value._array.ndim} dimension(s)."
             )
         value = value.to(input.dtype)  # type: ignore[attr-defined]
-    elif isinstance(value, float) and category(input._array.dtype) < 2 and not value.is_integer():
-        raise DtypeError(f"value cannot be converted to type {input.dtype} without overflow")
+    else:
+        _require_fit(value, input._array.dtype)
     return label(apply(arithmetic.where, (mask, as_tensor_like(value, input), input), {}), "MaskedFillBackward0")
+
+
+def _require_fit(value: Any, dtype: np.dtype[Any]) -> None:
+    """Raise RuntimeError for a number outside what an integer dtype holds; fractions are cut off."""
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        if not -int(info.max) - 1 <= value <= info.max:
+            raise DtypeError(f"value cannot be converted to type {dtype} without overflow")
 
 
 def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
@@ -231,11 +256,13 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
 def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
     """Return a copy with values written, or added, at the elements that index tensors select."""
     index = normalise(tensors_in(indices), input._array.shape)
+    _require_same_dtype("index_put", input, require_tensor("index_put", values, "values"))
     return _put(input, index, values, "IndexPutBackward0", accumulate)
 
 
 def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
     """Return a copy with source written, or added, at positions of the flattened tensor."""
+    _require_same_dtype("put", input, source)
     places = np.unravel_index(index._array % max(input._array.size, 1), input._array.shape)
     return _put(input, tuple(np.asarray(p) for p in places), source.reshape(index._array.shape), "PutBackward0", accumulate)
 

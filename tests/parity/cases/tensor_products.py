@@ -1,0 +1,287 @@
+"""Products of matrices and vectors, einsum, torch.linalg."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.parity.harness import DTYPES, case, raises, sample, with_gradients
+
+# Sums run in another order here and there.
+LOOSE = {"float32": 1e-5, "float64": 1e-11}
+MATMUL = {
+    "matrices": ((5, 7), (7, 3)),
+    "matrix and vector": ((5, 7), (7,)),
+    "vector and matrix": ((5,), (5, 3)),
+    "vectors": ((5,), (5,)),
+    "batches": ((2, 3, 4), (2, 4, 5)),
+    "batch and matrix": ((2, 3, 4), (4, 5)),
+    "matrix and batch": ((3, 4), (2, 4, 5)),
+    "batch and vector": ((2, 3, 4), (4,)),
+    "vector and batch": ((3,), (2, 3, 4)),
+    "broadcast": ((2, 1, 3, 4), (5, 4, 2)),
+    "empty rows": ((0, 3), (3, 2)),
+    "empty inside": ((2, 0), (0, 3)),
+    "one": ((1, 1), (1, 1)),
+}
+
+
+@case(params=[(name, dtype) for name in MATMUL for (dtype,) in DTYPES], rtol=LOOSE)
+def matmul(torch: Any, name: str, dtype: str) -> Any:
+    a, b = MATMUL[name]
+    x = sample(torch, *a, dtype=dtype, requires_grad=True)
+    y = sample(torch, *b, dtype=dtype, seed=1, requires_grad=True)
+    return {
+        "function": with_gradients(torch, torch.matmul, x, y),
+        "operator": (x @ y).detach(),
+        "method": x.matmul(y).detach(),
+        "dtype": raises(lambda: x @ y.to(torch.int64)),
+    }
+
+
+@case(params=DTYPES, rtol=LOOSE)
+def matmul_of_views(torch: Any, dtype: str) -> Any:
+    x = sample(torch, 7, 5, dtype=dtype, requires_grad=True)
+    y = sample(torch, 3, 14, dtype=dtype, seed=1, requires_grad=True)
+    return with_gradients(torch, lambda a, b: a.t() @ b[:, ::2].t(), x, y)
+
+
+@case(params=DTYPES, rtol=LOOSE)
+def named_products(torch: Any, dtype: str) -> Any:
+    m = sample(torch, 5, 7, dtype=dtype, requires_grad=True)
+    n = sample(torch, 7, 3, dtype=dtype, seed=1, requires_grad=True)
+    v = sample(torch, 7, dtype=dtype, seed=2, requires_grad=True)
+    w = sample(torch, 7, dtype=dtype, seed=3, requires_grad=True)
+    u = sample(torch, 5, dtype=dtype, seed=4, requires_grad=True)
+    c = sample(torch, 5, 3, dtype=dtype, seed=5, requires_grad=True)
+    p = sample(torch, 2, 5, 7, dtype=dtype, seed=6, requires_grad=True)
+    q = sample(torch, 2, 7, 3, dtype=dtype, seed=7, requires_grad=True)
+    calls = {
+        "mm": (torch.mm, m, n),
+        "mv": (torch.mv, m, v),
+        "dot": (torch.dot, v, w),
+        "vdot": (torch.vdot, v, w),
+        "inner": (torch.inner, v, w),
+        "inner matrices": (torch.inner, m, v),
+        "outer": (torch.outer, u, v),
+        "ger": (torch.ger, u, v),
+        "bmm": (torch.bmm, p, q),
+        "addmm": (torch.addmm, c, m, n),
+        "addmm scaled": (lambda a, b, d: torch.addmm(a, b, d, beta=0.5, alpha=2), c, m, n),
+        "addmm row": (torch.addmm, c[0].detach().clone().requires_grad_(), m, n),
+        "addmm without": (lambda a, b, d: torch.addmm(a, b, d, beta=0) + a, c, m, n),
+        "addmv": (torch.addmv, u, m, v),
+        "addr": (lambda a, b, d: torch.addr(a, b, d, alpha=3), m, u, v),
+        "addbmm": (torch.addbmm, c, p, q),
+        "baddbmm": (lambda a, b, d: torch.baddbmm(a, b, d, beta=2), c, p, q),
+        "vecdot": (torch.linalg.vecdot, v, w),
+        "vecdot rows": (lambda a, b: torch.linalg.vecdot(a, b, dim=0), m, u.detach().reshape(5, 1).requires_grad_()),
+        "kron": (torch.kron, c, u),
+        "kron matrices": (torch.kron, c, n),
+        "tensordot": (lambda a, b: torch.tensordot(a, b, dims=1), m, n),
+        "tensordot two": (lambda a, b: torch.tensordot(a, b, 2), p, m),
+        "tensordot lists": (lambda a, b: torch.tensordot(a, b, dims=([2, 0], [1, 0])), p, q),
+        "tensordot none": (lambda a, b: torch.tensordot(a, b, dims=0), v, u),
+        "chain_matmul": (torch.chain_matmul, m, n, c.detach().t().clone().requires_grad_()),
+        "multi_dot": (lambda a, b, d: torch.linalg.multi_dot([a, b, d]), m, n, c.detach().t().clone().requires_grad_()),
+        "multi_dot vectors": (lambda a, b, d: torch.linalg.multi_dot([a, b, d]), u, m, v),
+        "cross": (torch.cross, n[:3].detach().clone().requires_grad_(), c[:3].detach().clone().requires_grad_()),
+        "linalg cross": (torch.linalg.cross, c, c[:1].detach().clone().requires_grad_()),
+    }
+    return {name: with_gradients(torch, function, *inputs) for name, (function, *inputs) in calls.items()}
+
+
+@case
+def products_of_integers(torch: Any) -> Any:
+    m, v = torch.tensor([[1, 2], [3, 4]]), torch.tensor([5, 6])
+    return {
+        "mm": m @ m,
+        "mv": m @ v,
+        "dot": torch.dot(v, v),
+        "outer": torch.outer(v, v),
+        "einsum": torch.einsum("ij,j->i", m, v),
+        "power": torch.matrix_power(m, 3),
+        "kron": torch.kron(m, m),
+        "int32": m.int() @ m.int(),
+        "in place": torch.ones(2, 2).addmm_(torch.ones(2, 3), torch.ones(3, 2), beta=2, alpha=0.5),
+        "in place vector": torch.ones(2).addmv_(torch.ones(2, 3), torch.ones(3)),
+        "in place outer": torch.ones(2, 3).addr_(torch.ones(2), torch.ones(3)),
+        "out": torch.mm(m, m, out=torch.empty(0, dtype=torch.int64)),
+    }
+
+
+EQUATIONS = {
+    "ij,jk->ik": [(5, 7), (7, 3)],
+    "ij,jk": [(5, 7), (7, 3)],
+    "ij->ji": [(5, 7)],
+    "ji": [(5, 7)],
+    "ij->": [(5, 7)],
+    "ij->i": [(5, 7)],
+    "ii": [(4, 4)],
+    "ii->i": [(4, 4)],
+    "iij->ij": [(3, 3, 2)],
+    "i,j->ij": [(5,), (3,)],
+    "i,i->": [(5,), (5,)],
+    "i,i->i": [(5,), (5,)],
+    "bij,bjk->bik": [(2, 3, 4), (2, 4, 5)],
+    "...ij,...jk->...ik": [(2, 3, 4), (4, 5)],
+    "...ij,...jk": [(2, 1, 3, 4), (5, 4, 2)],
+    "...i->...": [(2, 3, 4)],
+    "b...->...b": [(2, 3, 4)],
+    "ij, j -> i": [(5, 7), (7,)],
+    "ijk,jil->kl": [(2, 3, 4), (3, 2, 5)],
+    "ab,bc,cd->ad": [(2, 3), (3, 4), (4, 5)],
+    "i,ij,j": [(5,), (5, 7), (7,)],
+    "ij,ij->ij": [(1, 4), (3, 4)],
+    "Ab,bA->A": [(3, 4), (4, 3)],
+    "i,j,k->kji": [(2,), (3,), (4,)],
+    "...,...->...": [(3, 4), (4,)],
+}
+
+
+@case(params=[(equation, dtype) for equation in EQUATIONS for (dtype,) in DTYPES], rtol=LOOSE)
+def einsum(torch: Any, equation: str, dtype: str) -> Any:
+    inputs = [sample(torch, *s, dtype=dtype, seed=i, requires_grad=True) for i, s in enumerate(EQUATIONS[equation])]
+    return with_gradients(torch, lambda *xs: torch.einsum(equation, *xs), *inputs)
+
+
+@case
+def einsum_forms(torch: Any) -> Any:
+    x, y = sample(torch, 2, 3), sample(torch, 3, 4, seed=1)
+    return {
+        "list": torch.einsum("ij,jk->ik", [x, y]),
+        "sublists": torch.einsum(x, [0, 1], y, [1, 2], [0, 2]),
+        "sublists implicit": torch.einsum(x, [0, 1], y, [1, 2]),
+        "sublists ellipsis": torch.einsum(x, [..., 1], y, [1, 2], [..., 2]),
+    }
+
+
+@case(params=DTYPES, rtol={"float32": 1e-4, "float64": 1e-10})
+def linalg_with_gradients(torch: Any, dtype: str) -> Any:
+    a = sample(torch, 4, 4, dtype=dtype) + 4 * torch.eye(4, dtype=getattr(torch, dtype))
+    batch = (sample(torch, 2, 3, 3, dtype=dtype, seed=1) + 4 * torch.eye(3, dtype=a.dtype)).requires_grad_()
+    positive = (a @ a.t()).detach().requires_grad_()
+    a = a.requires_grad_()
+    b = sample(torch, 4, 2, dtype=dtype, seed=2, requires_grad=True)
+    v = sample(torch, 4, dtype=dtype, seed=3, requires_grad=True)
+    m = sample(torch, 5, 3, dtype=dtype, seed=4, requires_grad=True)
+    linalg = torch.linalg
+    calls = {
+        "inv": (linalg.inv, a),
+        "inv batch": (linalg.inv, batch),
+        "inverse": (torch.inverse, a),
+        "solve": (linalg.solve, a, b),
+        "solve vector": (linalg.solve, a, v),
+        "solve batch": (linalg.solve, batch, m.detach()[:3].t().reshape(3, 3).clone().requires_grad_()),
+        "solve right": (lambda x, y: linalg.solve(x, y.t(), left=False), a, b),
+        "solve_triangular": (lambda x, y: linalg.solve_triangular(x, y, upper=True), a, b),
+        "solve_triangular lower": (lambda x, y: linalg.solve_triangular(x, y, upper=False, unitriangular=True), a, b),
+        "det": (linalg.det, a),
+        "det batch": (torch.det, batch),
+        "slogdet": (lambda x: linalg.slogdet(x).logabsdet, a),
+        "logdet": (torch.logdet, a),
+        "cholesky": (linalg.cholesky, positive),
+        "svdvals": (linalg.svdvals, m),
+        "eigvalsh": (linalg.eigvalsh, positive),
+        "matrix_power": (lambda x: linalg.matrix_power(x, 3), a),
+        "matrix_power inverse": (lambda x: torch.matrix_power(x, -2), a),
+        "norm": (linalg.norm, m),
+        "norm of vector": (lambda x: linalg.norm(x, 3), v),
+        "norm columns": (lambda x: linalg.norm(x, dim=0), m),
+        "vector_norm": (lambda x: linalg.vector_norm(x, 1, dim=1), m),
+        "matrix_norm": (linalg.matrix_norm, m),
+        "matrix_norm 1": (lambda x: linalg.matrix_norm(x, 1), m),
+        "matrix_norm inf": (lambda x: linalg.matrix_norm(x, float("inf"), keepdim=True), m),
+        "matrix_norm -1": (lambda x: linalg.norm(x, -1), m),
+        "nuclear": (lambda x: linalg.matrix_norm(x, "nuc"), m),
+        "spectral": (lambda x: linalg.matrix_norm(x, 2), m),
+        "smallest": (lambda x: linalg.norm(x, -2), m),
+        "cond": (linalg.cond, a),
+        "diagonal": (linalg.diagonal, batch),
+    }
+    return {name: with_gradients(torch, function, *inputs) for name, (function, *inputs) in calls.items()}
+
+
+@case(params=DTYPES, rtol={"float32": 1e-4, "float64": 1e-10})
+def linalg_values(torch: Any, dtype: str) -> Any:
+    """Signs of the vectors of a decomposition are free, so these are compared through what they make up again."""
+    m, wide = sample(torch, 5, 3, dtype=dtype), sample(torch, 3, 5, dtype=dtype, seed=1)
+    s = m.t() @ m
+    deficient = torch.stack([m[:, 0], m[:, 1], m[:, 0] + m[:, 1]], 1)
+    q, r = torch.linalg.qr(m)
+    u, sigma, vh = torch.linalg.svd(m, full_matrices=False)
+    full = torch.linalg.svd(wide)
+    values, vectors = torch.linalg.eigh(s)
+    solved = torch.linalg.lstsq(m, sample(torch, 5, 2, dtype=dtype, seed=2))
+    return {
+        "qr": [q @ r, q.t() @ q, r.abs(), list(torch.linalg.qr(m, mode="complete").Q.shape)],
+        "qr of wide": [p.abs() for p in torch.linalg.qr(wide)],
+        "svd": [u @ torch.diag(sigma) @ vh, sigma, list(full.U.shape), full.S, list(full.Vh.shape)],
+        "eigh": [values, vectors @ torch.diag(values) @ vectors.t()],
+        "eigh upper": torch.linalg.eigvalsh(torch.triu(s), UPLO="U"),
+        "pinv": [torch.linalg.pinv(m), torch.linalg.pinv(wide), torch.pinverse(m)],
+        "rank": [torch.linalg.matrix_rank(m), torch.linalg.matrix_rank(deficient), torch.linalg.matrix_rank(torch.zeros(2, 2))],
+        "lstsq": [solved.solution, solved.residuals, solved.rank],
+        "cond 1": torch.linalg.cond(s, 1),
+        "sign": torch.linalg.slogdet(-s).sign,
+        "matrix_exp": torch.linalg.matrix_exp(s / 4),
+        "cholesky upper": torch.linalg.cholesky(s).t(),
+        "old cholesky": torch.cholesky(s, upper=True),
+        "vander": torch.linalg.vander(m[:, 0], N=3),
+    }
+
+
+@case
+def errors(torch: Any) -> Any:
+    x, eye = torch.ones(2, 3), torch.eye(2)
+    calls = {
+        "matmul": lambda: x @ x,
+        "matmul vectors": lambda: torch.ones(2) @ torch.ones(3),
+        "matmul vector": lambda: x @ torch.ones(2),
+        "matmul batch": lambda: torch.ones(2, 3, 4) @ torch.ones(3, 4, 5),
+        "matmul scalar": lambda: x @ torch.tensor(1.0),
+        "matmul number": lambda: x @ 2,
+        "matmul dtype": lambda: torch.ones(2, 2) @ torch.ones(2, 2).double(),
+        "matmul integer": lambda: torch.ones(2, 2) @ torch.ones(2, 2).long(),
+        "mm": lambda: torch.mm(x, torch.ones(3)),
+        "mv": lambda: torch.mv(x, torch.ones(2)),
+        "dot": lambda: torch.dot(x, x),
+        "dot sizes": lambda: torch.dot(torch.ones(2), torch.ones(3)),
+        "bmm": lambda: torch.bmm(x, x),
+        "bmm sizes": lambda: torch.bmm(torch.ones(2, 3, 4), torch.ones(3, 4, 5)),
+        "outer": lambda: torch.outer(x, torch.ones(2)),
+        "addmm": lambda: torch.addmm(torch.ones(5), x, torch.ones(3, 2)),
+        "inner": lambda: torch.inner(torch.ones(2), torch.ones(3)),
+        "tensordot": lambda: torch.tensordot(x, x, dims=1),
+        "tensordot dims": lambda: torch.tensordot(x, x, dims=3),
+        "cross": lambda: torch.linalg.cross(torch.ones(2), torch.ones(2)),
+        "matrix_power": lambda: torch.matrix_power(x, 2),
+        "multi_dot": lambda: torch.linalg.multi_dot([x]),
+        "einsum operands": lambda: torch.einsum("ij,jk->ik", x),
+        "einsum dims": lambda: torch.einsum("ijk->i", x),
+        "einsum sizes": lambda: torch.einsum("ij,ij->", x, torch.ones(2, 4)),
+        "einsum output": lambda: torch.einsum("ij->ijk", x),
+        "einsum twice": lambda: torch.einsum("ij->ii", x),
+        "einsum letter": lambda: torch.einsum("i1->i", x),
+        "inv": lambda: torch.linalg.inv(x),
+        "inv singular": lambda: torch.linalg.inv(torch.zeros(2, 2)),
+        "inv vector": lambda: torch.linalg.inv(torch.ones(2)),
+        "inv integers": lambda: torch.linalg.inv(torch.eye(2).long()),
+        "solve singular": lambda: torch.linalg.solve(torch.zeros(2, 2), torch.ones(2)),
+        "solve sizes": lambda: torch.linalg.solve(eye, torch.ones(3)),
+        "det": lambda: torch.linalg.det(x),
+        "cholesky": lambda: torch.linalg.cholesky(-eye),
+        "svd": lambda: torch.linalg.svd(torch.ones(3)),
+        "qr": lambda: torch.linalg.qr(x, mode="half"),
+        "norm ord": lambda: torch.linalg.norm(x, "foo"),
+        "norm of three": lambda: torch.linalg.norm(torch.ones(2, 2, 2), 2),
+        "matrix_norm of vector": lambda: torch.linalg.matrix_norm(torch.ones(2)),
+        "matrix_norm ord": lambda: torch.linalg.matrix_norm(x, 3),
+        "vector_norm integers": lambda: torch.linalg.vector_norm(torch.tensor([1, 2])),
+    }
+    return {name: raises(call) for name, call in calls.items()}
+
+
+@case
+def text_of_results(torch: Any) -> Any:
+    x = torch.eye(2)
+    return str(torch.linalg.slogdet(x)), str(torch.linalg.eigh(x).eigenvalues)
