@@ -63,7 +63,9 @@ expand_op = define(
 
 def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     """Sum x over the dimensions that broadcasting added to or stretched from `shape`."""
-    return x if x.shape == shape else sum_to_op(x, shape=shape)
+    if x.shape == shape:
+        return x
+    return _sum_to(x, shape=shape) if x.__class__ is np.ndarray else sum_to_op(x, shape=shape)
 
 
 def expand(x: Any, shape: tuple[int, ...]) -> Any:
