@@ -8,7 +8,7 @@ from fanin.ops.elementwise import sqrt
 from fanin.optim.engine.memory import STEP, Scalar, Start
 from fanin.optim.groups import Params
 from fanin.optim.optimizer import Optimizer
-from fanin.optim.parts import check_rate, decay, decayed, require
+from fanin.optim.parts import check_rate, decayed, require
 
 
 class Adadelta(Optimizer):
@@ -79,13 +79,20 @@ class Adadelta(Optimizer):
 
     def hyper(self, group: dict[str, Any], step: int) -> dict[str, Any]:
         """Return this step's scalars."""
-        return {"lr": group["lr"], "rho": group["rho"], "eps": group["eps"], **decay(group)}
+        return {
+            "lr": group["lr"],
+            "rho": group["rho"],
+            "one_minus_rho": 1 - group["rho"],
+            "eps": group["eps"],
+            "weight_decay": group["weight_decay"],
+            "decays": bool(group["weight_decay"] != 0),
+        }
 
     def update(self, param: Any, grad: Any, state: dict[str, Any], hyper: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Return the new parameter and the new mean squares."""
         rho, eps = hyper["rho"], hyper["eps"]
         grad = decayed(param, grad, hyper)
-        square = rho * state["square_avg"] + (1 - rho) * grad * grad
+        square = rho * state["square_avg"] + hyper["one_minus_rho"] * grad * grad
         delta = sqrt(state["acc_delta"] + eps) / sqrt(square + eps) * grad
-        accumulated = rho * state["acc_delta"] + (1 - rho) * delta * delta
+        accumulated = rho * state["acc_delta"] + hyper["one_minus_rho"] * delta * delta
         return param - hyper["lr"] * delta, {"square_avg": square, "acc_delta": accumulated}

@@ -11,7 +11,7 @@ from fanin.optim.engine.memory import STEP, Scalar, Start
 from fanin.optim.engine.plan import scalar_dtype
 from fanin.optim.groups import Params
 from fanin.optim.optimizer import Optimizer
-from fanin.optim.parts import check_rate, check_variants, decay, decayed, require
+from fanin.optim.parts import check_rate, check_variants, decayed, require
 from fanin.tensor.tape import wrap
 
 
@@ -98,7 +98,12 @@ class Adagrad(Optimizer):
 
     def hyper(self, group: dict[str, Any], step: int) -> dict[str, Any]:
         """Return this step's scalars."""
-        return {"rate": group["lr"] / (1 + (step - 1) * group["lr_decay"]), "eps": group["eps"], **decay(group)}
+        return {
+            "rate": group["lr"] / (1 + (step - 1) * group["lr_decay"]),
+            "eps": group["eps"],
+            "weight_decay": group["weight_decay"],
+            "decays": bool(group["weight_decay"] != 0),
+        }
 
     def update(self, param: Any, grad: Any, state: dict[str, Any], hyper: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Return the new parameter and the new sum."""

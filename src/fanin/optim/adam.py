@@ -10,7 +10,7 @@ from fanin.ops.elementwise import sqrt
 from fanin.optim.engine.memory import STEP, Scalar, Start
 from fanin.optim.groups import Params
 from fanin.optim.optimizer import Optimizer
-from fanin.optim.parts import average, check_betas, check_rate, check_variants, decay, decayed, require
+from fanin.optim.parts import average, check_betas, check_rate, check_variants, decayed, require
 from fanin.tensor.base import TensorBase
 from fanin.tensor.functions.shaping import reshape
 
@@ -111,13 +111,15 @@ class Adam(Optimizer):
             "step_size": lr / (1 - beta1**step),
             "root_correction": (1 - beta2**step) ** 0.5,
             "eps": group["eps"],
-            "beta1": beta1,
+            "one_minus_beta1": 1 - beta1,
             "beta2": beta2,
+            "one_minus_beta2": 1 - beta2,
             "long_memory": bool(beta1 > 0.5),
             "amsgrad": group["amsgrad"],
             "decoupled": bool(group["decoupled_weight_decay"]),
             "shrink": 1 - lr * weight_decay,
-            **decay(group),
+            "weight_decay": weight_decay,
+            "decays": bool(weight_decay != 0),
         }
 
     def update(self, param: Any, grad: Any, state: dict[str, Any], hyper: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -126,8 +128,8 @@ class Adam(Optimizer):
             grad = decayed(param, grad, hyper)
         elif hyper["decays"]:
             param = param * hyper["shrink"]
-        m = average(state["exp_avg"], grad, 1 - hyper["beta1"], hyper["long_memory"])
-        v = hyper["beta2"] * state["exp_avg_sq"] + (1 - hyper["beta2"]) * grad * grad
+        m = average(state["exp_avg"], grad, hyper["one_minus_beta1"], hyper["long_memory"])
+        v = hyper["beta2"] * state["exp_avg_sq"] + hyper["one_minus_beta2"] * grad * grad
         new = {"exp_avg": m, "exp_avg_sq": v}
         if hyper["amsgrad"]:
             v = new["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], v)

@@ -9,7 +9,7 @@ from fanin.ops.elementwise import absolute
 from fanin.optim.engine.memory import STEP, Scalar, Start
 from fanin.optim.groups import Params
 from fanin.optim.optimizer import Optimizer
-from fanin.optim.parts import average, check_betas, check_rate, decay, decayed, require
+from fanin.optim.parts import average, check_betas, check_rate, decayed, require
 
 
 class Adamax(Optimizer):
@@ -83,15 +83,16 @@ class Adamax(Optimizer):
         return {
             "step_size": group["lr"] / (1 - beta1**step),
             "eps": group["eps"],
-            "beta1": beta1,
+            "one_minus_beta1": 1 - beta1,
             "beta2": beta2,
             "long_memory": bool(beta1 > 0.5),
-            **decay(group),
+            "weight_decay": group["weight_decay"],
+            "decays": bool(group["weight_decay"] != 0),
         }
 
     def update(self, param: Any, grad: Any, state: dict[str, Any], hyper: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Return the new parameter, average and maximum."""
         grad = decayed(param, grad, hyper)
-        m = average(state["exp_avg"], grad, 1 - hyper["beta1"], hyper["long_memory"])
+        m = average(state["exp_avg"], grad, hyper["one_minus_beta1"], hyper["long_memory"])
         u = maximum(hyper["beta2"] * state["exp_inf"], absolute(grad) + hyper["eps"])
         return param - hyper["step_size"] * m / u, {"exp_avg": m, "exp_inf": u}

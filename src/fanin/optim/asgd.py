@@ -7,7 +7,7 @@ from typing import Any
 from fanin.optim.engine.memory import STEP, Scalar, Start
 from fanin.optim.groups import Params
 from fanin.optim.optimizer import Optimizer
-from fanin.optim.parts import check_rate, decay, decayed, require
+from fanin.optim.parts import check_rate, decayed, require
 
 
 class ASGD(Optimizer):
@@ -87,7 +87,8 @@ class ASGD(Optimizer):
             "lambd": group["lambd"],
             "next_eta": lr / (1 + group["lambd"] * lr * step) ** group["alpha"],
             "next_mu": 1 / max(1, step - group["t0"]),
-            **decay(group),
+            "weight_decay": group["weight_decay"],
+            "decays": bool(group["weight_decay"] != 0),
         }
 
     def update(self, param: Any, grad: Any, state: dict[str, Any], hyper: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -8,7 +8,7 @@ from fanin.ops.elementwise import sqrt
 from fanin.optim.engine.memory import STEP, Scalar, Start
 from fanin.optim.groups import Params
 from fanin.optim.optimizer import Optimizer
-from fanin.optim.parts import average, check_betas, check_rate, decay, decayed, require, stored
+from fanin.optim.parts import average, check_betas, check_rate, decayed, require, stored
 
 
 class NAdam(Optimizer):
@@ -95,12 +95,14 @@ class NAdam(Optimizer):
             "next_mu": beta1 * (1.0 - 0.5 * 0.96 ** ((step + 1) * momentum_decay)),
             "correction2": 1 - beta2**step,
             "eps": group["eps"],
-            "beta1": beta1,
+            "one_minus_beta1": 1 - beta1,
             "beta2": beta2,
+            "one_minus_beta2": 1 - beta2,
             "long_memory": bool(beta1 > 0.5),
             "decoupled": bool(group["decoupled_weight_decay"]),
             "shrink": 1 - group["lr"] * group["weight_decay"],
-            **decay(group),
+            "weight_decay": group["weight_decay"],
+            "decays": bool(group["weight_decay"] != 0),
         }
 
     def update(self, param: Any, grad: Any, state: dict[str, Any], hyper: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -109,8 +111,8 @@ class NAdam(Optimizer):
             grad = decayed(param, grad, hyper)
         elif hyper["decays"]:
             param = param * hyper["shrink"]
-        m = average(state["exp_avg"], grad, 1 - hyper["beta1"], hyper["long_memory"])
-        v = hyper["beta2"] * state["exp_avg_sq"] + (1 - hyper["beta2"]) * grad * grad
+        m = average(state["exp_avg"], grad, hyper["one_minus_beta1"], hyper["long_memory"])
+        v = hyper["beta2"] * state["exp_avg_sq"] + hyper["one_minus_beta2"] * grad * grad
         product = stored(state["mu_product"] * stored(hyper["mu"]))
         scale = sqrt(v / hyper["correction2"]) + hyper["eps"]
         param = param - hyper["lr"] * (1.0 - hyper["mu"]) / (1.0 - product) * grad / scale

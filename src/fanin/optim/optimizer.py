@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fanin._core.errors import OperationError
-from fanin._core.quiet import Quiet
+from fanin._core.quiet import SILENT, begin_silence, end_silence
 from fanin.optim import hooks
 from fanin.optim.engine import differentiable
 from fanin.optim.engine.memory import Scalar, Start
@@ -152,32 +152,35 @@ class Optimizer:
         return self._step(closure)
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
-        if self.update.__func__ is Optimizer.update:  # type: ignore[attr-defined]
-            raise NotImplementedError(f"{type(self).__name__} defines neither `update` nor `step`")
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
         if not self._step_count:
             check_symmetry([p for group in self.param_groups for p in group["params"]])
-        with Quiet():
+        token = begin_silence(SILENT)
+        try:
             for index, group in enumerate(self.param_groups):
-                note_step(group["params"])
-                if group.get("differentiable"):
-                    with enable_grad():
-                        differentiable.take_step(self, group)
-                else:
-                    self._step_group(index, group)
+                plan = self._plans.get(index)
+                if plan is None or group.get("differentiable") or not plan.step(self, group):
+                    self._step_anew(index, group)
+        finally:
+            end_silence(token)
         self._step_count += 1
         return loss
 
-    def _step_group(self, index: int, group: dict[str, Any]) -> None:
-        plan = self._plans.get(index)
-        if plan is not None and plan.fits(self, group) and plan.run(self, group):
+    def _step_anew(self, index: int, group: dict[str, Any]) -> None:
+        """Take a step for which there is no plan, or none that fits any more."""
+        if type(self).update is Optimizer.update:
+            raise NotImplementedError(f"{type(self).__name__} defines neither `update` nor `step`")
+        if group.get("differentiable"):
+            note_step(group["params"])
+            with enable_grad():
+                differentiable.take_step(self, group)
             return
         with no_grad():
-            plan = self._plans[index] = Plan(self, group, plan)
-        plan.run(self, group)
+            plan = self._plans[index] = Plan(self, group, self._plans.get(index))
+        plan.step(self, group)
 
     @property
     def _opt_called(self) -> bool:

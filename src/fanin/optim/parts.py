@@ -42,13 +42,8 @@ def check_variants(foreach: bool | None, fused: bool | None, differentiable: boo
 # Pieces of updates ----------------------------------------------------------------------------------------------------
 
 
-def decay(group: dict[str, Any]) -> dict[str, Any]:
-    r"""Return the part of `hyper` for a penalty :math:`\frac{\lambda}{2} \|\theta\|^2` on the parameters."""
-    return {"weight_decay": group["weight_decay"], "decays": bool(group["weight_decay"] != 0)}
-
-
 def decayed(param: Any, grad: Any, hyper: dict[str, Any]) -> Any:
-    """Return the gradient of the loss with the penalty."""
+    r"""Return the gradient with that of a penalty, lambda theta; the flag spares its reading where there is none."""
     return grad + hyper["weight_decay"] * param if hyper["decays"] else grad
 
 

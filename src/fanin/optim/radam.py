@@ -9,7 +9,7 @@ from fanin.ops.elementwise import sqrt
 from fanin.optim.engine.memory import STEP, Scalar, Start
 from fanin.optim.groups import Params
 from fanin.optim.optimizer import Optimizer
-from fanin.optim.parts import average, check_betas, check_rate, decay, decayed, require
+from fanin.optim.parts import average, check_betas, check_rate, decayed, require
 
 
 class RAdam(Optimizer):
@@ -98,12 +98,14 @@ class RAdam(Optimizer):
             "step_size": step_size * rectification * (1 - beta2**step) ** 0.5 if later else step_size,
             "root_weight": 1.0 if later else 0.0,
             "offset": group["eps"] if later else 1.0,
-            "beta1": beta1,
+            "one_minus_beta1": 1 - beta1,
             "beta2": beta2,
+            "one_minus_beta2": 1 - beta2,
             "long_memory": bool(beta1 > 0.5),
             "decoupled": bool(group["decoupled_weight_decay"]),
             "shrink": 1 - group["lr"] * group["weight_decay"],
-            **decay(group),
+            "weight_decay": group["weight_decay"],
+            "decays": bool(group["weight_decay"] != 0),
         }
 
     def update(self, param: Any, grad: Any, state: dict[str, Any], hyper: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -112,8 +114,8 @@ class RAdam(Optimizer):
             grad = decayed(param, grad, hyper)
         elif hyper["decays"]:
             param = param * hyper["shrink"]
-        m = average(state["exp_avg"], grad, 1 - hyper["beta1"], hyper["long_memory"])
-        v = hyper["beta2"] * state["exp_avg_sq"] + (1 - hyper["beta2"]) * grad * grad
+        m = average(state["exp_avg"], grad, hyper["one_minus_beta1"], hyper["long_memory"])
+        v = hyper["beta2"] * state["exp_avg_sq"] + hyper["one_minus_beta2"] * grad * grad
         scale = hyper["root_weight"] * sqrt(v) + hyper["offset"]
         return param - hyper["step_size"] * m / scale, {"exp_avg": m, "exp_avg_sq": v}
 

@@ -8,7 +8,7 @@ from fanin.ops.elementwise import sqrt
 from fanin.optim.engine.memory import STEP, Scalar, Start
 from fanin.optim.groups import Params
 from fanin.optim.optimizer import Optimizer
-from fanin.optim.parts import average, check_rate, decay, decayed, require
+from fanin.optim.parts import average, check_rate, decayed, require
 
 
 class RMSprop(Optimizer):
@@ -96,21 +96,23 @@ class RMSprop(Optimizer):
         return {
             "lr": group["lr"],
             "alpha": group["alpha"],
+            "one_minus_alpha": 1 - group["alpha"],
             "eps": group["eps"],
             "momentum": group["momentum"],
             "long_memory": group["alpha"] > 0.5,
             "centered": group["centered"],
             "remembers": group["momentum"] > 0,
-            **decay(group),
+            "weight_decay": group["weight_decay"],
+            "decays": bool(group["weight_decay"] != 0),
         }
 
     def update(self, param: Any, grad: Any, state: dict[str, Any], hyper: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Return the new parameter and the new averages."""
         grad = decayed(param, grad, hyper)
-        square = hyper["alpha"] * state["square_avg"] + (1 - hyper["alpha"]) * grad * grad
+        square = hyper["alpha"] * state["square_avg"] + hyper["one_minus_alpha"] * grad * grad
         new = {"square_avg": square}
         if hyper["centered"]:
-            mean = new["grad_avg"] = average(state["grad_avg"], grad, 1 - hyper["alpha"], hyper["long_memory"])
+            mean = new["grad_avg"] = average(state["grad_avg"], grad, hyper["one_minus_alpha"], hyper["long_memory"])
             square = square - mean * mean
         scale = sqrt(square) + hyper["eps"]
         if not hyper["remembers"]:

@@ -8,7 +8,7 @@ from fanin._core.errors import ArgumentError
 from fanin.optim.engine.memory import Start
 from fanin.optim.groups import Params
 from fanin.optim.optimizer import Optimizer
-from fanin.optim.parts import check_rate, check_variants, decay, decayed, require
+from fanin.optim.parts import check_rate, check_variants, decayed, require
 
 
 class SGD(Optimizer):
@@ -90,7 +90,8 @@ class SGD(Optimizer):
         """Return this step's scalars; the first gradient goes into the momentum whole."""
         return {
             "lr": group["lr"],
-            **decay(group),
+            "weight_decay": group["weight_decay"],
+            "decays": bool(group["weight_decay"] != 0),
             "momentum": group["momentum"],
             "share": 1.0 if step == 1 else 1 - group["dampening"],
             "remembers": group["momentum"] != 0,

@@ -25,9 +25,9 @@ class Scalar:
 Start = float | Scalar
 # The state of this name counts steps, and is counted by the base class.
 STEP = "step"
-# A parameter larger than this is worked on piece by piece, in its own memory; smaller ones are gathered. Eight thousand
-# numbers are where a NumPy call's own cost is below a quarter of it, and five buffers of them stay in the second cache.
-PIECE = 8192
+# What is worked on at once. A step of Adam on 235,000 numbers took 1320 us in pieces of 8192, 1020 us in pieces of 32768
+# and 1010 us at once: beyond this size a NumPy call's own cost no longer counts, and the buffers still fit the cache.
+PIECE = 32768
 
 
 class Block:

@@ -11,8 +11,8 @@ The plan is made again when something it was made for has changed: which paramet
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import attrgetter, is_
+from collections.abc import Callable, Sequence
+from operator import attrgetter, is_, itemgetter
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,11 @@ from fanin.optim.engine.schedule import Schedule, schedule
 from fanin.optim.engine.segments import segments
 from fanin.optim.engine.symbols import Untraceable
 from fanin.optim.engine.trace import Program, is_flag, trace
+from fanin.optim.mistakes import note_step
 from fanin.tensor.base import version_counter
 
 _array_of = attrgetter("_array")
+_PLAIN = {int, float}
 
 
 class Plan:
@@ -34,66 +36,73 @@ class Plan:
 
     def __init__(self, rule: Any, group: dict[str, Any], old: Plan | None) -> None:
         self.params = list(group["params"])
-        self.arrays = [p._array for p in self.params]
-        self.active = [p for p in self.params if p._grad is not None]
+        active = [p for p in self.params if p._grad is not None]
         self.idle = [p for p in self.params if p._grad is None]
         starts: dict[str, Start] = rule.init(group)
-        self.starts = starts
+        for cohort in old.cohorts if old else ():
+            cohort.leave()
         self.blocks: dict[Any, Block] = _blocks(self.params, starts, old.blocks if old else {})
-        self.held = [rule.state[p] for p in self.active] if starts else []
-        for p, held in zip(self.active, self.held, strict=False):
+        self.active = list(dict.fromkeys(active)) if starts else []
+        self.held = [rule.state[p] for p in self.active]
+        for p, held in zip(self.active, self.held, strict=True):
             block = self.blocks[p._array.dtype]
             block.adopt(block.position[p], held, starts)
-        self.tensors = [held[name] for held in self.held for name in starts]
-        self.tensor_arrays = [t._array for t in self.tensors]
-        self.cohorts = [Cohort(rule, group, block, members) for block, members in self._alike()]
+        self.names = tuple(starts)
+        self.state_arrays = [held[name]._array for held in self.held for name in self.names]
+        self.cohorts: list[Cohort] = []
+        self.watched: list[tuple[Any, Any]] = []
+        for block, members in self._alike(active):
+            self.cohorts.append(Cohort(rule, group, block, members, len(self.watched)))
+            self.watched += [(p, p._array) for p in self.cohorts[-1].params]
 
-    def fits(self, rule: Any, group: dict[str, Any]) -> bool:
-        """Say whether nothing has changed that the plan was made for."""
-        params = group["params"]
-        if len(params) != len(self.params) or not all(map(is_, params, self.params)):
-            return False
-        if not all(map(is_, map(_array_of, params), self.arrays)):
-            return False
-        for p in self.active:
-            if p._grad is None:
-                return False
-        for p in self.idle:
-            if p._grad is not None:
-                return False
-        return not self.starts or self._holds_state(rule.state)
-
-    def _holds_state(self, state: Any) -> bool:
-        if not all(map(is_, map(state.get, self.active), self.held)):
-            return False
-        names = self.starts
-        try:
-            tensors = [held[name] for held in self.held for name in names]
-        except KeyError:
-            return False
-        return all(map(is_, tensors, self.tensors)) and all(map(is_, map(_array_of, tensors), self.tensor_arrays))
-
-    def _alike(self) -> list[tuple[Block, list[int]]]:
+    def _alike(self, active: list[Any]) -> list[tuple[Block, list[int]]]:
         """Return the positions, in their blocks, of parameters that can share a step."""
         found: dict[Any, tuple[Block, list[int]]] = {}
-        for p in self.active:
+        for p in active:
             block = self.blocks[p._array.dtype]
             i = block.position[p]
             numbers = tuple(float(values[i]) for values in block.scalars.values())
             found.setdefault((block.dtype, block.counts[i], numbers), (block, []))[1].append(i)
         return [(block, sorted(members)) for block, members in found.values()]
 
-    def run(self, rule: Any, group: dict[str, Any]) -> bool:
+    def step(self, rule: Any, group: dict[str, Any]) -> bool:
         """Take the step; return False, before anything was changed, when the plan has to be made again."""
-        prepared = []
-        for cohort in self.cohorts:
-            numbers = cohort.prepare(rule, group)
-            if numbers is None:
-                return False
-            prepared.append(numbers)
-        for cohort, numbers in zip(self.cohorts, prepared, strict=True):
-            cohort.run(rule, numbers)
+        grads = self._gradients(group["params"])
+        if grads is None or (self.held and not self._holds(rule.state)):
+            return False
+        prepared = [cohort.prepare(rule, group) for cohort in self.cohorts]
+        if None in prepared:
+            return False
+        for cohort, (step, hyper, state) in zip(self.cohorts, prepared, strict=True):
+            cohort.run(rule, grads, step, hyper, state)
         return True
+
+    def _gradients(self, params: list[Any]) -> list[Any] | None:
+        """Return the gradients, in the order of the cohorts; None when other parameters have one, or other memory."""
+        if len(params) != len(self.params) or not all(map(is_, params, self.params)):
+            return None
+        grads = []
+        for p, array in self.watched:
+            grad = p._grad
+            if grad is None or p._array is not array:
+                return None
+            if grad._mixed:
+                note_step(params)
+            grad._used = True
+            grads.append(grad._array)
+        for p in self.idle:
+            if p._grad is not None:
+                return None
+        return grads
+
+    def _holds(self, state: Any) -> bool:
+        """Say whether optimizer.state still shows the memory that the plan works on."""
+        names = self.names
+        try:
+            arrays = [held[name]._array for held in self.held for name in names]
+        except (KeyError, AttributeError):
+            return False
+        return all(map(is_, arrays, self.state_arrays)) and all(map(is_, map(state.get, self.active), self.held))
 
 
 def _blocks(params: Sequence[Any], starts: dict[str, Start], old: dict[Any, Block]) -> dict[Any, Block]:
@@ -116,38 +125,48 @@ def scalar_dtype() -> np.dtype[Any]:
 
 
 class Cohort:
-    """Parameters that take their steps together."""
+    """Parameters that take their steps together.
 
-    def __init__(self, rule: Any, group: dict[str, Any], block: Block, members: list[int]) -> None:
+    first: where their gradients begin in the list that `run` is given.
+    """
+
+    def __init__(self, rule: Any, group: dict[str, Any], block: Block, members: list[int], first: int) -> None:
         self.block = block
         self.members = members
+        self.first = first
         self.params = [block.params[i] for i in members]
         self.counters = [version_counter(p) for p in self.params]
         self.index: Any = slice(None) if len(members) == len(block.params) else np.array(members)
+        self.counts = block.scalars.get(STEP)
+        self.steps = block.counts[members[0]]  # for rules whose state does not hold them
         self.names = [name for name in block.scalars if name != STEP]
         self.negate = bool(group.get("maximize", False))
         _check(self.params)
         hyper = rule.hyper(group, self._next_step() or 1)
-        self.flags = tuple((name, value) for name, value in hyper.items() if is_flag(value))
+        self.flag_names = tuple(name for name, value in hyper.items() if is_flag(value))
+        self.flags_of = _getter(self.flag_names)
+        self.flags = self.flags_of(hyper)
         self.program: Program | None = None
         if rule._traced and not overlap([p._array for p in self.params]):
             self._bind(rule, hyper)
 
     def _bind(self, rule: Any, hyper: dict[str, Any]) -> None:
         """Write the update down, or find it written down, and bind it to the memory of the members."""
-        written = _written(rule, hyper, self.flags, self.block, tuple(self.names), self.negate)
-        if written is not None:
-            self.program, places = written
-            self.numbers = np.empty(len(self.program.numbers), self.block.dtype)
-            self.segments = segments(self.block, self.members, places, self.numbers)
+        written = _written(rule, hyper, self)
+        if written is None:
+            return
+        self.program, places = written
+        self.numbers = np.empty(len(self.program.numbers), self.block.dtype)
+        direct = all(kind == "hyper" for kind, _ in self.program.numbers)
+        self.numbers_of = _getter(tuple(key for _, key in self.program.numbers)) if direct else None
+        self.brought: tuple[Any, ...] = ()
+        self.segments = segments(self.block, self.members, places, self.numbers, self.first)
 
     def _next_step(self) -> int | None:
         """Return which step this is for all members, None when they differ."""
-        counts: Any = self.block.scalars.get(STEP)
-        if counts is None:
-            counts = [self.block.counts[i] for i in self.members]
-        else:
-            counts = counts[self.index].tolist()
+        if self.counts is None:
+            return self.steps + 1
+        counts = self.counts[self.index].tolist()
         first = counts[0]
         return int(first) + 1 if counts.count(first) == len(counts) else None
 
@@ -168,34 +187,48 @@ class Cohort:
         if step is None or state is None or bool(group.get("maximize", False)) is not self.negate:
             return None
         hyper = rule.hyper(group, step)
-        for name, value in self.flags:
-            if hyper[name] is not value and hyper[name] != value:
-                return None
-        return step, hyper, state
+        return (step, hyper, state) if self.flags_of(hyper) == self.flags else None
 
-    def run(self, rule: Any, prepared: tuple[int, dict[str, Any], dict[str, float]]) -> None:
+    def run(self, rule: Any, grads: list[Any], step: int, hyper: dict[str, Any], state: dict[str, float]) -> None:
         """Take the step."""
-        step, hyper, state = prepared
         if self.program is None:
             state = self._run_plainly(rule, hyper, state)
+        elif self.numbers_of is not None and not state:
+            self._bring(self.numbers_of(hyper))
+            for segment in self.segments:
+                segment.run(grads)
         else:
             numbers = self.program.host_numbers(hyper, state)
             self.numbers[:] = numbers
             for segment in self.segments:
-                segment.run()
+                segment.run(grads)
             state = {name: numbers[ref.index] for name, ref in self.program.host_outputs.items()}
         self._count(step, state)
 
+    def _bring(self, numbers: tuple[Any, ...]) -> None:
+        """Write the step's numbers to where the calls read them, unless they stand there already."""
+        if numbers == self.brought:
+            return
+        if set(map(type, numbers)) <= _PLAIN:
+            self.brought = numbers
+        else:  # a tensor may hold another number at the next step, and still be the same tensor
+            self.brought, numbers = (), tuple(map(float, numbers))
+        self.numbers[:] = numbers
+
     def _count(self, step: int, state: dict[str, float]) -> None:
-        if STEP in self.block.scalars:
-            self.block.scalars[STEP][self.index] = step
+        if self.counts is None:
+            self.steps = step
         else:
-            for i in self.members:
-                self.block.counts[i] = step
+            self.counts[self.index] = step
         for name, value in state.items():
             self.block.scalars[name][self.index] = value
         for counter in self.counters:
             counter[0] += 1
+
+    def leave(self) -> None:
+        """Note in the block what only the cohort knows, before other cohorts take its place."""
+        for i in self.members:
+            self.block.counts[i] = self.steps
 
     def _run_plainly(self, rule: Any, hyper: dict[str, Any], numbers: dict[str, float]) -> dict[str, float]:
         """Call the update on the arrays of each parameter."""
@@ -222,20 +255,25 @@ def _write(places: dict[str, Any], values: dict[str, Any]) -> None:
         np.copyto(places[name], value, casting="same_kind")
 
 
-def _written(
-    rule: Any, hyper: dict[str, Any], flags: Any, block: Block, numbers: tuple[str, ...], negate: bool
-) -> tuple[Program, Schedule] | None:
-    """Return the rule's program for these flags, None where the update cannot be written down."""
-    arrays = tuple(block.flat)
-    key = (flags, tuple(hyper), arrays, numbers, negate)
+def _written(rule: Any, hyper: dict[str, Any], cohort: Cohort) -> tuple[Program, Schedule] | None:
+    """Return the rule's program for a cohort, None where the update cannot be written down."""
+    arrays, numbers = tuple(cohort.block.flat), tuple(cohort.names)
+    key = (tuple(hyper), cohort.flag_names, cohort.flags, arrays, numbers, cohort.negate)
     if key not in rule._programs:
         try:
-            program = trace(rule.update, hyper, arrays, numbers, negate)
+            program = trace(rule.update, hyper, arrays, numbers, cohort.negate)
             rule._programs[key] = program, schedule(program)
         except Untraceable:
             rule._programs[key] = None
     written: tuple[Program, Schedule] | None = rule._programs[key]
     return written
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a function from a dictionary to the entries of these names."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return (lambda entries: (entries[names[0]],)) if names else lambda entries: ()
 
 
 def _check(params: Sequence[Any]) -> None:

@@ -21,11 +21,13 @@ _KEYWORD_OUT: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 
 
-def segments(block: Block, members: list[int], places: Schedule, numbers: Any) -> list[Gathered | InPieces]:
+def segments(block: Block, members: list[int], places: Schedule, numbers: Any, first: int) -> list[Gathered | InPieces]:
     """Cut the memory of some members of a block into segments.
 
     numbers: where the step's numbers will stand.
+    first:   where the members' gradients begin in the list that the segments will be given.
     """
+    order = {i: first + k for k, i in enumerate(members)}
     gathered: list[list[int]] = []
     large: list[int] = []
     for i in members:
@@ -38,7 +40,10 @@ def segments(block: Block, members: list[int], places: Schedule, numbers: Any) -
             gathered.append([i])
     longest = max((block.spans[run[-1]][1] - block.spans[run[0]][0] for run in gathered), default=0)
     binder = Binder(block, places, numbers, max(longest, PIECE if large else 0))
-    return [*(Gathered(binder, run) for run in gathered), *(InPieces(binder, i) for i in large)]
+    return [
+        *(Gathered(binder, run, order[run[0]]) for run in gathered),
+        *(InPieces(binder, i, order[i]) for i in large),
+    ]
 
 
 class Binder:
@@ -82,11 +87,11 @@ class Binder:
 class Gathered:
     """Parameters that lie side by side in the state: gradients are copied together, values written back to each."""
 
-    def __init__(self, binder: Binder, members: list[int]) -> None:
+    def __init__(self, binder: Binder, members: list[int], first: int) -> None:
         block, places = binder.block, binder.places
         start, end = block.spans[members[0]][0], block.spans[members[-1]][1]
-        self.params = [block.params[i] for i in members]
-        self.arrays = [p._array for p in self.params]
+        self.mine = slice(first, first + len(members))
+        self.arrays = [block.params[i]._array for i in members]
         self.grad = binder.grad[: end - start]
         self.param = binder.param[: end - start] if places.reads_param else None
         whole = slice(0, end - start)
@@ -97,9 +102,9 @@ class Gathered:
                 self.calls += binder.bind([places.last], start, part, array.shape, array)
         self.calls += binder.bind(places.after, start, whole, -1, self.param)
 
-    def run(self) -> None:
+    def run(self, grads: list[Any]) -> None:
         """Bring the gradients and make the calls."""
-        np.concatenate([p._grad._array for p in self.params], None, self.grad)
+        np.concatenate(grads[self.mine], None, self.grad)
         if self.param is not None:
             np.concatenate(self.arrays, None, self.param)
         for function, arguments in self.calls:
@@ -109,11 +114,11 @@ class Gathered:
 class InPieces:
     """A large parameter, worked on in its own memory, a piece at a time, so that all buffers stay in the cache."""
 
-    def __init__(self, binder: Binder, member: int) -> None:
+    def __init__(self, binder: Binder, member: int, position: int) -> None:
         block, places = binder.block, binder.places
-        self.parameter = block.params[member]
+        self.position = position
         start, end = block.spans[member]
-        flat = self.parameter._array.reshape(-1)
+        flat = block.params[member]._array.reshape(-1)
         calls = [*places.body, *([places.last] if places.last else []), *places.after]
         self.pieces = [
             (
@@ -125,9 +130,9 @@ class InPieces:
             for low, high in pieces(end - start)
         ]
 
-    def run(self) -> None:
+    def run(self, grads: list[Any]) -> None:
         """Bring the gradient and make the calls, piece by piece."""
-        grad = self.parameter._grad._array.reshape(-1)
+        grad = grads[self.position].reshape(-1)
         for low, high, copied, calls in self.pieces:
             np.copyto(copied, grad[low:high])
             for function, arguments in calls:

@@ -8,8 +8,8 @@ is then called on each parameter's arrays instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,9 +37,8 @@ class Program:
     """An update, written down.
 
     arrays:  the arrays that go in, by the name of their value: "param", "grad", and one for each array of the state.
-    numbers: where each host number comes from: ("hyper", name), ("state", name), ("constant", value) or ("line", i),
-             which is the result of `host[i]`.
-    host:    the calls that are made once a step, on Python floats.
+    numbers: where each host number comes from: ("hyper", name), ("state", name), ("constant", value), or ("line", call)
+             for a call that is made once a step, on Python floats.
     body:    the calls that are made on arrays, in order; each result is a new value.
     outputs: the value that each array of the state gets, and the parameter under "param".
     host_outputs: the number that each scalar of the state gets.
@@ -47,7 +46,6 @@ class Program:
 
     arrays: Mapping[str, Ref]
     numbers: tuple[tuple[str, Any], ...]
-    host: tuple[Line, ...]
     body: tuple[Line, ...]
     outputs: Mapping[str, Ref]
     host_outputs: Mapping[str, Ref]
@@ -59,8 +57,7 @@ class Program:
             if kind == "hyper":
                 values.append(float(hyper[key]))
             elif kind == "line":
-                line = self.host[key]
-                values.append(line.function(*[values[o.index] for o in line.operands]))
+                values.append(key.function(*[values[o.index] for o in key.operands]))
             else:
                 values.append(state[key] if kind == "state" else key)
         return values
@@ -108,7 +105,6 @@ class Recorder:
 
     def __init__(self) -> None:
         self.numbers: list[tuple[str, Any]] = []
-        self.host: list[Line] = []
         self.body: list[Line] = []
         self.values = 0
 
@@ -125,10 +121,8 @@ class Recorder:
     def call(self, function: Function, *inputs: Any) -> Any:
         """Note one elementwise call; on numbers alone it is made once a step, on the host."""
         if not any(isinstance(x, Value) for x in inputs):
-            self.host.append(
-                Line(_on_floats(function), tuple(map(self.ref, inputs)), Ref(len(self.numbers), host=True))
-            )
-            return self.number("line", len(self.host) - 1)
+            operands = tuple(map(self.ref, inputs))
+            return self.number("line", Line(_on_floats(function), operands, Ref(len(self.numbers), host=True)))
         probes = [np.ones(1, x.dtype) if isinstance(x, Value) else 1.0 for x in inputs]
         result = self.array(_BOOL if function(*probes).dtype == _BOOL else _FLOAT)
         self.body.append(Line(function, tuple(map(self.ref, inputs)), result.ref, result.dtype == _BOOL))
@@ -164,14 +158,32 @@ class Recorder:
                 raise Untraceable(f"update returned no array of the parameter's dtype as {name}")
             if value.ref.index < len(sources) or any(value is v for n, v in results.items() if n != name):
                 results[name] = self.call(np.positive, value)  # so that no two outputs, and no input, are one value
+        places = self._needed(host_outputs.values())
         return Program(
             {name: value.ref for name, value in arrays.items()},
-            tuple(self.numbers),
-            tuple(self.host),
-            tuple(self.body),
+            tuple(_moved(self.numbers[i], places) for i in places),
+            tuple(replace(line, operands=_moved_refs(line.operands, places)) for line in self.body),
             {name: value.ref for name, value in results.items()},
-            host_outputs,
+            {name: _moved_refs([ref], places)[0] for name, ref in host_outputs.items()},
         )
+
+    def _needed(self, outputs: Iterable[Ref]) -> dict[int, int]:
+        """Return where each host number goes when those that nobody reads are left out."""
+        needed = {ref.index for ref in outputs} | {o.index for line in self.body for o in line.operands if o.host}
+        for i in reversed(range(len(self.numbers))):
+            kind, key = self.numbers[i]
+            if i in needed and kind == "line":
+                needed.update(operand.index for operand in key.operands)
+        return {i: place for place, i in enumerate(sorted(needed))}
+
+
+def _moved(number: tuple[str, Any], places: Mapping[int, int]) -> tuple[str, Any]:
+    kind, key = number
+    return (kind, replace(key, operands=_moved_refs(key.operands, places))) if kind == "line" else number
+
+
+def _moved_refs(refs: Iterable[Ref], places: Mapping[int, int]) -> tuple[Ref, ...]:
+    return tuple(Ref(places[ref.index], host=True) if ref.host else ref for ref in refs)
 
 
 def _on_floats(function: Function) -> Function:
