@@ -25,7 +25,7 @@ class Scalar:
 Start = float | Scalar
 # The state of this name counts steps, and is counted by the base class.
 STEP = "step"
-# What is worked on at once. A step of Adam on 235,000 numbers took 1320 us in pieces of 8192, 1020 us in pieces of 32768
+# What is worked on at once. A step of Adam on 235,000 numbers took 1320 us in pieces of 8192, 1020 us in ones of 32768
 # and 1010 us at once: beyond this size a NumPy call's own cost no longer counts, and the buffers still fit the cache.
 PIECE = 32768
 
