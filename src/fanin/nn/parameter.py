@@ -47,7 +47,7 @@ class Parameter(Tensor):
             memo[id(self)] = type(self)(self.data.clone(), self._requires_grad)
         return memo[id(self)]
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         return "Parameter containing:\n" + super().__repr__()
 
 
@@ -147,7 +147,7 @@ class UninitializedTensorMixin:
         """
         check_device(device)
         wanted = self._wanted if dtype is None else to_numpy(dtype)
-        self.__class__ = self.cls_to_become  # type: ignore[assignment]
+        self.__class__ = self.cls_to_become
         del self.__dict__["_wanted"]
         self._array = np.zeros(Size(shape), wanted)  # type: ignore[misc]
 
@@ -173,7 +173,7 @@ def is_lazy(value: Any) -> bool:
     return isinstance(value, UninitializedTensorMixin)
 
 
-class UninitializedParameter(UninitializedTensorMixin, Parameter):
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc, override]
     """A parameter whose shape is not known before the first forward pass.
 
     >>> import fanin as torch
@@ -199,7 +199,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
         return memo[id(self)]
 
 
-class UninitializedBuffer(UninitializedTensorMixin, Tensor):
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[misc, override]
     """A buffer whose shape is not known before the first forward pass."""
 
     cls_to_become = Tensor
@@ -237,7 +237,7 @@ def require_parameter(name: str, value: Any) -> None:
 def type_name(value: Any) -> str:
     """Return what PyTorch calls the type of a value in its messages: torch.FloatTensor, int, ..."""
     cls = type(value)
-    if cls is Tensor:
+    if isinstance(value, Tensor):
         return f"torch.{value.dtype.legacy_name}Tensor"
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 

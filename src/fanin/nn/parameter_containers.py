@@ -10,7 +10,7 @@ from typing import Any
 from fanin._core.errors import ArgumentTypeError, IndexRangeError, MissingKeyError, OperationError
 from fanin.nn.containers import pairs
 from fanin.nn.module import Module
-from fanin.nn.parameter import Parameter
+from fanin.nn.parameter import Parameter, type_name
 from fanin.tensor.base import TensorBase
 
 
@@ -230,11 +230,9 @@ class ParameterDict(_Holder):
         return self
 
     def _lines(self) -> list[str]:
-        return [f"  ({key}): {_described(value, _type_name(value))}" for key, value in self.items()]
+        return [f"  ({key}): {_described(value, type_name(value))}" for key, value in self.items()]
 
 
-def _type_name(value: Any) -> str:
-    return f"torch.{value.dtype.legacy_name}Tensor" if isinstance(value, TensorBase) else ""
 
 
 __all__ = ["ParameterDict", "ParameterList"]

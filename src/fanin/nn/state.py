@@ -219,7 +219,7 @@ class Stateful:
         elif is_lazy(given):
             return None
         elif not assign:
-            held.materialize(given.shape)
+            held.materialize(given._array.shape)
         try:
             with no_grad():
                 if assign:

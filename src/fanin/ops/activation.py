@@ -200,7 +200,7 @@ def _leaky_gate(g: Any, x: Any, *, slope: float) -> Any:
     return choose(np.greater(x, 0), g, g * slope)
 
 
-leaky_gate = define(
+leaky_gate: Op = define(
     "leaky_gate",
     _leaky_gate,
     lambda g, x, *, slope: g,

@@ -195,8 +195,10 @@ _GROUP_DIMS: Dims = (2, 3)
 
 
 def _group_norm(x: Any, weight: Any = None, bias: Any = None, *, groups: int, eps: float) -> Any:
-    parameters = (None if p is None else p.reshape(groups, -1, 1) for p in (weight, bias))
-    return _standardise(x.reshape(_grouped(x.shape, groups)), *parameters, _GROUP_DIMS, eps, None).reshape(x.shape)
+    split = x.reshape(_grouped(x.shape, groups))
+    weight = None if weight is None else weight.reshape(groups, -1, 1)
+    bias = None if bias is None else bias.reshape(groups, -1, 1)
+    return _standardise(split, weight, bias, _GROUP_DIMS, eps, None).reshape(x.shape)
 
 
 def _group_norm_vjp_x(

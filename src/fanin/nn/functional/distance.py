@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from fanin._core.dtypes import result_dtype
 from fanin._core.errors import DtypeError, OperationError
 from fanin.nn.functional.checks import require_tensor
 from fanin.ops import arithmetic, elementwise, linalg, reduce
-from fanin.ops.rules import broadcast_shape, result_dtype, wrap_dim, wrap_dims
+from fanin.ops.rules import broadcast_shape, wrap_dim, wrap_dims
 from fanin.tensor.tape import apply
 
 
