@@ -17,8 +17,9 @@ from fanin.ops.rules import broadcast, broadcast_shape, compare, shape_of, to_co
 
 
 @lru_cache(maxsize=64)
-def _ones(n: int, dtype: np.dtype[Any]) -> Any:
-    return np.ones(n, dtype)
+def ones_vector(n: int, char: str) -> Any:
+    """Return n ones of the dtype with this character code; do not write to it."""
+    return np.ones(n, char)
 
 
 def _sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
@@ -28,7 +29,7 @@ def _sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
     if x.shape[lead:] == shape:  # a bias: only leading dimensions were added
         if x.ndim == 2 and lead == 1 and x.dtype.kind == "f" and x.dtype.itemsize > 2:
             # As a product with ones BLAS adds the rows, 2 to 8 times as fast as the reduction.
-            return _ones(x.shape[0], x.dtype).dot(x)
+            return ones_vector(x.shape[0], x.dtype.char).dot(x)
         return np.add.reduce(x, tuple(range(lead)))
     axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1)
     return np.add.reduce(x, axis=axes, keepdims=True).reshape(shape)
