@@ -7,6 +7,8 @@ from typing import Any
 
 from fanin._core.errors import ArgumentError, ArgumentTypeError
 from fanin.nn import functional as F
+from fanin.nn.distance import PairwiseDistance
+from fanin.nn.functional.reduction import legacy_reduction
 from fanin.nn.module import Module
 
 
@@ -18,7 +20,7 @@ class _Loss(Module):
     def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> None:
         super().__init__()
         if size_average is not None or reduce is not None:
-            reduction = _legacy(size_average, reduce)
+            reduction = legacy_reduction(size_average, reduce)
         self.reduction = reduction
 
 
@@ -32,13 +34,6 @@ class _WeightedLoss(_Loss):
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
-
-
-def _legacy(size_average: Any, reduce: Any) -> str:
-    """Return the reduction that two arguments of old programs mean."""
-    if reduce is False:
-        return "none"
-    return "sum" if size_average is False else "mean"
 
 
 class L1Loss(_Loss):
@@ -387,7 +382,7 @@ class TripletMarginWithDistanceLoss(_Loss):
             raise ArgumentError(
                 f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead"
             )
-        self.distance_function: Callable[[Any, Any], Any] | None = distance_function or F.pairwise_distance
+        self.distance_function: Callable[[Any, Any], Any] = distance_function or PairwiseDistance()
         self.margin, self.swap = margin, swap
 
     def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:

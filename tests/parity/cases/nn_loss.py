@@ -3,26 +3,7 @@
 from __future__ import annotations
 
 from tests.parity.harness import DTYPES, case, raises, sample, with_gradients
-
-REDUCTIONS = ("none", "mean", "sum")
-SHAPES = ((5,), (3, 4), (2, 3, 2), (), (0, 3))
-
-
-def pair(torch, shape, dtype, low=-2.0, high=2.0):
-    """Return two tensors of one shape that require gradients."""
-    return tuple(
-        sample(torch, *shape, dtype=dtype, low=low, high=high, seed=seed, requires_grad=True) for seed in (0, 1)
-    )
-
-
-def over(torch, make, shapes, inputs):
-    """Return the module's values and gradients for every reduction and shape."""
-    return {
-        f"{reduction} {shape}": with_gradients(torch, make(reduction), *inputs(shape))
-        for reduction in REDUCTIONS
-        for shape in shapes
-    }
-
+from tests.parity.losses import REDUCTIONS, SHAPES, over, pair, signs, twice, value_or_error
 
 ELEMENTWISE = {
     "L1Loss": {},
@@ -32,7 +13,6 @@ ELEMENTWISE = {
     "SmoothL1Loss zero": {"beta": 0.0},
     "HuberLoss": {},
     "HuberLoss delta": {"delta": 0.7},
-    "SoftMarginLoss": {},
     "KLDivLoss log": {"log_target": True},
     "PoissonNLLLoss": {},
 }
@@ -61,9 +41,75 @@ def weighted_regression(torch, dtype):
     F = torch.nn.functional
     return [
         with_gradients(torch, lambda x, y, f=f, r=r: f(x, y, reduction=r, weight=w), a, b)
-        for f in (F.mse_loss, F.l1_loss)
+        for f in (F.mse_loss, F.l1_loss, F.huber_loss)
         for r in REDUCTIONS
     ]
+
+
+KINKS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+
+
+@case(params=DTYPES)
+def corners(torch, dtype):
+    """Show the derivatives that are chosen where there is none."""
+    x = torch.tensor(KINKS, dtype=getattr(torch, dtype), requires_grad=True)
+    zero, one, F = torch.zeros_like(x), torch.ones_like(x), torch.nn.functional
+    return [
+        with_gradients(torch, lambda x, f=f: f(x, zero, reduction="none"), x)
+        for f in (F.l1_loss, F.smooth_l1_loss, F.huber_loss)
+    ] + [
+        with_gradients(torch, lambda x: F.hinge_embedding_loss(x, -one, reduction="none"), x),
+        with_gradients(torch, lambda x: F.margin_ranking_loss(x, zero, one, margin=1.0, reduction="none"), x),
+        with_gradients(torch, lambda x: F.smooth_l1_loss(x, zero, beta=0.5, reduction="none"), x),
+    ]
+
+
+MIXED = [("float32", "float64"), ("float64", "float32"), ("float32", "int64"), ("int64", "float32"), ("int64", "int64")]
+
+
+@case(params=MIXED, rtol=1e-6)
+def mixed_dtypes(torch, one, other):
+    F, result = torch.nn.functional, {}
+    a, b = (torch.tensor([[1.0, 0.0], [0.0, 1.0]]).to(getattr(torch, name)) for name in (one, other))
+    for name in ("mse", "l1", "smooth_l1", "huber", "poisson_nll", "soft_margin"):
+        result[name] = value_or_error(getattr(F, f"{name}_loss"), a, b)
+    for f in (F.binary_cross_entropy, F.binary_cross_entropy_with_logits, F.kl_div):
+        result[f.__name__] = value_or_error(f, a, b)
+    return result
+
+
+@case
+def old_arguments(torch):
+    """Show that size_average and reduce stand where they stood, and what they mean."""
+    F, nn = torch.nn.functional, torch.nn
+    a, b, t = sample(torch, 3, 4), sample(torch, 3, 4, seed=1), torch.tensor([0, 3, 1])
+    p, sign = sample(torch, 3, 4, low=0.1, high=0.9), signs(torch, 3, 4)
+    result = {}
+    for average in (None, True, False):
+        for reduce in (None, True, False):
+            result[f"{average} {reduce}"] = [
+                F.mse_loss(a, b, average, reduce),
+                F.l1_loss(a, b, average, reduce),
+                F.smooth_l1_loss(a, b, average, reduce),
+                F.cross_entropy(a, t, None, average, 3, reduce),
+                F.nll_loss(a, t, None, average, 3, reduce),
+                F.binary_cross_entropy(p, p, None, average, reduce),
+                F.binary_cross_entropy_with_logits(a, p, None, average, reduce),
+                F.kl_div(a, p, average, reduce),
+                F.poisson_nll_loss(a, p, True, False, average, 1e-8, reduce),
+                F.margin_ranking_loss(a, b, sign, 0.5, average, reduce),
+                F.hinge_embedding_loss(a, sign, 0.5, average, reduce),
+                F.soft_margin_loss(a, sign, average, reduce),
+                F.cosine_embedding_loss(a, b, sign[:, 0], 0.1, average, reduce),
+                F.triplet_margin_loss(a, b, p, 1.0, 2, 1e-6, False, average, reduce),
+                F.multi_margin_loss(a, t, 1, 0.5, None, average, reduce),
+                F.multilabel_margin_loss(a, t.reshape(3, 1).expand(3, 4), average, reduce),
+                F.multilabel_soft_margin_loss(a, p, None, average, reduce),
+                nn.MSELoss(average, reduce).reduction,
+                nn.CrossEntropyLoss(None, average, 2, reduce)(a, t),
+                nn.BCEWithLogitsLoss(None, average, reduce)(a, p),
+            ]
+    return {**result, "elementwise": F.mse_loss(a, b, reduction="elementwise_mean")}
 
 
 # Classes --------------------------------------------------------------------------------------------------------------
@@ -135,12 +181,41 @@ def cross_entropy_extremes(torch, dtype):
 
 @case(params=DTYPES)
 def cross_entropy_twice(torch, dtype):
-    x = sample(torch, 3, 4, dtype=dtype, requires_grad=True)
+    x, y = pair(torch, (3, 4), dtype)
     w = sample(torch, 4, dtype=dtype, low=0.2, seed=3)
-    loss = torch.nn.functional.cross_entropy(x, torch.tensor([0, 3, 1]), weight=w, label_smoothing=0.1)
-    (first,) = torch.autograd.grad(loss, x, create_graph=True)
-    (second,) = torch.autograd.grad((first**2).sum(), x)
-    return [loss, first, second]
+    t, F = torch.tensor([0, 3, 1]), torch.nn.functional
+    return {
+        "plain": twice(torch, F.cross_entropy(x, t), x),
+        "sum": twice(torch, F.cross_entropy(x, t, reduction="sum"), x),
+        "each": twice(torch, (F.cross_entropy(x, t, reduction="none") ** 2).sum(), x),
+        "all": twice(torch, F.cross_entropy(x, t, weight=w, label_smoothing=0.1, ignore_index=3), x),
+        "likelihood": twice(torch, F.nll_loss(x.log_softmax(1), t, weight=w), x),
+        "probabilities": twice(torch, F.cross_entropy(x, y.softmax(1), weight=w), x, y),
+    }
+
+
+@case(params=DTYPES, rtol={"float64": 1e-9, "float32": 1e-5})
+def others_twice(torch, dtype):
+    (x, y), F = pair(torch, (3, 4), dtype), torch.nn.functional
+    p = sample(torch, 3, 4, dtype=dtype, low=0.1, high=0.9, seed=2, requires_grad=True)
+    t = sample(torch, 3, 4, dtype=dtype, low=0.1, high=0.9, seed=3)
+    w, sign = sample(torch, 4, dtype=dtype, low=0.5, seed=4), signs(torch, 3, 4, dtype=dtype)
+    return {
+        "mse": twice(torch, F.mse_loss(x, y), x, y),
+        "mse each": twice(torch, (F.mse_loss(x, y, reduction="none") ** 2).sum(), x, y),
+        "huber": twice(torch, F.huber_loss(x, y, delta=1.3), x, y),
+        "smooth": twice(torch, F.smooth_l1_loss(x, y, beta=0.7, reduction="sum"), x, y),
+        "bce": twice(torch, F.binary_cross_entropy(p, t), p),
+        "logits": twice(torch, F.binary_cross_entropy_with_logits(x, t), x),
+        "positive": twice(torch, F.binary_cross_entropy_with_logits(x, t, w, pos_weight=w), x),
+        "kl": twice(torch, F.kl_div(x, p, reduction="batchmean"), x, p),
+        "poisson": twice(torch, F.poisson_nll_loss(x, t), x),
+        "gauss": twice(torch, F.gaussian_nll_loss(x, y, p), x, y, p),
+        "soft": twice(torch, F.soft_margin_loss(x, sign), x),
+        "cosine": twice(torch, F.cosine_embedding_loss(x, y, sign[:, 0], margin=-0.9), x, y),
+        "triplet": twice(torch, F.triplet_margin_loss(x, y, p), x, y, p),
+        "labels": twice(torch, F.multilabel_soft_margin_loss(x, t), x),
+    }
 
 
 @case
@@ -165,6 +240,28 @@ def class_mistakes(torch):
         "beta": raises(lambda: F.smooth_l1_loss(x, x, beta=-1.0)),
         "delta": raises(lambda: F.huber_loss(x, x, delta=0.0)),
         "kl": raises(lambda: F.kl_div(x, x, reduction="avg")),
+        "one hot": raises(lambda: F.cross_entropy(x, torch.ones(3, 4, dtype=torch.int64))),
+        "scalar target": raises(lambda: F.cross_entropy(x, torch.tensor(1))),
+        "scalar": raises(lambda: F.cross_entropy(torch.tensor(1.0), torch.tensor(0.5))),
+        "scalar classes": raises(lambda: F.cross_entropy(torch.tensor(1.0), torch.tensor(0))),
+        "nll scalar": raises(lambda: F.nll_loss(torch.tensor(1.0), torch.tensor(0))),
+        "batch of images": raises(
+            lambda: F.cross_entropy(sample(torch, 2, 3, 4), torch.zeros(2, 3, dtype=torch.int64))
+        ),
+        "whole logits": raises(lambda: F.cross_entropy(torch.ones(2, 3, dtype=torch.int64), torch.tensor([0, 1]))),
+        "weight dtype": raises(lambda: F.cross_entropy(x, torch.tensor([0, 1, 2]), weight=torch.ones(4).double())),
+        "nll out of range": raises(lambda: F.nll_loss(x, torch.tensor([0, 1, 9]))),
+        "nll floats": raises(lambda: F.nll_loss(x, torch.tensor([0.0, 1.0, 2.0]))),
+        "no tensor": [raises(lambda f=f: f(x, 1)) for f in (F.cross_entropy, F.nll_loss, F.mse_loss, F.l1_loss)],
+        "no tensors": [raises(lambda f=f: f(None, x)) for f in (F.cross_entropy, F.mse_loss, F.huber_loss, F.kl_div)],
+        "mse whole": raises(lambda: F.mse_loss(torch.tensor([1]), torch.tensor([2]))),
+        "l1 whole": raises(lambda: F.l1_loss(torch.tensor([1]), torch.tensor([2]))),
+        "mse weight": raises(lambda: F.mse_loss(x, x, weight=torch.ones(4))),
+        "l1 weight": raises(lambda: F.l1_loss(x, x, weight=torch.ones(3, 1))),
+        "huber weight": raises(lambda: F.huber_loss(x, x, weight=torch.ones(3))),
+        "huber delta": raises(lambda: torch.nn.HuberLoss(delta=1j)),
+        "kl whole": raises(lambda: F.kl_div(x, torch.ones(3, 4, dtype=torch.int64))),
+        "kl shapes": raises(lambda: F.kl_div(x, torch.ones(3, 3))),
     }
 
 
@@ -217,6 +314,15 @@ def binary_mistakes(torch):
         "shape": raises(lambda: F.binary_cross_entropy(half, half.unsqueeze(1))),
         "integers": raises(lambda: F.binary_cross_entropy(half, torch.tensor([0, 1, 1]))),
         "logits shape": raises(lambda: F.binary_cross_entropy_with_logits(half, half.unsqueeze(1))),
+        "logits whole": raises(lambda: F.binary_cross_entropy_with_logits(half, torch.tensor([0, 1, 1]))),
+        "whole logits": raises(lambda: F.binary_cross_entropy_with_logits(torch.tensor([0, 1, 1]), half)),
+        "doubles": raises(lambda: F.binary_cross_entropy(half, half.double())),
+        "weight": raises(lambda: F.binary_cross_entropy(half, half, weight=torch.ones(2))),
+        "logits weight": raises(lambda: F.binary_cross_entropy_with_logits(half, half, weight=torch.ones(2, 3))),
+        "positive": raises(lambda: F.binary_cross_entropy_with_logits(half, half, pos_weight=torch.ones(2, 3))),
+        "no tensor": raises(lambda: F.binary_cross_entropy(half, 1.0)),
+        "logits no tensor": raises(lambda: F.binary_cross_entropy_with_logits(half, 1.0)),
+        "reduction": raises(lambda: F.binary_cross_entropy(half, half, reduction="avg")),
     }
 
 
@@ -229,7 +335,9 @@ def divergences(torch, dtype):
     result = {"zero": F.kl_div(x, zero, reduction="none")}
     for r in (*REDUCTIONS, "batchmean"):
         result[r] = with_gradients(torch, torch.nn.KLDivLoss(reduction=r), x, t)
-        result[f"{r} log"] = with_gradients(torch, torch.nn.KLDivLoss(reduction=r, log_target=True), x, t.log().detach())
+        result[f"{r} log"] = with_gradients(
+            torch, torch.nn.KLDivLoss(reduction=r, log_target=True), x, t.log().detach()
+        )
     return result
 
 
@@ -252,97 +360,85 @@ def likelihoods(torch, dtype):
     return result
 
 
-# Margins --------------------------------------------------------------------------------------------------------------
-
-
-def signs(torch, *shape, dtype="float32"):
-    """Return a pattern of 1 and -1."""
-    total = 1
-    for n in shape:
-        total *= n
-    return (1 - 2 * (torch.arange(total) % 3 % 2)).reshape(shape).to(getattr(torch, dtype))
-
-
-@case(params=DTYPES)
-def margins(torch, dtype):
-    a, b = pair(torch, (5, 3), dtype)
-    c = sample(torch, 5, 3, dtype=dtype, seed=2, requires_grad=True)
-    rows = signs(torch, 5, dtype=dtype)
-    grid = signs(torch, 5, 3, dtype=dtype)
-    nn, result = torch.nn, {}
-    for r in REDUCTIONS:
-        for margin in (0.0, 0.5):
-            rank = nn.MarginRankingLoss(margin, reduction=r)
-            result[f"ranking {r} {margin}"] = with_gradients(torch, lambda x, y, f=rank: f(x, y, grid), a, b)
-            cosine = nn.CosineEmbeddingLoss(margin, reduction=r)
-            result[f"cosine {r} {margin}"] = with_gradients(torch, lambda x, y, f=cosine: f(x, y, rows), a, b)
-        one = nn.CosineEmbeddingLoss(reduction=r)
-        result[f"cosine one {r}"] = with_gradients(torch, lambda x, y, f=one: f(x, y, rows[0]), a[0], b[0])
-        hinge = nn.HingeEmbeddingLoss(0.7, reduction=r)
-        result[f"hinge {r}"] = with_gradients(torch, lambda x, f=hinge: f(x, grid), a)
-        for swap in (False, True):
-            for p in (1.0, 2.0, 3.0):
-                triplet = nn.TripletMarginLoss(0.8, p=p, swap=swap, reduction=r)
-                result[f"triplet {r} {swap} {p}"] = with_gradients(torch, triplet, a, b, c)
-            own = nn.TripletMarginWithDistanceLoss(
-                distance_function=lambda x, y: (x - y).abs().sum(-1), margin=0.8, swap=swap, reduction=r
-            )
-            result[f"own distance {r} {swap}"] = with_gradients(torch, own, a, b, c)
-        default = nn.TripletMarginWithDistanceLoss(reduction=r)
-        result[f"default distance {r}"] = with_gradients(torch, default, a, b, c)
-    return result
-
-
-@case(params=DTYPES)
-def margins_of_classes(torch, dtype):
-    x = sample(torch, 4, 5, dtype=dtype, requires_grad=True)
-    t = torch.tensor([0, 4, 2, 2])
-    lists = torch.tensor([[3, 0, -1, 1, 1], [-1, 0, 0, 0, 0], [0, 1, 2, 3, 4], [4, -1, 4, -1, 4]])
-    many = (signs(torch, 4, 5, dtype=dtype) + 1) / 2
-    w = sample(torch, 5, dtype=dtype, low=0.1, seed=4)
-    nn, result = torch.nn, {}
-    for r in REDUCTIONS:
-        for p in (1, 2):
-            for weight in (None, w):
-                multi = nn.MultiMarginLoss(p=p, margin=0.6, weight=weight, reduction=r)
-                result[f"multi {r} {p} {weight is not None}"] = with_gradients(torch, lambda x, f=multi: f(x, t), x)
-        one = nn.MultiMarginLoss(reduction=r)
-        result[f"multi one {r}"] = with_gradients(torch, lambda x, f=one: f(x, t[0]), x[0])
-        label = nn.MultiLabelMarginLoss(reduction=r)
-        result[f"label {r}"] = with_gradients(torch, lambda x, f=label: f(x, lists), x)
-        result[f"label one {r}"] = with_gradients(torch, lambda x, f=label: f(x, lists[0]), x[0])
-        for weight in (None, w):
-            soft = nn.MultiLabelSoftMarginLoss(weight, reduction=r)
-            result[f"soft {r} {weight is not None}"] = with_gradients(torch, lambda x, f=soft: f(x, many), x)
-    return result
-
-
-@case
-def margin_mistakes(torch):
-    F, x = torch.nn.functional, sample(torch, 3, 4)
-    return {
-        "triplet margin": raises(lambda: torch.nn.TripletMarginLoss(margin=-1.0)),
-        "triplet dims": raises(lambda: F.triplet_margin_loss(x, x, x[0])),
-        "multi p": raises(lambda: torch.nn.MultiMarginLoss(p=3)),
-        "multi target": raises(lambda: F.multi_margin_loss(x, torch.tensor([0, 1]))),
-        "multi range": raises(lambda: F.multi_margin_loss(x, torch.tensor([0, 1, 4]))),
-        "label shape": raises(lambda: F.multilabel_margin_loss(x, torch.zeros(3, 3, dtype=torch.int64))),
-        "cosine": raises(lambda: F.cosine_embedding_loss(x, x, torch.ones(3, 4))),
-        "ranking": raises(lambda: F.margin_ranking_loss(x, x, torch.ones(3))),
-    }
+# All of them ----------------------------------------------------------------------------------------------------------
 
 
 @case
 def texts(torch):
-    nn = torch.nn
-    return [
-        str(module)
-        for module in (
-            nn.CrossEntropyLoss(weight=torch.ones(3), label_smoothing=0.1),
-            nn.NLLLoss(),
-            nn.BCEWithLogitsLoss(pos_weight=torch.ones(2)),
-            nn.TripletMarginLoss(),
-            nn.GaussianNLLLoss(),
-            nn.MultiMarginLoss(),
-        )
-    ] + [list(nn.CrossEntropyLoss(weight=torch.ones(3)).state_dict())]
+    """Return how the modules print, and the buffers they hold."""
+    nn, three = torch.nn, torch.ones(3)
+    modules = (
+        nn.L1Loss(),
+        nn.MSELoss(reduction="sum"),
+        nn.SmoothL1Loss(beta=0.5),
+        nn.HuberLoss(delta=2.0),
+        nn.CrossEntropyLoss(weight=three, label_smoothing=0.1),
+        nn.NLLLoss(three, ignore_index=2),
+        nn.BCELoss(three),
+        nn.BCEWithLogitsLoss(pos_weight=three),
+        nn.KLDivLoss(reduction="batchmean", log_target=True),
+        nn.PoissonNLLLoss(),
+        nn.GaussianNLLLoss(),
+        nn.MarginRankingLoss(0.5),
+        nn.HingeEmbeddingLoss(),
+        nn.SoftMarginLoss(),
+        nn.CosineEmbeddingLoss(),
+        nn.MultiMarginLoss(p=2, weight=three),
+        nn.MultiLabelMarginLoss(),
+        nn.MultiLabelSoftMarginLoss(three),
+        nn.TripletMarginLoss(),
+        nn.TripletMarginWithDistanceLoss(),
+    )
+    return {str(module): [list(module.state_dict()), module.reduction] for module in modules}
+
+
+@case
+def printed(torch):
+    """Return how losses print, with the name of the node that made them."""
+    F, result = torch.nn.functional, []
+    x, y = pair(torch, (3, 4), "float32")
+    p, t = torch.sigmoid(x), torch.tensor([0, 3, 1])
+    sign, half = signs(torch, 3, 4), torch.full((3, 4), 0.5)
+    image, pixels = sample(torch, 2, 4, 3, requires_grad=True), torch.zeros(2, 3, dtype=torch.int64)
+    for r in REDUCTIONS:
+        result += [
+            F.mse_loss(x, y, reduction=r),
+            F.l1_loss(x, y, reduction=r),
+            F.smooth_l1_loss(x, y, reduction=r),
+            F.smooth_l1_loss(x, y, reduction=r, beta=0.5),
+            F.huber_loss(x, y, reduction=r),
+            F.cross_entropy(x, t, reduction=r),
+            F.cross_entropy(x[0], t[0], reduction=r),
+            F.cross_entropy(image, pixels, reduction=r),
+            F.nll_loss(x, t, reduction=r),
+            F.binary_cross_entropy(p, half, reduction=r),
+            F.binary_cross_entropy(p, half, half, reduction=r),
+            F.binary_cross_entropy_with_logits(x, half, reduction=r),
+            F.binary_cross_entropy_with_logits(x, half, half, reduction=r),
+            F.kl_div(x, half, reduction=r),
+            F.poisson_nll_loss(x, half, reduction=r),
+            F.gaussian_nll_loss(x, half, half, reduction=r),
+            F.margin_ranking_loss(x, y, sign, reduction=r),
+            F.hinge_embedding_loss(x, sign, reduction=r),
+            F.soft_margin_loss(x, sign, reduction=r),
+            F.cosine_embedding_loss(x, y, sign[:, 0], reduction=r),
+            F.multi_margin_loss(x, t, reduction=r),
+            F.multilabel_margin_loss(x, t.reshape(3, 1).expand(3, 4), reduction=r),
+            F.multilabel_soft_margin_loss(x, half, reduction=r),
+            F.triplet_margin_loss(x, y, half, reduction=r),
+        ]
+    return [loss.grad_fn.name() for loss in result] + [str(result[0])]
+
+
+@case
+def backward_into_leaves(torch):
+    """Show `.grad` after backward through modules, twice, as a training loop does."""
+    x = sample(torch, 4, 3, requires_grad=True)
+    for criterion, target in (
+        (torch.nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 0.5])), torch.tensor([0, 2, 1, 1])),
+        (torch.nn.MSELoss(), torch.zeros(4, 3)),
+        (torch.nn.BCEWithLogitsLoss(), torch.ones(4, 3)),
+        (torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor([1.0, 2.0, 3.0])), torch.ones(4, 3)),
+    ):
+        criterion(x, target).backward()
+    return x.grad

@@ -1,4 +1,4 @@
-"""Losses that compare predictions with numbers, probabilities or classes."""
+"""Losses that compare predictions with numbers, or with the probability of one event."""
 
 from __future__ import annotations
 
@@ -8,279 +8,304 @@ from typing import Any
 import numpy as np
 
 from fanin._core import advice
-from fanin._core.errors import ArgumentError, DtypeError, OperationError, ShapeError
+from fanin._core.errors import ArgumentError, DtypeError, OperationError, UnsupportedDtypeError
+from fanin.nn.functional.checks import require_tensor
+from fanin.nn.functional.reduction import (
+    REDUCTIONS,
+    in_dtype_of,
+    legacy_reduction,
+    named_by_reduction,
+    reduced,
+    reduction_of,
+    require_tensors,
+    require_within,
+    size_text,
+)
 from fanin.ops import loss as ops
 from fanin.ops.arithmetic import multiply, subtract, where
 from fanin.ops.elementwise import exp, log
 from fanin.ops.power import xlogy
-from fanin.ops.reduce import log_softmax
-from fanin.ops.reduce import mean as mean_op
-from fanin.ops.reduce import sum_ as sum_op
-from fanin.ops.shape import permute, reshape
+from fanin.ops.rules import broadcast_shape
+from fanin.ops.shape import reshape
 from fanin.tensor.base import TensorBase
-from fanin.tensor.tape import apply, wrap
+from fanin.tensor.tape import apply, label, wrap
 
-_REDUCTIONS = ("none", "mean", "sum")
-
-
-def check_reduction(reduction: str) -> None:
-    """Raise ValueError unless reduction is "none", "mean" or "sum"."""
-    if reduction not in _REDUCTIONS:
-        raise ArgumentError(f"{reduction} is not a valid value for reduction; choose from {', '.join(_REDUCTIONS)}")
+# Numbers --------------------------------------------------------------------------------------------------------------
 
 
-def reduced(values: Any, reduction: str) -> Any:
-    """Return the values, their mean or their sum."""
-    check_reduction(reduction)
-    if reduction == "none":
-        return values
-    dims = tuple(range(values._array.ndim))
-    return apply(mean_op if reduction == "mean" else sum_op, (values,), {"dim": dims, "keepdim": False})
-
-
-def _check_equal_shapes(name: str, input: Any, target: Any) -> None:
-    a, b = input._array.shape, target._array.shape
-    if a == b:
-        return
+def _warn_of_shapes(name: str, input: Any, target: Any) -> None:
     advice.give(
         advice.BroadcastLoss,
-        f"{name}: using a target size (torch.Size({list(b)})) that is different to the input size (torch.Size({list(a)})). "
-        "Broadcasting compares every prediction with every target, which is hardly what is meant: bring both to one shape, "
-        "e.g. target.unsqueeze(1), output.squeeze(1) or target.view_as(output).",
+        f"{name}: using a target size ({size_text(target)}) that is different to the input size ({size_text(input)}). "
+        "Broadcasting compares every prediction with every target, which is hardly what is meant: bring both to one "
+        "shape, e.g. target.unsqueeze(1), output.squeeze(1) or target.view_as(output).",
     )
 
 
-def _compared(name: str, op: Any, input: Any, target: Any, reduction: str, weight: Any, **attrs: Any) -> Any:
-    check_reduction(reduction)
-    if input._array.shape != target._array.shape:
-        _check_equal_shapes(name, input, target)
-    if weight is None:
-        return apply(op, (input, target), {"reduction": reduction, **attrs})
-    values = apply(op, (input, target), {"reduction": "none", **attrs})
-    total = reduced(values * weight, "none" if reduction == "none" else "sum")
-    return total / weight.sum() if reduction == "mean" else total
+def _compared(name: str, op: Any, input: Any, target: Any, attrs: dict[str, Any]) -> Any:
+    """Apply a record that compares two tensors."""
+    try:
+        if input._array.shape != target._array.shape:
+            broadcast_shape(input._array.shape, target._array.shape)
+            _warn_of_shapes(name, input, target)
+    except AttributeError:
+        require_tensors(name, input, target)
+        raise
+    return apply(op, (input, target), attrs)
 
 
-def mse_loss(input: Any, target: Any, *_: Any, reduction: str = "mean", weight: Any = None) -> Any:
+def _weighted(name: str, op: Any, input: Any, target: Any, weight: Any, attrs: dict[str, Any]) -> Any:
+    """Return the losses of every element times their weights."""
+    if weight._array.shape != input._array.shape:
+        raise ArgumentError(
+            f"Weights and input must have the same size. {name} got weights of {size_text(weight)} for an input of "
+            f"{size_text(input)}"
+        )
+    return _compared(name, op, input, target, {**attrs, "reduction": "none"}) * weight
+
+
+def _weighted_mean(values: Any, weight: Any, reduction: str) -> Any:
+    """Return weighted losses, their sum, or their mean by weight."""
+    if reduction == "none":
+        return values
+    total = reduced(values, "sum")
+    return total / reduced(weight, "sum") if reduction == "mean" else total
+
+
+def mse_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Any = None,
+) -> Any:
     """Return the squared error (x - t)^2, its mean or its sum.
+
+    Args:
+        input: x, any shape.
+        target: t, of the input's shape.
+        size_average, reduce: of old programs; use reduction.
+        reduction: "none", "mean" or "sum".
+        weight: a factor for each element; a mean divides by their sum.
+
+    Raises:
+        RuntimeError: for shapes that do not broadcast, or whole numbers.
+        ValueError: for another reduction, or weights of another shape.
+
+    Warns where the shapes differ and broadcast.
 
     >>> import fanin as torch
     >>> torch.nn.functional.mse_loss(torch.tensor([2.5, 5.0, 3.0]), torch.tensor([3.0, 5.0, 2.5]))
     tensor(0.1667)
     """
-    return _compared("mse_loss", ops.mse, input, target, reduction, weight)
+    reduction = reduction_of(reduction, size_average, reduce)
+    if weight is None:
+        return _compared("mse_loss", ops.mse, input, target, {"reduction": reduction})
+    return _weighted_mean(_weighted("mse_loss", ops.mse, input, target, weight, {}), weight, reduction)
 
 
-def l1_loss(input: Any, target: Any, *_: Any, reduction: str = "mean", weight: Any = None) -> Any:
-    """Return the absolute error |x - t|, its mean or its sum.
+def l1_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Any = None,
+) -> Any:
+    """Return the absolute error |x - t|, its mean or its sum; its derivative at x = t is 0.
+
+    Args:
+        input: x, any shape.
+        target: t, of the input's shape.
+        size_average, reduce: of old programs; use reduction.
+        reduction: "none", "mean" or "sum".
+        weight: a factor for each element; a mean divides by their sum.
+
+    Raises:
+        RuntimeError: for shapes that do not broadcast.
+        ValueError: for another reduction, or weights of another shape.
+
+    Warns where the shapes differ and broadcast.
 
     >>> import fanin as torch
     >>> torch.nn.functional.l1_loss(torch.tensor([2.5, 5.0, 3.0]), torch.tensor([3.0, 5.0, 2.5]))
     tensor(0.3333)
     """
-    return _compared("l1_loss", ops.l1, input, target, reduction, weight)
+    reduction = reduction_of(reduction, size_average, reduce)
+    if weight is None:
+        loss = _compared("l1_loss", ops.l1, input, target, {"reduction": reduction})
+        return named_by_reduction(loss, reduction, "AbsBackward0")
+    return _weighted_mean(_weighted("l1_loss", ops.l1, input, target, weight, {}), weight, reduction)
 
 
-def smooth_l1_loss(input: Any, target: Any, *_: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
-    """Return (x - t)^2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2 (Girshick 2015, arXiv 1504.08083, eq. 3).
+def smooth_l1_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Any:
+    """Return (x - t)^2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2.
 
-    Raises RuntimeError for a negative beta.
+    Args:
+        input: x, any shape.
+        target: t, of the input's shape.
+        size_average, reduce: of old programs; use reduction.
+        reduction: "none", "mean" or "sum".
+        beta: where the parabola becomes a line; 0 gives the absolute error.
+
+    Raises:
+        RuntimeError: for a negative beta, shapes that do not broadcast, or whole numbers.
+        ValueError: for another reduction.
+
+    Warns where the shapes differ and broadcast.
+
+    >>> import fanin as torch
+    >>> torch.nn.functional.smooth_l1_loss(torch.tensor([0.5, 3.0]), torch.zeros(2), reduction="none")
+    tensor([0.1250, 2.5000])
+
+    Reference: R. Girshick, "Fast R-CNN", 2015, arXiv 1504.08083, eq. 3.
     """
+    reduction = reduction_of(reduction, size_average, reduce)
     if beta < 0:
-        raise OperationError("smooth_l1_loss does not support negative values for beta.")
+        raise OperationError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
-    loss = _compared("smooth_l1_loss", ops.huber, input, target, reduction, None, delta=float(beta))
-    return loss if beta == 1 else loss / beta
+    attrs = {"reduction": reduction, "delta": float(beta)}
+    loss = _compared("smooth_l1_loss", ops.huber, input, target, attrs)
+    return label(loss if beta == 1 else loss / beta, "SmoothL1LossBackward0")
 
 
-def huber_loss(
-    input: Any, target: Any, *_: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None
-) -> Any:
-    """Return (x - t)^2 / 2 where |x - t| < delta, else delta (|x - t| - delta / 2) (Huber 1964, section 3).
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
+    """Return (x - t)^2 / 2 where |x - t| < delta, else delta (|x - t| - delta / 2).
 
-    Raises RuntimeError for a delta that is not positive.
+    Args:
+        input: x, any shape.
+        target: t, of the input's shape.
+        reduction: "none", "mean" or "sum".
+        delta: where the parabola becomes a line, greater than 0.
+        weight: a factor for each element; a mean divides by the number of elements.
+
+    Raises:
+        RuntimeError: for a delta that is not positive, shapes that do not broadcast, or whole numbers.
+        ValueError: for another reduction, or weights of another shape.
+
+    Warns where the shapes differ and broadcast.
+
+    >>> import fanin as torch
+    >>> torch.nn.functional.huber_loss(torch.tensor([1.0, 3.0]), torch.zeros(2), reduction="none", delta=2.0)
+    tensor([0.5000, 4.0000])
+
+    Reference: P. Huber, "Robust estimation of a location parameter", 1964, sec. 3.
     """
+    reduction = reduction_of(reduction)
     if delta <= 0:
-        raise OperationError("huber_loss does not support non-positive values for delta.")
-    return _compared("huber_loss", ops.huber, input, target, reduction, weight, delta=float(delta))
+        raise OperationError(f"huber_loss does not support non-positive values for delta, got {delta}")
+    attrs = {"delta": float(delta)}
+    if weight is not None:
+        return in_dtype_of(reduced(_weighted("huber_loss", ops.huber, input, target, weight, attrs), reduction), input)
+    return in_dtype_of(_compared("huber_loss", ops.huber, input, target, {**attrs, "reduction": reduction}), input)
 
 
-# Classes --------------------------------------------------------------------------------------------------------------
+# The probability of one event -----------------------------------------------------------------------------------------
 
 
-def cross_entropy(
+def binary_cross_entropy(
     input: Any,
     target: Any,
     weight: Any = None,
-    *_: Any,
-    ignore_index: int = -100,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
-    label_smoothing: float = 0.0,
 ) -> Any:
-    """Return the cross-entropy -sum_c q_c log softmax(x)_c of logits against classes or probabilities.
+    """Return -(t log p + (1 - t) log(1 - p)), with logarithms that end at -100.
 
-    input:  logits, (C), (N, C) or (N, C, d1, ...).
-    target: class numbers (int64) of the input's shape without C, or probabilities of the input's shape.
-    weight: (C), a factor for each class; a mean divides by the sum of the factors of the targets.
-    ignore_index:    targets of this number do not count.
-    label_smoothing: the share of q that is spread equally over all classes (Szegedy et al. 2016, arXiv 1512.00567, sec. 7).
+    The derivative is (p - t) / max(p (1 - p), 1e-12).
 
-    Raises ValueError or RuntimeError for shapes that do not fit, IndexError for a class that does not exist.
+    Args:
+        input: p, probabilities in [0, 1], any shape.
+        target: t, probabilities in [0, 1], of the input's shape and dtype.
+        weight: a factor for each element, of a shape that broadcasts to the input's.
+        size_average, reduce: of old programs; use reduction.
+        reduction: "none", "mean" or "sum".
 
-    >>> import fanin as torch
-    >>> logits = torch.tensor([[1.5, 2.0, 0.5], [0.5, 1.0, 1.5]])
-    >>> torch.nn.functional.cross_entropy(logits, torch.tensor([1, 2]), reduction="none")
-    tensor([0.6041, 0.6803])
-    """
-    check_reduction(reduction)
-    if not 0 <= label_smoothing <= 1:
-        raise OperationError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    _check_logits(input)
-    if target._array.dtype.kind == "f":
-        return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
-    attrs = {"reduction": reduction, "ignore_index": ignore_index, "label_smoothing": float(label_smoothing)}
-    return _by_class(ops.cross_entropy, input, target, weight, attrs)
-
-
-def nll_loss(
-    input: Any, target: Any, weight: Any = None, *_: Any, ignore_index: int = -100, reduction: str = "mean"
-) -> Any:
-    """Return minus the log-probability of the target class; the arguments are those of `cross_entropy`, with log p as input."""
-    check_reduction(reduction)
-    return _by_class(ops.nll, input, target, weight, {"reduction": reduction, "ignore_index": ignore_index})
-
-
-_SOFTMAX = ("softmax",)
-
-
-def _origin(input: Any) -> str:
-    """Return the name of the operation that made a tensor, seen through changes of shape."""
-    node = input._node
-    while node is not None and node.op.view and node.edges and node.edges[0] is not None:
-        node = node.edges[0] if not isinstance(node.edges[0], TensorBase) else None
-    return "" if node is None else node.op.name
-
-
-def _check_logits(input: Any) -> None:
-    if input._node is not None and advice.wanted(advice.SoftmaxBeforeCrossEntropy) and _origin(input) in _SOFTMAX:
-        advice.give(
-            advice.SoftmaxBeforeCrossEntropy,
-            "cross_entropy takes logits, but its input has already gone through softmax: it would be applied twice, the "
-            "loss could not get near 0 and training would be slow. Leave the Softmax layer out of the model while it "
-            "trains (or use log_softmax with NLLLoss).",
-        )
-
-
-def _by_class(op: Any, input: Any, target: Any, weight: Any, attrs: dict[str, Any]) -> Any:
-    x, t = input._array, target._array
-    _check_class_arguments(x, t, weight)
-    extra = () if weight is None else (weight,)
-    if x.ndim == 2:
-        return apply(op, (input, target, *extra), attrs)
-    if x.ndim == 1:
-        loss = apply(op, (reshape(input, (1, *x.shape)), reshape(target, (1,)), *extra), attrs)
-        return reshape(loss, ())
-    rows = reshape(permute(input, dims=(0, *range(2, x.ndim), 1)), (t.size, x.shape[1]))
-    loss = apply(op, (rows, reshape(target, (t.size,)), *extra), attrs)
-    return reshape(loss, t.shape) if attrs["reduction"] == "none" else loss
-
-
-def _check_class_arguments(x: Any, t: Any, weight: Any) -> None:
-    if x.ndim == 0:
-        raise ShapeError("the input needs a dimension of classes: (C), (N, C) or (N, C, d1, ...), got a scalar")
-    wanted = () if x.ndim == 1 else (x.shape[0], *x.shape[2:])
-    if t.shape != wanted and not (x.ndim == 1 and t.shape == (1,)):
-        if x.ndim == 2 and t.ndim > 1:
-            raise ShapeError(
-                f"0D or 1D target tensor expected, multi-target not supported: the target has shape {list(t.shape)}, "
-                f"expected {list(wanted)}; drop the extra dimension with target.squeeze(1)"
-            )
-        if x.ndim > 1 and t.ndim and t.shape[0] != x.shape[0]:
-            raise BatchSizeError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({t.shape[0]}).")
-        raise ShapeError(f"size mismatch: the target has shape {list(t.shape)}, expected {list(wanted)}")
-    if t.dtype not in (np.int64, np.uint8):
-        raise DtypeError(f"expected scalar type Long but found {t.dtype}; convert the classes with .long()")
-    if weight is not None and weight._array.shape != (x.shape[min(1, x.ndim - 1)],):
-        raise ShapeError(
-            "weight tensor should be defined either for all classes or no classes: expected shape "
-            f"[{x.shape[min(1, x.ndim - 1)]}], got {list(weight._array.shape)}"
-        )
-    if weight is not None and weight._array.dtype != x.dtype:
-        raise DtypeError(f"expected scalar type {x.dtype} but found {weight._array.dtype} for weight")
-
-
-class BatchSizeError(ArgumentError):
-    """A target of another batch size than the input."""
-
-
-def _soft_cross_entropy(input: Any, target: Any, weight: Any, ignore: int, reduction: str, smoothing: float) -> Any:
-    if input._array.shape != target._array.shape:
-        raise ShapeError(
-            f"probabilities as target need the input's shape {list(input._array.shape)}, got {list(target._array.shape)}; "
-            "class numbers must be int64 (use .long())"
-        )
-    if ignore >= 0:
-        raise OperationError("ignore_index is not supported for floating point target")
-    classes_at = min(1, input._array.ndim - 1)
-    classes = input._array.shape[classes_at]
-    if smoothing:
-        target = target * (1 - smoothing) + smoothing / classes
-    values = -log_softmax(input, dim=classes_at) * target
-    if weight is not None:
-        values = values * reshape(weight, (classes,) + (1,) * (input._array.ndim - 1 - classes_at))
-    if reduction == "none":
-        return sum_op(values, dim=(classes_at,), keepdim=False)
-    total = reduced(values, "sum")
-    return total / (values._array.size / classes) if reduction == "mean" and classes else total
-
-
-# Probabilities --------------------------------------------------------------------------------------------------------
-
-
-def binary_cross_entropy(input: Any, target: Any, weight: Any = None, *_: Any, reduction: str = "mean") -> Any:
-    """Return -(t log p + (1 - t) log(1 - p)), logarithms cut off at -100.
-
-    Raises RuntimeError for probabilities outside [0, 1], ValueError for shapes that differ.
+    Raises:
+        RuntimeError: for numbers outside [0, 1] or of different dtypes.
+        ValueError: for shapes that differ, or another reduction.
 
     >>> import fanin as torch
     >>> p, t = torch.tensor([0.7, 0.2, 0.9, 0.7]), torch.tensor([1.0, 0.0, 1.0, 0.0])
     >>> torch.nn.functional.binary_cross_entropy(p, t, reduction="none")
     tensor([0.3567, 0.2231, 0.1054, 1.2040])
     """
-    check_reduction(reduction)
+    reduction = reduction_of(reduction, size_average, reduce)
+    require_tensors("binary_cross_entropy", input, target)
     a, b = input._array, target._array
     if a.shape != b.shape:
         raise ArgumentError(
-            f"Using a target size (torch.Size({list(b.shape)})) that is different to the input size "
-            f"(torch.Size({list(a.shape)})) is deprecated. Please ensure they have the same size."
+            f"Using a target size ({size_text(target)}) that is different to the input size ({size_text(input)}) is "
+            "deprecated. Please ensure they have the same size, e.g. with output.squeeze(1) or target.unsqueeze(1)."
         )
     if a.dtype != b.dtype:
-        raise DtypeError(f"Found dtype {b.dtype} but expected {a.dtype}; convert the target with .to(input.dtype)")
-    loss = apply(ops.bce, (input, target), {})
-    return reduced(loss if weight is None else loss * weight, reduction)
+        raise DtypeError(f"Found dtype {target.dtype} but expected {input.dtype}; convert with target.to(input.dtype)")
+    return _times_weight(ops.bce, (input, target), weight, reduction, "BinaryCrossEntropyBackward0")
+
+
+def _times_weight(op: Any, inputs: tuple[Any, ...], weight: Any, reduction: str, name: str) -> Any:
+    """Apply a record, with a factor for each element before its results are reduced, in the target's dtype."""
+    if weight is None:
+        return in_dtype_of(apply(op, inputs, {"reduction": reduction}), inputs[1])
+    require_within("weight", weight, inputs[0])
+    values = apply(op, inputs, {"reduction": "none"}) * weight
+    return in_dtype_of(label(reduced(values, reduction), name), inputs[1])
 
 
 def binary_cross_entropy_with_logits(
-    input: Any, target: Any, weight: Any = None, *_: Any, reduction: str = "mean", pos_weight: Any = None
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Any = None,
 ) -> Any:
-    """Return -(w_p t log s(x) + (1 - t) log(1 - s(x))) with s the sigmoid, stable for any x.
+    """Return -(w_p t log s(x) + (1 - t) log(1 - s(x))), s the sigmoid, computed so that nothing overflows for any x.
 
-    weight:     a factor for each element (broadcast); pos_weight: w_p, a factor for the positive targets (broadcast).
+    Args:
+        input: x, logits, any shape.
+        target: t, probabilities, of the input's shape.
+        weight: a factor for each element, of a shape that broadcasts to the input's.
+        size_average, reduce: of old programs; use reduction.
+        reduction: "none", "mean" or "sum".
+        pos_weight: w_p, a factor for what is positive, of a shape that broadcasts to the input's.
 
-    Raises ValueError for shapes that differ.
+    Raises:
+        RuntimeError: for whole numbers, or factors of a larger shape.
+        ValueError: for shapes that differ, or another reduction.
+
+    Warns of targets outside [0, 1].
+
+    >>> import fanin as torch
+    >>> x, t = torch.tensor([0.0, 10000.0]), torch.tensor([1.0, 0.0])
+    >>> torch.nn.functional.binary_cross_entropy_with_logits(x, t, reduction="none")
+    tensor([6.9315e-01, 1.0000e+04])
     """
-    check_reduction(reduction)
-    a, b = input._array, target._array
-    if a.shape != b.shape:
-        raise ArgumentError(f"Target size (torch.Size({list(b.shape)})) must be the same as input size (torch.Size({list(a.shape)}))")
-    _check_targets(b)
-    if pos_weight is None:
-        loss = apply(ops.bce_with_logits, (input, target), {})
-    else:
-        # (1 - t) x + (1 + (w_p - 1) t) log(1 + e^-x)
-        loss = (1 - target) * input + ((pos_weight - 1) * target + 1) * ops.softplus_of_minus(input)
-    return reduced(loss if weight is None else loss * weight, reduction)
+    reduction = reduction_of(reduction, size_average, reduce)
+    require_tensors("binary_cross_entropy_with_logits", input, target)
+    if input._array.shape != target._array.shape:
+        raise ArgumentError(
+            f"Target size ({size_text(target)}) must be the same as input size ({size_text(input)}); "
+            "e.g. output.squeeze(1) or target.unsqueeze(1)"
+        )
+    if input._array.dtype.kind != "f":
+        raise UnsupportedDtypeError(f'"log_sigmoid_cpu" not implemented for {input.dtype}; convert with .float() first')
+    _check_targets(target._array)
+    if pos_weight is not None:
+        require_within("pos_weight", pos_weight, input)
+    inputs = (input, target) if pos_weight is None else (input, target, pos_weight)
+    return _times_weight(ops.bce_with_logits, inputs, weight, reduction, "BinaryCrossEntropyWithLogitsBackward0")
 
 
 def _check_targets(t: Any) -> None:
@@ -288,75 +313,142 @@ def _check_targets(t: Any) -> None:
         advice.give(
             advice.TargetOutOfRange,
             f"binary_cross_entropy_with_logits: targets are probabilities, but these lie between {t.min():g} and "
-            f"{t.max():g}; outside [0, 1] the loss has no minimum. Labels -1 and 1 become (target + 1) / 2; several classes "
-            "need cross_entropy.",
+            f"{t.max():g}; outside [0, 1] the loss has no minimum. Labels -1 and 1 become (target + 1) / 2; several "
+            "classes need cross_entropy.",
         )
 
 
-def kl_div(input: Any, target: Any, *_: Any, reduction: str = "mean", log_target: bool = False) -> Any:
-    """Return t (log t - x) with x = log of the predicted distribution: KL(t || e^x) when summed (0 log 0 = 0).
+# Distributions --------------------------------------------------------------------------------------------------------
 
-    reduction:  "batchmean" divides the sum by the first dimension, which is the divergence's mean over a batch.
-    log_target: the target holds logarithms, too.
+
+def kl_div(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Any:
+    """Return t (log t - x), x the logarithms of the predicted distribution: KL(t || e^x) when summed (0 log 0 = 0).
+
+    Args:
+        input: x, log-probabilities, any shape.
+        target: t, probabilities, or their logarithms, of a shape that broadcasts with the input's.
+        size_average, reduce: of old programs; use reduction.
+        reduction: "none", "sum", "mean" over all elements, or "batchmean", the sum over the first dimension's size,
+            which is the mean divergence of a batch.
+        log_target: whether the target holds logarithms.
+
+    Raises:
+        RuntimeError: for whole numbers, or shapes that do not broadcast.
+        ValueError: for another reduction.
+
+    Warns, as PyTorch does, that "mean" is not the mean divergence.
+
+    >>> import fanin as torch
+    >>> x, t = torch.log(torch.tensor([[0.5, 0.5]])), torch.tensor([[1.0, 0.0]])
+    >>> torch.nn.functional.kl_div(x, t, reduction="batchmean")
+    tensor(0.6931)
+
+    Reference: S. Kullback, R. Leibler, "On information and sufficiency", 1951, eq. 2.4.
     """
-    if reduction not in (*_REDUCTIONS, "batchmean"):
-        raise ArgumentError(f"{reduction} is not a valid value for reduction")
-    if reduction == "mean":
-        advice.give(
-            UserWarning,
-            "reduction: 'mean' divides the total loss by both the batch size and the support size."
-            "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
-            "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
-        )
+    if size_average is not None or reduce is not None:
+        reduction = legacy_reduction(size_average, reduce)
+    elif reduction == "mean":
+        advice.give(UserWarning, _MEAN_OF_DIVERGENCES)
+    by_batch = reduction == "batchmean"
+    reduction = "sum" if by_batch else reduction_of(reduction)
+    require_tensor("kl_div", input)
+    require_tensor("kl_div", target, "target", 2)
+    if input._array.dtype.kind != "f" or target._array.dtype.kind != "f":
+        raise DtypeError("kl_div: Integral inputs not supported; convert with .float()")
     if log_target:
         values = multiply(exp(target), subtract(target, input))
     else:
         values = subtract(xlogy(target, target), multiply(target, input))
-    if reduction == "batchmean":
-        total = reduced(values, "sum")
-        return total / input._array.shape[0] if input._array.ndim else total
-    return reduced(values, reduction)
+    loss = reduced(values, reduction)
+    return loss / input._array.shape[0] if by_batch and input._array.ndim else loss
+
+
+_MEAN_OF_DIVERGENCES = (
+    "reduction: 'mean' divides the total loss by both the batch size and the support size."
+    "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
+    "'mean' will be changed to behave the same as 'batchmean' in the next major release."
+)
 
 
 def poisson_nll_loss(
     input: Any,
     target: Any,
     log_input: bool = True,
-    *_: Any,
     full: bool = False,
+    size_average: bool | None = None,
     eps: float = 1e-8,
+    reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Any:
-    """Return e^x - t x (log_input), or x - t log(x + eps): minus the log-likelihood of a count t without log t!.
+    """Return e^x - t x, or x - t log(x + eps): minus the log-likelihood of a count t at rate e^x or x, but for log t!.
 
-    full: add Stirling's approximation t log t - t + log(2 pi t) / 2 of log t!, where t > 1.
+    Args:
+        input: x, logarithms of rates, or rates; any shape.
+        target: t, counts, of a shape that broadcasts with the input's.
+        log_input: whether the input holds logarithms.
+        full: whether Stirling's approximation of log t!, t log t - t + log(2 pi t) / 2, is added where t > 1.
+        size_average, reduce: of old programs; use reduction.
+        eps: keeps the logarithm of a rate of 0 finite.
+        reduction: "none", "mean" or "sum".
+
+    Raises:
+        RuntimeError: for shapes that do not broadcast.
+        ValueError: for another reduction.
+
+    >>> import fanin as torch
+    >>> torch.nn.functional.poisson_nll_loss(torch.tensor([0.0]), torch.tensor([3.0]))
+    tensor(1.)
     """
-    check_reduction(reduction)
+    reduction = reduction_of(reduction, size_average, reduce)
+    require_tensor("poisson_nll_loss", input)
+    require_tensor("poisson_nll_loss", target, "target", 2)
     loss = exp(input) - target * input if log_input else input - target * log(input + eps)
     if full:
         stirling = target * log(target) - target + 0.5 * log(2 * math.pi * target)
-        loss = loss + where(target > 1, stirling, 0.0 * target)
+        loss = loss + where(target > 1, stirling, 0.0)
     return reduced(loss, reduction)
 
 
 def gaussian_nll_loss(
     input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Any:
-    """Return (log v + (x - t)^2 / v) / 2, minus the log-likelihood of t under N(x, v) (Nix & Weigend 1994, eq. 5).
+    """Return (log v + (x - t)^2 / v) / 2, minus the log-likelihood of t under N(x, v), but for a constant.
 
-    var:  v of the input's shape, or with a last dimension of 1 or none; values below eps count as eps.
-    full: add log(2 pi) / 2.
+    Args:
+        input: x, any shape.
+        target: t, of the input's shape, or one that broadcasts with it.
+        var: v, of the input's shape, without its last dimension or with 1 in its place, or a number. Values below eps
+            count as eps, and still get a gradient.
+        full: whether the constant log(2 pi) / 2 is added.
+        eps: the smallest variance.
+        reduction: "none", "mean" or "sum".
 
-    Raises ValueError for negative variances or shapes that do not fit.
+    Raises:
+        ValueError: for a negative variance, a shape of `var` that does not fit, or another reduction.
+
+    >>> import fanin as torch
+    >>> torch.nn.functional.gaussian_nll_loss(torch.tensor([0.0]), torch.tensor([2.0]), torch.tensor([4.0]))
+    tensor(1.1931)
+
+    Reference: D. Nix, A. Weigend, "Estimating the mean and variance of the target probability distribution", 1994,
+    eq. 5.
     """
     if not isinstance(var, TensorBase):
         if var < 0:
-            raise ArgumentError("var has negative entry/entries")
+            raise ArgumentError(f"var has negative entry/entries: {var}")
         var = wrap(np.full(input._array.shape, var, input._array.dtype))
+    elif (var._array < 0).any():
+        raise ArgumentError(f"var has negative entry/entries, down to {var._array.min():g}")
     var = _fitting_variance(input, var)
-    check_reduction(reduction)
-    if (var._array < 0).any():
-        raise ArgumentError("var has negative entry/entries")
+    if reduction not in REDUCTIONS:
+        raise ArgumentError(f"{reduction} is not valid; choose a reduction from {', '.join(REDUCTIONS)}")
     # The limit must not cut the gradient of v off, so only the value is raised.
     var = var + wrap(np.maximum(var._array, var._array.dtype.type(eps)) - var._array)
     loss = 0.5 * (log(var) + (input - target) ** 2 / var)
@@ -369,8 +461,6 @@ def _fitting_variance(input: Any, var: Any) -> Any:
         return var
     if given == shape[:-1]:
         return reshape(var, (*given, 1))
-    if len(given) == len(shape) and sum(a != b for a, b in zip(given, shape, strict=True)) == sum(
-        a != b and a == 1 for a, b in zip(given, shape, strict=True)
-    ):
+    if len(given) == len(shape) and sum(n for n, m in zip(given, shape, strict=True) if n != m) == 1:
         return var
-    raise ArgumentError(f"var is of incorrect size: expected {list(shape)}, got {list(given)}")
+    raise ArgumentError(f"var is of incorrect size: expected {list(shape)}, or 1 in one place, got {list(given)}")
