@@ -3,9 +3,9 @@
     python benchmarks/eager.py            # a table for the record
     python benchmarks/eager.py --smoke    # does it run at all
 
-The same source runs under both. Each library, and for PyTorch each number of threads, has a process of its own; they
-take turns in every round, so that what else the machine does meets all alike. A figure is the median over the rounds,
-with the smallest and the largest. PyTorch is taken at its better number of threads; without it, only fanin is timed.
+The same source runs under both. Each library at each number of threads has a process of its own; they take turns in
+every round, so that what else the machine does meets all alike. A figure is the median over the rounds, with the
+smallest and the largest. Both are taken at their better number of threads. Without PyTorch only fanin is timed.
 """
 
 from __future__ import annotations
@@ -104,8 +104,7 @@ def work(library: str, threads: int) -> None:
     """Answer requests, one line each: train a loop for a while, say how long a step took in microseconds."""
     torch = importlib.import_module(library)
     importlib.import_module(f"{library}.utils.data")
-    if library == "torch":
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads)
     epochs: dict[tuple[str, str], Callable[[], int]] = {}
     print(json.dumps(torch.__version__), flush=True)
     for line in sys.stdin:
@@ -179,36 +178,33 @@ def best(times: Times, loop: str, variant: str, library: str) -> tuple[list[floa
     return min(found, key=lambda pair: median(pair[0])) if found else None
 
 
-def shown(found: tuple[list[float], int] | None, threads: bool = False) -> str:
+def shown(found: tuple[list[float], int] | None) -> str:
     if found is None:
         return "-"
-    values, count = found
-    text = f"{median(values):.0f} ({min(values):.0f}..{max(values):.0f})"
-    return f"{text}, {count} thread{'s' if count > 1 else ''}" if threads else text
+    values, threads = found
+    return f"{median(values):.0f} ({min(values):.0f}..{max(values):.0f}) on {threads}"
 
 
 def report(times: Times, workers: list[Worker], rounds: int) -> str:
     versions = ", ".join(f"{library} {version}" for library, version in {w.library: w.version for w in workers}.items())
     numpy = importlib.import_module("numpy").__version__
     lines = [
-        f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, NumPy {numpy}, {versions}; "
+        f"{processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; Python {platform.python_version()}, NumPy {numpy}, {versions}; "
         f"{date.today()}; {rounds} rounds; `python benchmarks/eager.py {' '.join(sys.argv[1:])}`".rstrip(),
         "",
-        "Microseconds a step: median (smallest..largest). Batches come from a shuffling DataLoader.",
+        "Microseconds a step: median (smallest..largest) on the better number of threads. A shuffling DataLoader.",
         "",
         "| loop | fanin | PyTorch | ratio | wanted |",
         "|---|---|---|---|---|",
     ]
     for name, loop in LOOPS.items():
         ours, theirs = (best(times, name, "loader", library) for library in ("fanin", "torch"))
-        lines.append(
-            f"| {loop.title} | {shown(ours)} | {shown(theirs, True)} | {ratio(ours, theirs)} | {loop.target} |"
-        )
+        lines.append(f"| {loop.title} | {shown(ours)} | {shown(theirs)} | {ratio(ours, theirs)} | {loop.target} |")
     lines += ["", "For information: batches cut by hand, and PyTorch's fused optimiser.", ""]
     lines += ["| loop | fanin by hand | PyTorch by hand | PyTorch by hand, fused |", "|---|---|---|---|"]
     for name, loop in LOOPS.items():
         cells = [shown(best(times, name, "hand", "fanin"))]
-        cells += [shown(best(times, name, variant, "torch"), True) for variant in ("hand", "fused")]
+        cells += [shown(best(times, name, variant, "torch")) for variant in ("hand", "fused")]
         lines.append(f"| {loop.title} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -236,9 +232,8 @@ def main() -> None:
         work(arguments.worker, arguments.threads)
         return
     rounds, seconds = (1, 0.0) if arguments.smoke else (arguments.rounds, 0.25)
-    workers = [Worker("fanin", 1)]
-    if importlib.util.find_spec("torch") is not None:
-        workers += [Worker("torch", threads) for threads in THREADS]
+    libraries = ["fanin", "torch"] if importlib.util.find_spec("torch") is not None else ["fanin"]
+    workers = [Worker(library, threads) for threads in THREADS for library in libraries]
     try:
         print(report(measure(workers, rounds, seconds), workers, rounds))
     finally:
