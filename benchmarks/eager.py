@@ -185,12 +185,13 @@ def shown(found: tuple[list[float], int] | None) -> str:
     return f"{median(values):.0f} ({min(values):.0f}..{max(values):.0f}) on {threads}"
 
 
-def report(times: Times, workers: list[Worker], rounds: int) -> str:
+def report(times: Times, workers: list[Worker], rounds: int, machine: str) -> str:
     versions = ", ".join(f"{library} {version}" for library, version in {w.library: w.version for w in workers}.items())
     numpy = importlib.import_module("numpy").__version__
+    command = " ".join(["python", "benchmarks/eager.py", *sys.argv[1:]])
     lines = [
-        f"{processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; Python {platform.python_version()}, NumPy {numpy}, {versions}; "
-        f"{date.today()}; {rounds} rounds; `python benchmarks/eager.py {' '.join(sys.argv[1:])}`".rstrip(),
+        f"{machine}; Python {platform.python_version()}, NumPy {numpy}, {versions}; {date.today()}; {rounds} rounds; "
+        f"`{command}`",
         "",
         "Microseconds a step: median (smallest..largest) on the better number of threads. A shuffling DataLoader.",
         "",
@@ -211,6 +212,11 @@ def report(times: Times, workers: list[Worker], rounds: int) -> str:
 
 def ratio(ours: tuple[list[float], int] | None, theirs: tuple[list[float], int] | None) -> str:
     return "-" if ours is None or theirs is None else f"{median(theirs[0]) / median(ours[0]):.1f}"
+
+
+def machine() -> str:
+    load = f", load {os.getloadavg()[0]:.1f} before" if hasattr(os, "getloadavg") else ""
+    return f"{processor()}, {os.cpu_count()} cores{load}"
 
 
 def processor() -> str:
@@ -235,7 +241,8 @@ def main() -> None:
     libraries = ["fanin", "torch"] if importlib.util.find_spec("torch") is not None else ["fanin"]
     workers = [Worker(library, threads) for threads in THREADS for library in libraries]
     try:
-        print(report(measure(workers, rounds, seconds), workers, rounds))
+        busy = machine()
+        print(report(measure(workers, rounds, seconds), workers, rounds, busy))
     finally:
         for worker in workers:
             worker.stop()
