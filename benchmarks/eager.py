@@ -190,8 +190,8 @@ def report(times: Times, workers: list[Worker], rounds: int, machine: str) -> st
     numpy = importlib.import_module("numpy").__version__
     command = " ".join(["python", "benchmarks/eager.py", *sys.argv[1:]])
     lines = [
-        f"{machine}; Python {platform.python_version()}, NumPy {numpy}, {versions}; {date.today()}; {rounds} rounds; "
-        f"`{command}`",
+        f"{machine}; Python {platform.python_version()}, NumPy {numpy}, {versions}",
+        f"{date.today()}; {rounds} rounds; `{command}`",
         "",
         "Microseconds a step: median (smallest..largest) on the better number of threads. A shuffling DataLoader.",
         "",
