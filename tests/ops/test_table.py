@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import fanin  # noqa: F401  (every room enters its operations)
+import fanin.nn  # noqa: F401  (every room enters its operations)
 from fanin._core.errors import GraphError
 from fanin.autograd import gradcheck, gradgradcheck
 from fanin.autograd.gradcheck import GradcheckError
 from fanin.ops.op import Op, Spec, get, table
 from fanin.tensor.tape import apply, wrap
 from tests.ops.layer_samples import LAYERS
+from tests.ops.loss_samples import SAMPLES as LOSSES
 from tests.ops.samples import SAMPLES as PLAIN
 from tests.ops.samples import Sample, values
 
@@ -22,7 +23,7 @@ REFUSED = {"opaque", "svd_outer", "eigh_outer"}
 # They read one triangle and give the gradient of a symmetric matrix, which a single changed element is not.
 SYMMETRIC = {"cholesky", "eigvalsh"}
 REFUSED_AT_SECOND = REFUSED | {"svdvals", "eigvalsh"}
-SAMPLES = {**PLAIN, **LAYERS}
+SAMPLES = {**PLAIN, **LAYERS, **LOSSES}
 CASES = [(name, i) for name, samples in SAMPLES.items() for i in range(len(samples))]
 
 

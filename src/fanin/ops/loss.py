@@ -13,7 +13,7 @@ import numpy as np
 from fanin._core.dtypes import from_numpy
 from fanin._core.errors import DtypeError, OperationError, UnsupportedDtypeError
 from fanin.ops.activation import log1p_of_fraction, log_sigmoid, sigmoid
-from fanin.ops.arithmetic import sum_to
+from fanin.ops.arithmetic import expand, sum_to
 from fanin.ops.elementwise import clamp, log, log1p, sign
 from fanin.ops.op import Spec, define
 from fanin.ops.rules import broadcast, broadcast_shape, shape_of, to_common
@@ -167,7 +167,8 @@ def _bce_vjp_p(g: Any, out: Any, p: Any, t: Any, *, reduction: str) -> Any:
 
 def _bce_vjp_t(g: Any, out: Any, p: Any, t: Any, *, reduction: str) -> Any:
     # Without the limit of the logarithms, as PyTorch has it.
-    return sum_to(_share(g, p, t, reduction) * (log1p(-p) - log(p)), shape_of(t))
+    full = broadcast_shape(shape_of(p), shape_of(t))
+    return sum_to(expand(_share(g, p, t, reduction) * (log1p(-p) - log(p)), full), shape_of(t))
 
 
 bce = define(
@@ -195,7 +196,8 @@ def _bce_logits_vjp_x(g: Any, out: Any, x: Any, t: Any, positive: Any = None, *,
 
 def _bce_logits_vjp_t(g: Any, out: Any, x: Any, t: Any, positive: Any = None, *, reduction: str) -> Any:
     slope = x if positive is None else x + (positive - 1) * log_sigmoid(x)
-    return sum_to(-_share(g, x, t, reduction) * slope, shape_of(t))
+    full = broadcast_shape(shape_of(x), shape_of(t))
+    return sum_to(expand(-_share(g, x, t, reduction) * slope, full), shape_of(t))
 
 
 def _bce_logits_vjp_positive(g: Any, out: Any, x: Any, t: Any, positive: Any, *, reduction: str) -> Any:

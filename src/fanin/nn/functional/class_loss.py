@@ -125,9 +125,9 @@ def _check_logits(input: Any) -> None:
     if _origin(input) == "softmax":
         advice.give(
             advice.SoftmaxBeforeCrossEntropy,
-            "cross_entropy takes logits, but its input has already gone through softmax: it would be applied "
-            "twice, the loss could not get near 0 and training would be slow. Leave the Softmax layer out of the model while it "
-            "trains (or use log_softmax with NLLLoss).",
+            "cross_entropy takes logits, but its input has already gone through softmax: it would be applied twice, "
+            "the loss could not get near 0 and training would be slow. Leave the Softmax layer out of the model "
+            "while it trains (or use log_softmax with NLLLoss).",
         )
 
 
