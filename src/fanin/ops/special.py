@@ -149,7 +149,40 @@ def _rounded(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return evaluate
 
 
-erf = _rounded(_erf64)
+# erf(x) / x as a ratio of polynomials in x^2, fitted on [-4, 4] by reweighted least squares: relative error below
+# 1.4e-8, where float32 rounds by 6e-8. Beyond 4 it is 1 in float32. Takes a twelfth of the time of all the pieces.
+_SINGLE = (
+    (-1.320232115e-8, 4.684797214e-6, 3.796094031e-4, 3.849605443e-3, 5.431690169e-2, 1.852030201e-1, 1.128379169e0),
+    (6.311076219e-5, 1.307569335e-3, 1.546207956e-2, 1.139583479e-1, 4.97465317e-1, 1.0),
+)
+
+
+def _horner(coefficients: Sequence[float], x: Any) -> Any:
+    total = x * coefficients[0]
+    total += coefficients[1]
+    for coefficient in coefficients[2:]:
+        total *= x
+        total += coefficient
+    return total
+
+
+def _erf_single(x: Any) -> Any:
+    near = np.clip(x.astype(np.float64), -4.0, 4.0)
+    square = near * near
+    result = _horner(_SINGLE[0], square)
+    result *= near
+    result /= _horner(_SINGLE[1], square)
+    return result.astype(x.dtype)
+
+
+_erf_double = _rounded(_erf64)
+
+
+def erf(x: Any) -> Any:
+    """Return the error function of a floating array."""
+    return _erf_double(x) if x.dtype.itemsize == 8 else _erf_single(x)
+
+
 erfc = _rounded(_erfc64)
 erfinv = _rounded(_erfinv64)
 digamma = _rounded(_digamma64)

@@ -151,7 +151,7 @@ def instance_norm(
         _follow(running_mean, mean.mean(axis=0), momentum)
         _follow(running_var, variance.mean(axis=0) * (n / (n - 1)), momentum)
     aligned = (shape[1],) + (1,) * (len(shape) - 2)
-    attrs = {"dims": dims, "eps": eps}
+    attrs = {"dims": dims, "eps": eps, "moments": _moments(x, dims, eps)}
     return apply(ops.instance_norm, (input, _aligned(weight, aligned), _aligned(bias, aligned)), attrs)
 
 
@@ -176,7 +176,15 @@ def layer_norm(
     tensor([[-1.0000,  1.0000]])
     """
     dims = _last_dims("layer_norm", input, normalized_shape, weight=weight, bias=bias)
-    return apply(ops.layer_norm, (input, weight, bias), {"dims": dims, "eps": eps})
+    attrs = {"dims": dims, "eps": eps, "moments": _moments(input._array, dims, eps)}
+    return apply(ops.layer_norm, (input, weight, bias), attrs)
+
+
+def _moments(x: Any, dims: tuple[int, ...], eps: float) -> Any:
+    if x.dtype.kind != "f" or not x.size:
+        return None
+    with np.errstate(all="ignore"):
+        return ops.moments_of(x, dims, eps)
 
 
 def rms_norm(input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None) -> Any:
@@ -256,7 +264,9 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
                 f"shape {list(parameter._array.shape)} and input of shape {list(shape)}"
             )
-    return apply(ops.group_norm, (input, weight, bias), {"groups": num_groups, "eps": eps})
+    rows = input._array.reshape(ops.by_group(shape, num_groups))
+    attrs = {"groups": num_groups, "eps": eps, "moments": _moments(rows, ops.GROUP_DIMS, eps)}
+    return apply(ops.group_norm, (input, weight, bias), attrs)
 
 
 def _check_groups(shape: tuple[int, ...], groups: int) -> None:
