@@ -115,7 +115,7 @@ class Adam(Optimizer):
             "beta2": beta2,
             "one_minus_beta2": 1 - beta2,
             "long_memory": bool(beta1 > 0.5),
-            "amsgrad": group["amsgrad"],
+            "amsgrad": bool(group["amsgrad"]),
             "decoupled": bool(group["decoupled_weight_decay"]),
             "shrink": 1 - lr * weight_decay,
             "weight_decay": weight_decay,

@@ -100,7 +100,7 @@ class RMSprop(Optimizer):
             "eps": group["eps"],
             "momentum": group["momentum"],
             "long_memory": group["alpha"] > 0.5,
-            "centered": group["centered"],
+            "centered": bool(group["centered"]),
             "remembers": group["momentum"] > 0,
             "weight_decay": group["weight_decay"],
             "decays": bool(group["weight_decay"] != 0),

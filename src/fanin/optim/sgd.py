@@ -96,7 +96,7 @@ class SGD(Optimizer):
             "share": 1.0 if step == 1 else 1 - group["dampening"],
             "remembers": group["momentum"] != 0,
             "dampened": group["dampening"] != 0,
-            "nesterov": group["nesterov"],
+            "nesterov": bool(group["nesterov"]),
         }
 
     def update(self, param: Any, grad: Any, state: dict[str, Any], hyper: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
