@@ -1,7 +1,8 @@
 """torch.linalg: norms, systems, determinants and decompositions of matrices.
 
 What has a derivative here: norms, inv, solve, det, slogdet, cholesky, svdvals, eigvalsh, matrix_power, multi_dot,
-vecdot, cross. The other decompositions give their values; a backward pass through them says that it is not part of fanin.
+vecdot, cross. The other decompositions give their values; a backward pass through them says that it is not part of
+fanin.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ from fanin.tensor.functions.decompositions import (
     matrix_exp,
     matrix_rank,
     pinv,
-    qr,
-    slogdet,
     solve,
     solve_triangular,
-    svd,
     svdvals,
 )
 from fanin.tensor.functions.decompositions import inverse as inv
+from fanin.tensor.functions.decompositions import linalg_qr as qr
+from fanin.tensor.functions.decompositions import linalg_slogdet as slogdet
+from fanin.tensor.functions.decompositions import linalg_svd as svd
 from fanin.tensor.functions.diagonals import vander as _vander
 from fanin.tensor.functions.norms import linalg_norm as norm
 from fanin.tensor.functions.norms import matrix_norm, vector_norm
-from fanin.tensor.functions.products import matmul, matrix_power, multi_dot, vecdot
 from fanin.tensor.functions.products import cross as _cross
+from fanin.tensor.functions.products import matmul, matrix_power, multi_dot, vecdot
 
 LinAlgError = OperationError
 

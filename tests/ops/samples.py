@@ -86,13 +86,19 @@ SAMPLES: dict[str, list[Sample]] = {
     "add": binary() + with_number(values, 1.5),
     "sub": binary() + with_number(values, 1.5),
     "mul": binary() + with_number(values, 1.5),
-    "div": binary(values, positive) + [((values(3), 1.5), {}), ((1.5, positive(3)), {})],
+    "div": [*binary(values, positive), ((values(3), 1.5), {}), ((1.5, positive(3)), {})],
     "floor_divide": binary(values, positive),
     "trunc_divide": binary(values, positive),
     "remainder": [((values(3, 4) + 0.01, positive(3, 4, seed=1) + 2), {}), ((values(3), positive(2, 1) + 2), {})],
     "fmod": [((values(3, 4) + 0.01, positive(3, 4, seed=1) + 2), {}), ((values(3), positive(2, 1) + 2), {})],
-    "pow": binary(positive, values)
-    + [((values(3), 2), {}), ((values(3), 3.0), {}), ((positive(3), 0.5), {}), ((values(3), 0), {}), ((2.0, values(3)), {})],
+    "pow": [
+        *binary(positive, values),
+        ((values(3), 2), {}),
+        ((values(3), 3.0), {}),
+        ((positive(3), 0.5), {}),
+        ((values(3), 0), {}),
+        ((2.0, values(3)), {}),
+    ],
     "maximum": [((distinct(3, 4), distinct(3, 4, seed=1) + 0.05), {}), ((distinct(3), distinct(2, 1) + 0.02), {})],
     "minimum": [((distinct(3, 4), distinct(3, 4, seed=1) + 0.05), {}), ((distinct(3), distinct(2, 1) + 0.02), {})],
     "atan2": binary(positive, values),
@@ -118,7 +124,10 @@ SAMPLES: dict[str, list[Sample]] = {
     "ones_like": unary(),
     **{name: binary() for name in ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor")},
     **{name: unary() for name in ("logical_not", "isnan", "isinf", "isfinite", "signbit")},
-    **{name: [((np.array([5, 3, 1]), np.array([1, 2, 3])), {})] for name in ("bitwise_and", "bitwise_or", "bitwise_xor")},
+    **{
+        name: [((np.array([5, 3, 1]), np.array([1, 2, 3])), {})]
+        for name in ("bitwise_and", "bitwise_or", "bitwise_xor")
+    },
     "bitwise_not": [((np.array([5, -3]),), {})],
     "bitwise_left_shift": [((np.array([5, 3]), np.array([1, 2])), {})],
     "bitwise_right_shift": [((np.array([5, 3]), np.array([1, 2])), {})],
@@ -126,14 +135,31 @@ SAMPLES: dict[str, list[Sample]] = {
     **{
         name: unary()
         for name in (
-            "neg", "abs", "sign", "floor", "ceil", "trunc", "frac", "exp", "exp2", "expm1", "square", "sin", "cos", "atan",
-            "sinh", "cosh", "asinh", "erf", "erfc", "sinc", "clone", "nan_to_num",
+            "neg",
+            "abs",
+            "sign",
+            "floor",
+            "ceil",
+            "trunc",
+            "frac",
+            "exp",
+            "exp2",
+            "expm1",
+            "square",
+            "sin",
+            "cos",
+            "atan",
+            "sinh",
+            "cosh",
+            "asinh",
+            "erf",
+            "erfc",
+            "sinc",
+            "clone",
+            "nan_to_num",
         )
     },
-    **{
-        name: unary(positive)
-        for name in ("log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal", "digamma")
-    },
+    **{name: unary(positive) for name in ("log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal", "digamma")},
     **{name: unary(inside) for name in ("tan", "asin", "acos", "atanh", "erfinv")},
     "lgamma": unary(positive),
     "polygamma": [((positive(3, 4),), {"n": 1}), ((positive(3, seed=1),), {"n": 2})],
@@ -188,9 +214,16 @@ SAMPLES: dict[str, list[Sample]] = {
     "embedding": [((values(4, 3),), {"index": np.array([[0, 1], [3, 0]])})],
     "read_view": [((values(2, 3),), {"positions": np.array([[0, 4], [2, 5]])})],
     "write_view": [((values(2, 3), values(2, 2, seed=1)), {"positions": np.array([[0, 4], [2, 5]])})],
-    "overwrite": [((values(3, 4), values(4, seed=1)), {}), ((values(2, 3), values(2, 3, seed=1)), {}), ((values(3), 2.0), {})],
+    "overwrite": [
+        ((values(3, 4), values(4, seed=1)), {}),
+        ((values(2, 3), values(2, 3, seed=1)), {}),
+        ((values(3), 2.0), {}),
+    ],
     "scatter_combine": [
-        ((distinct(4, 3), distinct(3, seed=1) + 0.05), {"index": (np.array([2, 0, 2]), np.array([0, 1, 0])), "how": how})
+        (
+            (distinct(4, 3), distinct(3, seed=1) + 0.05),
+            {"index": (np.array([2, 0, 2]), np.array([0, 1, 0])), "how": how},
+        )
         for how in ("amax", "amin", "prod")
     ],
     # reduce
@@ -239,7 +272,9 @@ SAMPLES: dict[str, list[Sample]] = {
         ((values(1, 4), values(3, 4, seed=1)), {"equation": "ij,ij->ij"}),
     ],
     "norm": [
-        ((values(3, 4),), {"p": p, "dim": (1,), "keepdim": keep}) for p in (2.0, 1.0, 3.0, 0.0) for keep in (True, False)
+        ((values(3, 4),), {"p": p, "dim": (1,), "keepdim": keep})
+        for p in (2.0, 1.0, 3.0, 0.0)
+        for keep in (True, False)
     ]
     + [((distinct(3, 4) + 5,), {"p": p, "dim": (0, 1)}) for p in (np.inf, -np.inf)],
     "inverse": [((values(3, 3) + 3 * np.eye(3),), {})],

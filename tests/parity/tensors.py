@@ -19,11 +19,10 @@ def attempt(call: Any) -> Any:
 
 def inputs(torch: Any, dtype: str, low: float = -2.0, high: float = 2.0, seed: int = 0) -> dict[str, Any]:
     """Return leaves of several shapes, and results that do not lie in row-major order."""
-    leaves = {
+    return {
         name: sample(torch, *shape, dtype=dtype, low=low, high=high, seed=seed, requires_grad=True)
         for name, shape in SHAPES.items()
     }
-    return leaves
 
 
 def over_shapes(torch: Any, function: Any, dtype: str, low: float = -2.0, high: float = 2.0) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from fanin.ops import rules
 from fanin.ops.op import Spec, define
 from fanin.ops.rules import broadcast, broadcast_shape, compare, shape_of, to_common, to_float
 
-# Reshaping of gradients: what broadcasting repeated in the forward direction is summed in the backward one. ------------
+# Reshaping of gradients: what broadcasting repeated in the forward direction is summed in the backward one. -----------
 
 
 @lru_cache(maxsize=64)
@@ -81,7 +81,7 @@ def _subtract_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     a, b = inputs
     if a.__class__ is np.ndarray and b.__class__ is np.ndarray and a.dtype is b.dtype and a.dtype.kind != "b":
         return inputs
-    if any(x.__class__ is bool or x.__class__ is np.ndarray and x.dtype.kind == "b" for x in inputs):
+    if any(x.__class__ is bool or (x.__class__ is np.ndarray and x.dtype.kind == "b") for x in inputs):
         raise DtypeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. "
             "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
@@ -90,7 +90,7 @@ def _subtract_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def float_broadcast(*xs: Any, **_: Any) -> Spec:
-    """The result is floating, of the broadcast shape."""
+    """Give the result the broadcast shape and a floating dtype."""
     spec = broadcast(*xs)
     return spec if category(spec.dtype) == 2 else Spec(spec.shape, default_numpy())
 
@@ -130,7 +130,7 @@ divide = define(
 def refuse_bools(name: str, a: Any, b: Any) -> None:
     """Raise NotImplementedError when the common dtype is bool."""
     if np.result_type(a, b).kind == "b":
-        raise UnsupportedDtypeError(f'"{name}" not implemented for \'Bool\'; convert with .int() first')
+        raise UnsupportedDtypeError(f"\"{name}\" not implemented for 'Bool'; convert with .int() first")
 
 
 def _divisible(name: str, a: Any, b: Any) -> bool:
@@ -165,7 +165,10 @@ def _fmod(a: Any, b: Any) -> Any:
     return np.fmod(a, b)
 
 
-_FLAT: Any = (lambda g, out, a, b: sum_to(zeros_like(g), shape_of(a)), lambda g, out, a, b: sum_to(zeros_like(g), shape_of(b)))
+_FLAT: Any = (
+    lambda g, out, a, b: sum_to(zeros_like(g), shape_of(a)),
+    lambda g, out, a, b: sum_to(zeros_like(g), shape_of(b)),
+)
 floor_divide = define("floor_divide", _floor_divide, broadcast, vjps=_FLAT, promote=to_common, grad_name="DivBackward2")
 trunc_divide = define("trunc_divide", _trunc_divide, broadcast, vjps=_FLAT, promote=to_common, grad_name="DivBackward2")
 remainder = define(
@@ -304,7 +307,7 @@ copysign = define(
 )
 
 
-# Comparison and logic: bool, without derivatives. ----------------------------------------------------------------------
+# Comparison and logic: bool, without derivatives. ---------------------------------------------------------------------
 
 
 def _predicate(name: str, evaluate: Any) -> Any:
@@ -353,7 +356,9 @@ lcm = define("lcm", np.lcm, broadcast, promote=to_common)
 
 def _where_spec(condition: Spec, a: Any, b: Any) -> Spec:
     if condition.dtype != bool_.numpy:
-        raise DtypeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}")
+        raise DtypeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+        )
     spec = broadcast(a, b) if isinstance(a, Spec) or isinstance(b, Spec) else Spec((), rules.result_dtype((a, b)))
     return Spec(broadcast_shape(condition.shape, spec.shape), spec.dtype)
 

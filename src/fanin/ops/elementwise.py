@@ -53,7 +53,7 @@ negative = define("neg", np.negative, _negative_spec, vjps=(lambda g, out, x: -g
 
 def _refuse_bools(name: str, x: Any) -> None:
     if x.dtype.kind == "b":
-        raise UnsupportedDtypeError(f'"{name}" not implemented for \'Bool\'; convert with .int() first')
+        raise UnsupportedDtypeError(f"\"{name}\" not implemented for 'Bool'; convert with .int() first")
 
 
 def _absolute(x: Any) -> Any:
@@ -115,7 +115,9 @@ log2 = _float_op("log2", np.log2, lambda g, out, x: g / (x * 0.6931471805599453)
 log10 = _float_op("log10", np.log10, lambda g, out, x: g / (x * 2.302585092994046), **_INPUT)
 log1p = _float_op("log1p", np.log1p, lambda g, out, x: g / (x + 1), grad_name="Log1PBackward0", **_INPUT)
 sqrt = _float_op("sqrt", np.sqrt, lambda g, out, x: g / (out * 2), **_OUT)
-rsqrt = _float_op("rsqrt", lambda x: x.dtype.type(1) / np.sqrt(x), lambda g, out, x: g * -0.5 * (out * out * out), **_OUT)
+rsqrt = _float_op(
+    "rsqrt", lambda x: x.dtype.type(1) / np.sqrt(x), lambda g, out, x: g * -0.5 * (out * out * out), **_OUT
+)
 reciprocal = _float_op("reciprocal", np.reciprocal, lambda g, out, x: -g * (out * out), **_OUT)
 square = define(
     "square",
@@ -156,7 +158,7 @@ def _sinc_slope(x: Any) -> Any:
     return where(equal(x, 0), zeros_like(slope), slope)
 
 
-# Limits: the gradient passes where the value was kept, and at the bound itself, as in PyTorch. ----------------------------
+# Limits: the gradient passes where the value was kept, and at the bound itself, as in PyTorch. ------------------------
 
 
 def _clamp(x: Any, low: Any, high: Any) -> Any:

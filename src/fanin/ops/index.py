@@ -111,7 +111,7 @@ index_put = define(
 )
 
 
-# Writing over everything: what copy_, fill_ and zero_ do to the history of their target. --------------------------------
+# Writing over everything: what copy_, fill_ and zero_ do to the history of their target. ------------------------------
 
 
 def _overwrite(x: Any, values: Any) -> Any:

@@ -28,9 +28,12 @@ def _matmul_spec(a: Spec, b: Spec) -> Spec:
     columns = b.shape if b.ndim > 1 else (*b.shape, 1)
     if rows[-1] != columns[-2]:
         if a.ndim == b.ndim == 1:
-            raise ShapeError(f"inconsistent tensor size, expected tensor {list(a.shape)} and src {list(b.shape)} to match")
+            raise ShapeError(
+                f"inconsistent tensor size, expected tensor {list(a.shape)} and src {list(b.shape)} to match"
+            )
         raise ShapeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, rows))} and {'x'.join(map(str, columns))}): "
+            f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, rows))} and "
+            f"{'x'.join(map(str, columns))}): "
             f"the last dimension of the first, {rows[-1]}, must equal {columns[-2]}"
         )
     lead = broadcast_shape(rows[:-2], columns[:-2])
@@ -81,7 +84,7 @@ matmul = define(
     grad_name="MmBackward0",
 )
 
-# linear: y = x W^T + b, one operation because every layer is made of it. ------------------------------------------------
+# linear: y = x W^T + b, one operation because every layer is made of it. ----------------------------------------------
 
 
 def _linear_spec(x: Spec, weight: Spec, bias: Spec | None = None) -> Spec:
@@ -95,7 +98,8 @@ def _linear_spec(x: Spec, weight: Spec, bias: Spec | None = None) -> Spec:
     shape = x.shape[:-1] + weight.shape[:-1]
     if bias is not None and broadcast_shape(shape, bias.shape) != shape:
         raise ShapeError(
-            f"The expanded size of the bias, {list(bias.shape)}, must match the existing size {list(shape)} of the result"
+            f"The expanded size of the bias, {list(bias.shape)}, must match the existing size {list(shape)} of "
+            "the result"
         )
     return Spec(shape, x.dtype)
 
@@ -235,7 +239,9 @@ def _norm_vjp(g: Any, out: Any, x: Any, *, p: float, dim: tuple[int, ...], keepd
     return g * sign(x) * power(absolute(x) / nonzero, p - 1)
 
 
-norm = define("norm", _norm, _norm_spec, vjps=(_norm_vjp,), reads=(0,), reads_out=True, grad_name="LinalgVectorNormBackward0")
+norm = define(
+    "norm", _norm, _norm_spec, vjps=(_norm_vjp,), reads=(0,), reads_out=True, grad_name="LinalgVectorNormBackward0"
+)
 
 # Solvers --------------------------------------------------------------------------------------------------------------
 
@@ -303,7 +309,7 @@ log_abs_det = define(
     grad_name="LinalgSlogdetBackward0",
 )
 
-# Decompositions. Of most of them fanin has the values and no derivative; it says so where PyTorch would have one. --------
+# Decompositions. Of most of them fanin has the values and no derivative; it says so where PyTorch would have one. -----
 
 
 def _refuse(*_: Any, what: str = "this decomposition", **__: Any) -> Any:

@@ -8,9 +8,9 @@ import numpy as np
 
 from fanin._core.errors import OperationError
 from fanin.ops.arithmetic import (
-    float_broadcast,
     equal,
     expand,
+    float_broadcast,
     greater_equal,
     less_equal,
     logical_and,
@@ -42,7 +42,9 @@ def _whole_power(a: Any, b: Any) -> Any:
     if not np.any(np.less(b, 0)):
         return np.power(a, b)
     if np.ndim(b) == 0:
-        raise OperationError("Integers to negative integer powers are not allowed; convert the base with .float() first.")
+        raise OperationError(
+            "Integers to negative integer powers are not allowed; convert the base with .float() first."
+        )
     # 1 / a ** -b, rounded towards zero: only 1 and -1 leave something.
     sign = np.where(np.remainder(b, 2) == 0, 1, a)
     inverse = np.where(np.abs(a) == 1, sign, 0)

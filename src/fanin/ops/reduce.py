@@ -12,7 +12,6 @@ import numpy as np
 
 from fanin._core.dtypes import bool_, category, int64
 from fanin._core.errors import DimensionError, DtypeError
-from fanin.ops import rules
 from fanin.ops.arithmetic import equal, expand, ones_like, where, zeros_like
 from fanin.ops.elementwise import cast, exp
 from fanin.ops.index import getitem
@@ -246,6 +245,8 @@ def _from_the_end(g: Any, dim: int) -> Any:
 
 
 cumsum = _running("cumsum", np.cumsum, lambda g, out, x, *, dim: _from_the_end(g, dim))
+
+
 def shifted(x: Any, dim: int, start: float) -> Any:
     """Return x moved on by one along dim: `start`, then all elements but the last."""
     n = x.shape[dim]
@@ -285,14 +286,14 @@ recurrence = define(
 
 
 def _cumprod_vjp(g: Any, out: Any, x: Any, *, dim: int) -> Any:
-    # d/dx[i] = (x[0] ... x[i - 1]) * (g[i] + x[i + 1] g[i + 1] + x[i + 1] x[i + 2] g[i + 2] + ...): no division, so zeros are fine.
+    # d/dx[i] = (x[0] ... x[i - 1]) * (g[i] + x[i + 1] g[i + 1] + x[i + 1] x[i + 2] g[i + 2] + ...), without a
+    # division, so that zeros are fine.
     if not len(g.shape) or not g.shape[dim]:
         return g
     return _backward_recurrence(g, x, dim) * shifted(out, dim, start=1)
 
 
 cumprod = _running("cumprod", np.cumprod, _cumprod_vjp, reads=(0,), reads_out=True)
-
 
 
 def _logcumsumexp_vjp(g: Any, out: Any, x: Any, *, dim: int) -> Any:
@@ -311,7 +312,7 @@ logcumsumexp = define(
     promote=only_floats("logcumsumexp_out_cpu"),
 )
 
-# Softmax and its relatives: the maximum is taken out first, so that nothing overflows. ---------------------------------
+# Softmax and its relatives: the maximum is taken out first, so that nothing overflows. --------------------------------
 
 
 def _logsumexp(x: Any, *, dim: Dims, keepdim: bool = False) -> Any:
@@ -375,7 +376,7 @@ log_softmax = define(
     promote=only_floats("log_softmax_lastdim_kernel_impl"),
 )
 
-# Order: the positions are found without derivatives; the values are then gathered with one. ----------------------------
+# Order: the positions are found without derivatives; the values are then gathered with one. ---------------------------
 
 
 def _argsort(x: Any, *, dim: int, descending: bool = False) -> Any:
@@ -389,4 +390,3 @@ def _argsort(x: Any, *, dim: int, descending: bool = False) -> Any:
 
 
 argsort = define("argsort", _argsort, lambda x, *, dim, descending=False: Spec(x.shape, int64.numpy))
-

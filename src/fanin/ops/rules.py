@@ -72,12 +72,12 @@ def wrap_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
 
 
 def same(x: Spec, *_: Any, **__: Any) -> Spec:
-    """The result is like the first input."""
+    """Give the result the shape and dtype of the first input."""
     return Spec(x.shape, x.dtype)
 
 
 def broadcast(*xs: Any, **_: Any) -> Spec:
-    """The result has the broadcast shape and the promoted dtype."""
+    """Give the result the broadcast shape and the promoted dtype."""
     arrays = [x for x in xs if isinstance(x, Spec)]
     dtypes = {x.dtype for x in arrays}
     dtype = dtypes.pop() if len(dtypes) == 1 else _spec_result_dtype(xs)
@@ -90,7 +90,7 @@ def _spec_result_dtype(xs: tuple[Any, ...]) -> np.dtype[Any]:
 
 
 def compare(*xs: Any, **_: Any) -> Spec:
-    """The result is bool, of the broadcast shape."""
+    """Give the result the broadcast shape and bool."""
     return Spec(broadcast_shape(*(shape_of(x) for x in xs)), bool_.numpy)
 
 

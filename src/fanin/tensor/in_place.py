@@ -16,7 +16,7 @@ from fanin.tensor.base import TensorBase, storage_offsets, version_counter
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.tape import Node, _stamps, edge_of, evaluate, refresh
 
-# A view's elements are found in its base by number, so one pair of operations serves every kind of view. ---------------
+# A view's elements are found in its base by number, so one pair of operations serves every kind of view. --------------
 
 
 def _read_view(base: Any, *, positions: Any) -> Any:
@@ -27,9 +27,7 @@ read_view = define(
     "read_view",
     _read_view,
     lambda base, *, positions: Spec(positions.shape, base.dtype),
-    vjps=(
-        lambda g, out, base, *, positions: write_view(_zeros(g, shape_of(base)), g, positions=positions),
-    ),
+    vjps=(lambda g, out, base, *, positions: write_view(_zeros(g, shape_of(base)), g, positions=positions),),
     grad_name="AsStridedBackward0",
 )
 
@@ -99,9 +97,7 @@ def write(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         arrays = op.promote(tuple(arrays))
     out = evaluate(op, arrays, attrs)
     check_fits(target._array, out)
-    tracked = mode.enabled and op.differentiable and any(
-        isinstance(x, TensorBase) and x._requires_grad for x in inputs
-    )
+    tracked = mode.enabled and op.differentiable and any(isinstance(x, TensorBase) and x._requires_grad for x in inputs)
     if not tracked:
         return store(target, out)
     if op.reads is None or 0 in op.reads:
@@ -121,7 +117,9 @@ def check_fits(target: Any, out: Any) -> None:
         except ValueError:
             fits = False
         if not fits:
-            raise ShapeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(out.shape)}")
+            raise ShapeError(
+                f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(out.shape)}"
+            )
     if out.dtype != target.dtype:
         source, wanted = from_numpy(out.dtype), from_numpy(target.dtype)
         if not can_cast(source, wanted):
@@ -135,14 +133,19 @@ def _repeats(array: Any) -> bool:
     return any(n > 1 and not stride for n, stride in zip(array.shape, array.strides, strict=True))
 
 
-def store(target: Any, values: Any) -> Any:
-    """Copy values into a tensor's memory and count the change."""
-    array = target._array
-    if not array.flags.writeable or 0 in array.strides and _repeats(array):
+def check_memory(array: Any) -> None:
+    """Raise when memory cannot be written to element by element."""
+    if not array.flags.writeable or (0 in array.strides and _repeats(array)):
         raise InPlaceError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
         )
+
+
+def store(target: Any, values: Any) -> Any:
+    """Copy values into a tensor's memory and count the change."""
+    array = target._array
+    check_memory(array)
     with np.errstate(all="ignore"):
         np.copyto(array, values, casting="unsafe")
     bump(target)

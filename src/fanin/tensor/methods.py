@@ -23,6 +23,7 @@ from fanin.tensor.functions import (
     sampling,
     selecting,
     shaping,
+    special_functions,
     statistics,
     writing,
 )
@@ -46,6 +47,10 @@ class Methods:
     bool = conversion.to_bool
     clone = conversion.clone
     contiguous = conversion.contiguous
+    real = property(conversion.itself)
+    conj = conj_physical = resolve_conj = resolve_neg = to_dense = conversion.itself
+    is_conj = conversion.is_conj
+    as_strided = conversion.as_strided
 
     # Element by element
     abs = absolute = pointwise.abs
@@ -93,6 +98,8 @@ class Methods:
     deg2rad = pointwise.deg2rad
     rad2deg = pointwise.rad2deg
     nan_to_num = pointwise.nan_to_num
+    mvlgamma = special_functions.mvlgamma
+    frexp = special_functions.frexp
     clamp = clip = pointwise.clamp
     clamp_min = pointwise.clamp_min
     clamp_max = pointwise.clamp_max
@@ -126,6 +133,10 @@ class Methods:
     gcd = arithmetic.gcd
     lcm = arithmetic.lcm
     logaddexp2 = arithmetic.logaddexp2
+
+    def polygamma(self, n: int) -> Any:
+        """Return the n-th derivative of digamma."""
+        return special_functions.polygamma(n, self)
 
     def where(self, condition: Any, other: Any) -> Any:
         """Return the tensor where the condition holds, else other."""
@@ -304,6 +315,7 @@ class Methods:
     det = decompositions.det
     logdet = decompositions.logdet
     slogdet = decompositions.slogdet
+    svd = decompositions.svd
     cholesky = decompositions.cholesky
     qr = decompositions.qr
     matrix_exp = decompositions.matrix_exp

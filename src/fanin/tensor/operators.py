@@ -101,6 +101,10 @@ class Operators:
     __ixor__ = _in_place(arithmetic.bitwise_xor)
     __lshift__ = _binary(arithmetic.left_shift)
     __rshift__ = _binary(arithmetic.right_shift)
+    __rlshift__ = _reflected(arithmetic.left_shift)
+    __rrshift__ = _reflected(arithmetic.right_shift)
+    __ilshift__ = _in_place(arithmetic.left_shift)
+    __irshift__ = _in_place(arithmetic.right_shift)
     __lt__ = _comparison(arithmetic.less, None)
     __le__ = _comparison(arithmetic.less_equal, None)
     __gt__ = _comparison(arithmetic.greater, None)
@@ -111,6 +115,11 @@ class Operators:
 
     def __matmul__(self, other: Any) -> Any:
         return apply(linalg.matmul, (self, other), {}) if isinstance(other, TensorBase) else NotImplemented
+
+    def __rmatmul__(self, other: Any) -> Any:
+        if not isinstance(other, np.ndarray):
+            return NotImplemented
+        return apply(linalg.matmul, (wrap(other), self), {})
 
     def __neg__(self) -> Any:
         return apply(elementwise.negative, (self,), {})
@@ -125,5 +134,3 @@ class Operators:
         if self._array.dtype.kind == "f":  # type: ignore[attr-defined]
             raise ArgumentTypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
         return apply(arithmetic.bitwise_not, (self,), {})
-
-

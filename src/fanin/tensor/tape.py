@@ -20,7 +20,7 @@ from fanin.ops.elementwise import cast
 from fanin.ops.op import Op, Spec
 from fanin.tensor.base import TensorBase, version_counter
 from fanin.tensor.grad_mode import mode
-from fanin.tensor.node_names import name_of
+from fanin.tensor.node_names import RULES, name_of, typed
 
 _order = itertools.count()
 _tensor_class: type[Any] = TensorBase
@@ -56,6 +56,9 @@ class Node:
     """One remembered operation."""
 
     __slots__ = ("op", "attrs", "arrays", "edges", "out", "stamps", "order", "hooks", "retained", "dtype", "label", "__weakref__")
+
+    home = "builtins"  # the module that PyTorch's class of these nodes names as its own
+    is_named = False
 
     def __init__(self, op: Op, arrays: Any, attrs: dict[str, Any], edges: list[Any], out: Any, stamps: Any) -> None:
         self.op = op
@@ -112,6 +115,8 @@ class Node:
     def free(self) -> None:
         """Let go of the values that the derivative reads."""
         if self.stamps:
+            if self.label is None and self.op.name in RULES:
+                self.label = name_of(self)  # the rules read the arrays
             self.arrays = self.out = None
 
     def name(self) -> str:
@@ -122,7 +127,7 @@ class Node:
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes that this one passes gradients to, in the form of PyTorch's attribute of that name."""
         return tuple(
-            (None if edge is None else AccumulateGrad(edge) if isinstance(edge, TensorBase) else edge, 0)
+            (None if edge is None else AccumulateGrad(edge) if isinstance(edge, TensorBase) else typed(edge), 0)
             for edge in self.edges
         )
 
@@ -208,11 +213,19 @@ def evaluate(op: Op, arrays: Any, attrs: dict[str, Any]) -> Any:
     except FaninError:
         raise
     except (ValueError, TypeError, IndexError):
-        op.infer(*(Spec.of(a) for a in arrays), **attrs)
+        _explain(op, arrays, attrs)
         raise
     finally:
         end_silence(silence)
     return out if out.__class__ is np.ndarray else np.asarray(out)
+
+
+def _explain(op: Op, arrays: Any, attrs: dict[str, Any]) -> None:
+    """Raise what the shape and dtype rule says of these inputs, in place of NumPy's words and not beside them."""
+    try:
+        op.infer(*(Spec.of(a) for a in arrays), **attrs)
+    except FaninError as error:
+        raise error from None
 
 
 def _stamps(op: Op, inputs: Any, result: Any) -> list[tuple[list[int], int]]:

@@ -10,16 +10,18 @@ import numpy as np
 
 from fanin._core.dtypes import Array, dtype, from_numpy, get_default_dtype
 from fanin._core.errors import ArgumentError, ArgumentTypeError, DtypeError, GraphError, OperationError, ShapeError
-
+from fanin.ops.arithmetic import sum_to
 from fanin.tensor import printing
 from fanin.tensor.backward import backward
 from fanin.tensor.base import TensorBase, version_counter
 from fanin.tensor.device import CPU, device
+from fanin.tensor.functions import shaping
 from fanin.tensor.functions.data import legacy_array
 from fanin.tensor.hooks import RemovableHandle
-from fanin.tensor.functions import shaping
+from fanin.tensor.layout import layout, strided
 from fanin.tensor.methods import Methods
 from fanin.tensor.methods_in_place import InPlaceMethods
+from fanin.tensor.node_names import typed
 from fanin.tensor.operators import Operators
 from fanin.tensor.size import Size
 from fanin.tensor.tape import apply, refresh, tensor_class, wrap
@@ -68,9 +70,9 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         return CPU
 
     @property
-    def layout(self) -> str:
+    def layout(self) -> layout:
         """How it is stored: dense, with strides."""
-        return "torch.strided"
+        return strided
 
     @property
     def itemsize(self) -> int:
@@ -82,7 +84,10 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         """Bytes of all elements."""
         return self._array.nbytes
 
-    is_cuda = is_sparse = is_quantized = is_meta = is_mps = False
+    is_cpu = True
+    is_cuda = is_sparse = is_quantized = is_meta = is_mps = is_nested = is_mkldnn = is_xpu = False
+    name: str | None = None
+    output_nr = 0
 
     def size(self, dim: int | None = None) -> Any:
         """Return the shape, or the size of one dimension."""
@@ -165,8 +170,8 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
     def requires_grad(self, wanted: bool) -> None:
         if self._node is not None and not wanted:
             raise GraphError(
-                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
-                "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
+                "a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
             )
         if wanted and self._array.dtype.kind != "f":
             raise DtypeError(
@@ -191,7 +196,7 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         """The node of the operation that made it; None for a leaf."""
         if self._base is not None:
             refresh(self)
-        return self._node
+        return None if self._node is None else typed(self._node)
 
     @property
     def grad(self) -> Any:
@@ -213,7 +218,9 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
                     f"got {list(value._array.shape)}"
                 )
             if value._array.dtype != self._array.dtype:
-                raise DtypeError(f"assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}")
+                raise DtypeError(
+                    f"assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}"
+                )
         self._grad = value
 
     @property
@@ -308,7 +315,8 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         """
         if self._array.size != 1:
             raise OperationError(
-                f"a Tensor with {self._array.size} elements cannot be converted to Scalar; shape {list(self._array.shape)}"
+                f"a Tensor with {self._array.size} elements cannot be converted to Scalar; shape "
+                f"{list(self._array.shape)}"
             )
         return self._array.item()
 
@@ -334,6 +342,46 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         return wrap(np.asarray(array))
 
+    def pin_memory(self, *unused: Any) -> Any:
+        """Return the tensor: there is no device to copy it to."""
+        return self
+
+    def is_pinned(self, *unused: Any) -> bool:
+        """Return False."""
+        return False
+
+    def share_memory_(self) -> Any:
+        """Return the tensor; processes do not share it."""
+        return self
+
+    def is_shared(self) -> bool:
+        """Return False."""
+        return False
+
+    def is_set_to(self, tensor: Any) -> bool:
+        """Say whether another tensor is the same view of the same memory."""
+        mine, other = self._array, tensor._array
+        return self.data_ptr() == tensor.data_ptr() and (mine.shape, mine.strides) == (other.shape, other.strides)
+
+    def sum_to_size(self, *size: Any) -> Any:
+        """Return the tensor summed over what broadcasting would add to a size."""
+        return sum_to(self, shaping.sizes(size))
+
+    def apply_(self, function: Any) -> Any:
+        """Replace every element x by function(x), a Python function."""
+        for index in np.ndindex(self._array.shape):
+            self._array[index] = function(self._array[index].item())
+        version_counter(self)[0] += 1
+        return self
+
+    def map_(self, tensor: Any, function: Any) -> Any:
+        """Replace every element x by function(x, y), y from another tensor of this shape."""
+        other = np.broadcast_to(tensor._array, self._array.shape)
+        for index in np.ndindex(self._array.shape):
+            self._array[index] = function(self._array[index].item(), other[index].item())
+        version_counter(self)[0] += 1
+        return self
+
     def cpu(self, **unused: Any) -> Any:
         """Return the tensor: it lies on the CPU."""
         return self
@@ -341,6 +389,9 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
     def cuda(self, *unused: Any, **also_unused: Any) -> Any:
         """Raise: fanin computes on the CPU."""
         device("cuda")
+
+    def __reversed__(self) -> Any:
+        return self.flip(tuple(range(self._array.ndim)))
 
     def __len__(self) -> int:
         if not self._array.ndim:
@@ -400,8 +451,8 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
             return memo[id(self)]
         if self._node is not None:
             raise GraphError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. "
-                "Use .detach().clone() for a result."
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment. Use .detach().clone() for a result."
             )
         copied = self.__class__.__new__(self.__class__)
         memo[id(self)] = copied
@@ -425,5 +476,3 @@ def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool, extra: dict[s
     made._requires_grad = requires_grad
     made.__dict__.update(extra)
     return made
-
-

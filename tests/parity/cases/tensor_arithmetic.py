@@ -9,7 +9,9 @@ from tests.parity.tensors import attempt, special
 
 # Which values the two sides take.
 SIDES = {
-    **dict.fromkeys("add sub mul maximum minimum fmax fmin atan2 logaddexp logaddexp2 hypot copysign".split(), ("any", "any")),
+    **dict.fromkeys(
+        "add sub mul maximum minimum fmax fmin atan2 logaddexp logaddexp2 hypot copysign".split(), ("any", "any")
+    ),
     **dict.fromkeys("div true_divide floor_divide remainder fmod".split(), ("any", "far")),
     "pow": ("positive", "any"),
     "float_power": ("positive", "any"),
@@ -23,8 +25,21 @@ SIDES = {
 RANGE = {"any": (-2.0, 2.0), "positive": (0.2, 2.0), "far": (1.5, 3.0)}
 WITHOUT_GRADIENT = set("floor_divide heaviside nextafter eq ne lt le gt ge logical_and logical_or logical_xor".split())
 FUNCTIONS = [(name, dtype) for name in SIDES for (dtype,) in DTYPES]
-TENSORS_ONLY = {"nextafter", "hypot", "heaviside", "logaddexp", "logaddexp2", "maximum", "minimum", "fmax", "fmin", "atan2",
-                "logical_and", "logical_or", "logical_xor"}
+TENSORS_ONLY = {
+    "nextafter",
+    "hypot",
+    "heaviside",
+    "logaddexp",
+    "logaddexp2",
+    "maximum",
+    "minimum",
+    "fmax",
+    "fmin",
+    "atan2",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+}
 
 
 def side(torch: Any, kind: str, *shape: int, dtype: str, seed: int = 0, grad: bool = True) -> Any:
@@ -109,8 +124,14 @@ def promotion(torch: Any, name: str) -> Any:
     return found
 
 
-@case(params=[(name, dtype) for name in "add sub mul div floor_divide remainder fmod pow maximum fmax atan2 eq lt".split()
-              for (dtype,) in DTYPES], rtol={"float32": 4e-6, "float64": 1e-11})
+@case(
+    params=[
+        (name, dtype)
+        for name in "add sub mul div floor_divide remainder fmod pow maximum fmax atan2 eq lt".split()
+        for (dtype,) in DTYPES
+    ],
+    rtol={"float32": 4e-6, "float64": 1e-11},
+)
 def special_numbers(torch: Any, name: str, dtype: str) -> Any:
     x = special(torch, dtype)
     return getattr(torch, name)(x.reshape(-1, 1), x)
@@ -131,7 +152,7 @@ def integer_division(torch: Any) -> Any:
         "remainder by zero": raises(lambda: x % zero),
         "trunc by zero": raises(lambda: torch.div(x, zero, rounding_mode="trunc")),
         "mode": raises(lambda: torch.div(x, y, rounding_mode="up")),
-        "negative power": raises(lambda: x ** -1),
+        "negative power": raises(lambda: x**-1),
         "power": x**2,
         "power of tensors": torch.tensor([2, 3]) ** torch.tensor([3, 2]),
         "int8 wraps": torch.tensor([100, 100], dtype=torch.int8) + torch.tensor([100, 27], dtype=torch.int8),
@@ -250,8 +271,14 @@ def operators_on_integers_and_bools(torch: Any) -> Any:
         "bits": [a & b, a | b, a ^ b, ~a, a << 2, a >> 1, a & 1, 7 | a, 7 & b],
         "bools": [p & q, p | q, p ^ q, ~p, p + q, p * q, p == q, p & True],
         "compare": [a < b, a <= 3, a > b, a >= 3, a == b, a != b, 3 < a],
-        "functions": [torch.bitwise_and(a, b), torch.bitwise_or(a, 1), torch.bitwise_xor(a, b), torch.bitwise_not(a),
-                      torch.bitwise_left_shift(a, b), torch.bitwise_right_shift(a, b)],
+        "functions": [
+            torch.bitwise_and(a, b),
+            torch.bitwise_or(a, 1),
+            torch.bitwise_xor(a, b),
+            torch.bitwise_not(a),
+            torch.bitwise_left_shift(a, b),
+            torch.bitwise_right_shift(a, b),
+        ],
         "in place": [a.clone().bitwise_and_(b), a.clone().bitwise_or_(b), p.clone().bitwise_not_()],
         "minus": raises(lambda: p - q),
         "negated": raises(lambda: -p),

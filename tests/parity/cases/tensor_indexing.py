@@ -200,10 +200,16 @@ def selecting(torch: Any, dtype: str) -> Any:
         "take_along_dim wide": torch.take_along_dim(x.detach(), torch.tensor([[0, 1]]), dim=1),
         "take_along_dim flat": torch.take_along_dim(x.detach(), torch.tensor([3, 4])),
         "masked_select": with_gradients(torch, lambda a: a.masked_select(x.detach() > 0), x),
-        "masked_select row": with_gradients(torch, lambda a: torch.masked_select(a, torch.tensor([True, False, True])), x),
+        "masked_select row": with_gradients(
+            torch, lambda a: torch.masked_select(a, torch.tensor([True, False, True])), x
+        ),
         "nonzero": torch.nonzero((x > 0).detach()),
         "nonzero tuple": torch.nonzero((x > 0).detach(), as_tuple=True),
-        "nonzero scalar": [torch.tensor(1.0).nonzero(), torch.tensor(0.0).nonzero(), torch.tensor(3).nonzero(as_tuple=True)],
+        "nonzero scalar": [
+            torch.tensor(1.0).nonzero(),
+            torch.tensor(0.0).nonzero(),
+            torch.tensor(3).nonzero(as_tuple=True),
+        ],
         "nonzero deep": (deep > 1).nonzero(),
         "nonzero empty": torch.zeros(3).nonzero(),
         "argwhere": torch.argwhere((x > 0).detach()),
@@ -232,11 +238,16 @@ def scattering(torch: Any, dtype: str) -> Any:
         "in place add": torch.zeros(4, 3, dtype=x.dtype).scatter_add_(0, index, src.detach()),
         "one hot": torch.zeros(3, 4).scatter_(1, torch.tensor([[1], [3], [0]]), 1.0),
         "empty": torch.ones(2, 2).scatter(0, torch.empty(0, 2, dtype=torch.int64), 1.0),
-        "integers": torch.zeros(3, dtype=torch.int64).scatter_add_(0, torch.tensor([1, 1, 2]), torch.ones(3, dtype=torch.int64)),
+        "integers": torch.zeros(3, dtype=torch.int64).scatter_add_(
+            0, torch.tensor([1, 1, 2]), torch.ones(3, dtype=torch.int64)
+        ),
     }
 
 
-@case(params=[(how, dtype) for how in ("sum", "prod", "mean", "amax", "amin") for (dtype,) in DTYPES], rtol={"float32": 4e-6})
+@case(
+    params=[(how, dtype) for how in ("sum", "prod", "mean", "amax", "amin") for (dtype,) in DTYPES],
+    rtol={"float32": 4e-6},
+)
 def scatter_reduce(torch: Any, how: str, dtype: str) -> Any:
     x = sample(torch, 4, 3, dtype=dtype, requires_grad=True)
     src = sample(torch, 3, 3, dtype=dtype, seed=1, requires_grad=True)
@@ -266,9 +277,7 @@ def writing_slices(torch: Any, dtype: str) -> Any:
         "index_copy": with_gradients(torch, lambda a, b: a.index_copy(0, rows, b), x, source),
         "index_fill": with_gradients(torch, lambda a: a.index_fill(0, rows, 2.5), x),
         "index_fill tensor": x.detach().index_fill(1, torch.tensor([0, 2]), torch.tensor(1.5, dtype=x.dtype)),
-        "index_put": with_gradients(
-            torch, lambda a, b: a.index_put((rows, torch.tensor([1, 2])), b[0, :2]), x, source
-        ),
+        "index_put": with_gradients(torch, lambda a, b: a.index_put((rows, torch.tensor([1, 2])), b[0, :2]), x, source),
         "index_put accumulate": with_gradients(
             torch, lambda a, b: a.index_put((torch.tensor([1, 1]),), b, accumulate=True), x, source
         ),
@@ -299,7 +308,10 @@ def masks(torch: Any, dtype: str) -> Any:
             torch, lambda a, b: a.masked_fill(mask, b), x, torch.tensor(3.0, dtype=x.dtype, requires_grad=True)
         ),
         "masked_scatter": with_gradients(torch, lambda a, b: a.masked_scatter(mask, b), x, source),
-        "in place": [x.detach().clone().masked_fill_(mask, 9), x.detach().clone().masked_scatter_(mask, source.detach())],
+        "in place": [
+            x.detach().clone().masked_fill_(mask, 9),
+            x.detach().clone().masked_scatter_(mask, source.detach()),
+        ],
         "integers": torch.tensor([1, 2, 3]).masked_fill(torch.tensor([True, False, True]), 0),
         "integers by float": torch.tensor([1, 2, 3]).masked_fill(torch.tensor([True, False, True]), 1.5),
         "integers by inf": raises(lambda: torch.tensor([1]).masked_fill(torch.tensor([True]), float("inf"))),

@@ -83,7 +83,9 @@ def middles(torch: Any, dtype: str) -> Any:
 
 @case
 def modes(torch: Any) -> Any:
-    x = torch.tensor([[1.0, 2.0, 2.0, 3.0, 3.0], [5.0, 5.0, 1.0, 1.0, 0.0], [4.0, 3.0, 2.0, 1.0, 0.0]], requires_grad=True)
+    x = torch.tensor(
+        [[1.0, 2.0, 2.0, 3.0, 3.0], [5.0, 5.0, 1.0, 1.0, 0.0], [4.0, 3.0, 2.0, 1.0, 0.0]], requires_grad=True
+    )
     return {
         "rows": list(torch.mode(x.detach())),
         "columns": list(x.detach().mode(0, keepdim=True)),
@@ -159,7 +161,9 @@ def search(torch: Any) -> Any:
         "rows": torch.searchsorted(rows, torch.tensor([[3.0, 6.0], [3.0, 6.0]])),
         "number": torch.searchsorted(keys, 4.0),
         "int32": torch.searchsorted(keys, values, out_int32=True),
-        "sorter": torch.searchsorted(torch.tensor([3.0, 1.0, 2.0]), torch.tensor([2.5]), sorter=torch.tensor([1, 2, 0])),
+        "sorter": torch.searchsorted(
+            torch.tensor([3.0, 1.0, 2.0]), torch.tensor([2.5]), sorter=torch.tensor([1, 2, 0])
+        ),
         "bucketize": torch.bucketize(values, keys),
         "bucketize right": torch.bucketize(values, keys, right=True),
         "bucketize number": torch.bucketize(3.0, keys),

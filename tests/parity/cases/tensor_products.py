@@ -219,7 +219,11 @@ def linalg_values(torch: Any, dtype: str) -> Any:
         "eigh": [values, vectors @ torch.diag(values) @ vectors.t()],
         "eigh upper": torch.linalg.eigvalsh(torch.triu(s), UPLO="U"),
         "pinv": [torch.linalg.pinv(m), torch.linalg.pinv(wide), torch.pinverse(m)],
-        "rank": [torch.linalg.matrix_rank(m), torch.linalg.matrix_rank(deficient), torch.linalg.matrix_rank(torch.zeros(2, 2))],
+        "rank": [
+            torch.linalg.matrix_rank(m),
+            torch.linalg.matrix_rank(deficient),
+            torch.linalg.matrix_rank(torch.zeros(2, 2)),
+        ],
         "lstsq": [solved.solution, solved.residuals, solved.rank],
         "cond 1": torch.linalg.cond(s, 1),
         "sign": torch.linalg.slogdet(-s).sign,

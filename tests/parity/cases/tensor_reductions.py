@@ -136,7 +136,9 @@ def extremes(torch: Any, name: str, dtype: str) -> Any:
         "amax ties rows": with_gradients(torch, lambda a: getattr(torch, "a" + name)(a, 1), ties),
         "axis": list(f(x.detach(), axis=1)),
         "method": [getattr(x, name)().detach(), list(getattr(x.detach(), name)(0))],
-        "out": list(f(x.detach(), 0, out=(torch.empty(0), torch.empty(0, dtype=torch.int64)))) if dtype == "float32" else 0,
+        "out": list(f(x.detach(), 0, out=(torch.empty(0), torch.empty(0, dtype=torch.int64))))
+        if dtype == "float32"
+        else 0,
         "empty": raises(lambda: f(torch.empty(0))),
         "empty dim": raises(lambda: f(torch.empty(0, 3), 0)),
         "other dim empty": list(f(torch.empty(0, 3), 1)),
@@ -151,7 +153,12 @@ def extremes(torch: Any, name: str, dtype: str) -> Any:
 def aminmax(torch: Any) -> Any:
     x = sample(torch, 5, 7)
     both = torch.aminmax(x)
-    return [both.min, both.max, list(torch.aminmax(x, dim=1, keepdim=True)), str(torch.aminmax(torch.tensor([1.0, 2.0])))]
+    return [
+        both.min,
+        both.max,
+        list(torch.aminmax(x, dim=1, keepdim=True)),
+        str(torch.aminmax(torch.tensor([1.0, 2.0]))),
+    ]
 
 
 @case(params=[(name, dtype) for name in ("var", "std") for (dtype,) in DTYPES], rtol=LOOSE)
@@ -195,7 +202,10 @@ def products_with_zeros(torch: Any, dtype: str) -> Any:
     }
 
 
-@case(params=[(name, dtype) for name in "cumsum cumprod logcumsumexp cummax cummin".split() for (dtype,) in DTYPES], rtol=LOOSE)
+@case(
+    params=[(name, dtype) for name in "cumsum cumprod logcumsumexp cummax cummin".split() for (dtype,) in DTYPES],
+    rtol=LOOSE,
+)
 def running(torch: Any, name: str, dtype: str) -> Any:
     f = getattr(torch, name)
     x = sample(torch, 3, 4, dtype=dtype, requires_grad=True)
@@ -289,7 +299,9 @@ def norms(torch: Any, dtype: str) -> Any:
         "zero, p 1": with_gradients(torch, lambda a: torch.norm(a, 1), zero),
         "dtype": torch.norm(x, dtype=torch.float64).detach(),
         "integers": raises(lambda: torch.norm(torch.tensor([1, 2]))),
-        "dist": with_gradients(torch, lambda a, b: torch.dist(a, b, 3), x, sample(torch, 7, dtype=dtype, seed=1, requires_grad=True)),
+        "dist": with_gradients(
+            torch, lambda a, b: torch.dist(a, b, 3), x, sample(torch, 7, dtype=dtype, seed=1, requires_grad=True)
+        ),
         "renorm": with_gradients(torch, lambda a: torch.renorm(a, 2, 0, 2.0), x),
         "empty": torch.norm(torch.empty(0)),
         "empty inf": raises(lambda: torch.norm(torch.empty(0), inf)),

@@ -72,7 +72,9 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = 
         return binary(ops.floor_divide, input, other, out)
     if rounding_mode == "trunc":
         return binary(ops.trunc_divide, input, other, out)
-    raise OperationError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+    raise OperationError(
+        f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+    )
 
 
 def true_divide(input: Any, other: Any, *, out: Any = None) -> Any:

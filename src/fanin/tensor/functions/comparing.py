@@ -163,7 +163,7 @@ def _close(a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
         close = a == b
         if equal_nan:
             close = close | (np.isnan(a) & np.isnan(b))
-        if a.dtype.kind == "b" or rtol == 0 and atol == 0:
+        if a.dtype.kind == "b" or (rtol == 0 and atol == 0):
             return close
         return close | (np.isfinite(b) & (np.abs(a - b) <= atol + np.abs(rtol * b)))
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from fanin._core import dtypes
-from fanin._core.errors import ArgumentError, ArgumentTypeError
+from fanin._core.errors import ArgumentError, ArgumentTypeError, GraphError, OperationError
 from fanin.ops.elementwise import cast, copy
 from fanin.tensor.base import TensorBase
 from fanin.tensor.device import check_device, device
 from fanin.tensor.functions.operands import converted
-from fanin.tensor.tape import apply
+from fanin.tensor.tape import apply, wrap
 
 _ACCEPTED = {"device", "dtype", "other", "non_blocking", "copy", "memory_format"}
 
 
 def to(input: Any, *args: Any, **keywords: Any) -> Any:
-    """Return the tensor with another dtype, or itself when it has that one: `to(dtype)`, `to(device, dtype)`, `to(other)`.
+    """Return the tensor in another dtype, or itself when it has that one: `to(dtype)`, `to(device, dtype)`, `to(x)`.
 
     copy=True always copies. The only device is "cpu".
 
@@ -47,7 +49,7 @@ def _target(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, Any, 
             dtype = argument
         elif argument is not None and not isinstance(argument, bool):
             raise ArgumentTypeError(f"to() takes a dtype, a device or a tensor, not {type(argument).__name__}")
-    return dtype, place, copy_wanted or len(flags) > 1 and flags[1]
+    return dtype, place, copy_wanted or (len(flags) > 1 and flags[1])
 
 
 def type_(input: Any, dtype: Any = None, non_blocking: bool = False, **unused: Any) -> Any:
@@ -151,3 +153,61 @@ def numel(input: Any) -> Any:
     """Return the number of elements."""
     return input._array.size
 
+
+def is_signed(input: Any) -> bool:
+    """Say whether the dtype holds negative numbers."""
+    return input._array.dtype.kind in "if"
+
+
+def is_conj(input: Any) -> bool:
+    """Return False: fanin has no complex dtypes."""
+    return False
+
+
+def is_inference(input: Any) -> bool:
+    """Say whether a tensor was made in inference mode."""
+    made: bool = input._is_inference
+    return made
+
+
+def itself(input: Any) -> Any:
+    """Return the tensor: what `real`, `conj` and `resolve_conj` do with real numbers."""
+    return input
+
+
+real = conj = conj_physical = resolve_conj = resolve_neg = itself
+
+
+def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    """Return a view of the memory with given sizes and steps, both counted in elements.
+
+    Raises RuntimeError when it would reach beyond the memory, or when a gradient would have to flow through it.
+    """
+    if input.requires_grad:
+        raise GraphError("as_strided of a tensor that requires a gradient is not part of fanin; index or reshape it")
+    base = input if input._base is None else input._base
+    flat = base._array.reshape(-1)
+    if flat.size and not np.may_share_memory(flat, base._array):
+        raise OperationError("as_strided needs memory in row-major order; call .contiguous() first")
+    start = input.storage_offset() if storage_offset is None else storage_offset
+    last = start + sum((n - 1) * s for n, s in zip(size, stride, strict=True) if n)
+    if min(size, default=1) and last >= flat.size:
+        raise OperationError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)} reach beyond {flat.size} elements"
+        )
+    step = flat.itemsize
+    view = np.lib.stride_tricks.as_strided(flat[start:], tuple(size), tuple(s * step for s in stride))
+    result = wrap(view)
+    result._base = base
+    return result
+
+
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Any:
+    """Return a vector that shares memory with bytes."""
+    result = wrap(np.frombuffer(buffer, dtypes.to_numpy(dtype), count, offset))
+    return result.requires_grad_(requires_grad)
+
+
+def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
+    """Return for flat positions the index along each dimension of a shape."""
+    return tuple(wrap(np.asarray(found)) for found in np.unravel_index(indices._array, tuple(shape)))

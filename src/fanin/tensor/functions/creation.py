@@ -92,7 +92,9 @@ def full(
     tensor([3.5000, 3.5000])
     """
     if not isinstance(size, (tuple, list)):
-        raise ArgumentTypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
+        raise ArgumentTypeError(
+            f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"
+        )
     value = number(fill_value)
     accepted(unused)
     kind = dtypes.python_dtype(value) if dtype is None else dtypes.to_numpy(dtype)
@@ -258,7 +260,7 @@ def eye(
     return to_out(out, leaf(np.eye(n, m, dtype=kind), requires_grad, device))
 
 
-# Methods: like the functions, with the dtype of the tensor they are called on. ------------------------------------------
+# Methods: like the functions, with the dtype of the tensor they are called on. ----------------------------------------
 
 
 def _own(self: Any, keywords: dict[str, Any]) -> dict[str, Any]:

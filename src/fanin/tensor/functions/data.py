@@ -31,7 +31,8 @@ def data_array(data: Any, dtype: Any = None) -> Any:
         return np.array(data).astype(dtypes.to_numpy(kind))
     wanted = None if dtype is None else dtypes.to_numpy(dtype)
     if data.__class__ is float:
-        return np.array(data, dtypes.default_numpy() if wanted is None else wanted)
+        with np.errstate(all="ignore"):
+            return np.array(data).astype(dtypes.default_numpy() if wanted is None else wanted)
     if isinstance(_first(data), (TensorBase, np.ndarray, np.generic)):
         wanted = _inferred(data) if wanted is None else wanted
         data = _without_tensors(data)

@@ -92,16 +92,25 @@ def det(input: Any) -> Any:
     return apply(linalg.det, (_matrices("linalg.det", input, square=True),), {})
 
 
-def slogdet(A: Any) -> Any:
+def linalg_slogdet(A: Any, *, out: Any = None) -> Any:
     """Return (sign, log |det|) of square matrices."""
+    return return_types.linalg_slogdet(_sign_and_size(A))
+
+
+def slogdet(input: Any) -> Any:
+    """Return (sign, log |det|) of square matrices."""
+    return return_types.slogdet(_sign_and_size(input))
+
+
+def _sign_and_size(A: Any) -> tuple[Any, Any]:
     _matrices("linalg.slogdet", A, square=True)
     sign, _ = np.linalg.slogdet(A._array)
-    return return_types.slogdet((wrap(np.asarray(sign, A._array.dtype)), apply(linalg.log_abs_det, (A,), {})))
+    return wrap(np.asarray(sign, A._array.dtype)), apply(linalg.log_abs_det, (A,), {})
 
 
 def logdet(input: Any) -> Any:
     """Return log(det) of square matrices: nan where the determinant is negative."""
-    sign, size = slogdet(input)
+    sign, size = _sign_and_size(input)
     return size + wrap(np.where(sign._array < 0, np.nan, 0).astype(input._array.dtype))
 
 
@@ -121,7 +130,7 @@ def pinverse(input: Any, rcond: float = 1e-15) -> Any:
 
 
 def _tolerance(array: Any, s: Any, atol: Any, rtol: Any) -> Any:
-    """Return the size below which a singular value counts as 0: by default eps times the larger side, of the largest."""
+    """Return the size below which a singular value counts as 0: by default eps * the larger side * the largest."""
     if rtol is None:
         rtol = 0.0 if atol is not None and np.any(atol) else np.finfo(array.dtype).eps * max(array.shape[-2:])
     if not s.size:
@@ -139,8 +148,8 @@ def matrix_rank(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool =
 def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: str | None = None) -> Any:
     """Return (solution, residuals, rank, singular_values) of min ||A X - B||.
 
-    residuals are the squared errors of each column, for the drivers gels, gelsd and gelss; else empty, as where A has no
-    more rows than its rank.
+    residuals are the squared errors of each column, for the drivers gels, gelsd and gelss; else empty, as where A has
+    no more rows than its rank.
     """
     a = _matrices("linalg.lstsq", A)._array
     vector = B._array.ndim == a.ndim - 1
@@ -158,7 +167,7 @@ def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: str | None = None) -> An
     solution = _part(A, x[..., 0] if vector else x, "lstsq", "LinalgLstsqBackward0")
     values = s if driver in ("gelsd", "gelss") else np.zeros(0, a.dtype)
     shown = rank if driver in ("gelsd", "gelss", "gelsy") or driver is None else np.zeros(0, np.int64)
-    return return_types.lstsq((solution, wrap(residuals), wrap(shown), wrap(values)))
+    return return_types.linalg_lstsq((solution, wrap(residuals), wrap(shown), wrap(values)))
 
 
 # Decompositions -------------------------------------------------------------------------------------------------------
@@ -173,25 +182,37 @@ def cholesky(input: Any, upper: bool = False, *, out: Any = None) -> Any:
     return to_out(out, result.mT if upper else result, "linalg.cholesky")
 
 
-def qr(A: Any, mode: str = "reduced", *, out: Any = None) -> Any:
+def qr(input: Any, some: bool = True, *, out: Any = None) -> Any:
+    """Return (Q, R) with A = Q R, Q with orthonormal columns and R upper triangular; all columns of Q when not some."""
+    return return_types.qr(linalg_qr(input, "reduced" if some else "complete"))
+
+
+def linalg_qr(A: Any, mode: str = "reduced", *, out: Any = None) -> Any:
     """Return (Q, R) with A = Q R, Q with orthonormal columns and R upper triangular; mode "complete" or "r" as well."""
     array = _matrices("linalg.qr", A)._array
     if mode not in ("reduced", "complete", "r"):
-        raise OperationError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or "
-                             "'complete'")
+        raise OperationError(
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
+        )
     if mode == "r":
         q, r = np.zeros(0, array.dtype), np.linalg.qr(array, "r")
     else:
         q, r = _attempt(np.linalg.qr, array, mode)
     parts = (_part(A, q, "qr", "LinalgQrBackward0"), _part(A, r, "qr", "LinalgQrBackward0"))
-    return return_types.qr(parts)
+    return return_types.linalg_qr(parts)
 
 
-def svd(A: Any, full_matrices: bool = True, *, driver: Any = None, out: Any = None) -> Any:
+def svd(input: Any, some: bool = True, compute_uv: bool = True, *, out: Any = None) -> Any:
+    """Return (U, S, V) with A = U diag(S) V^T; `torch.linalg.svd` returns V^T in place of V."""
+    found = linalg_svd(input, not some)
+    return return_types.svd((found.U, found.S, found.Vh.mT))
+
+
+def linalg_svd(A: Any, full_matrices: bool = True, *, driver: Any = None, out: Any = None) -> Any:
     """Return (U, S, Vh) with A = U diag(S) Vh: U and V with orthonormal columns, S in descending order."""
     found = _attempt(np.linalg.svd, _matrices("linalg.svd", A)._array, full_matrices)
     u, vh = (_part(A, part, "svd", "LinalgSvdBackward0") for part in (found[0], found[2]))
-    return return_types.svd((u, svdvals(A) if A.requires_grad else wrap(found[1]), vh))
+    return return_types.linalg_svd((u, svdvals(A) if A.requires_grad else wrap(found[1]), vh))
 
 
 def svdvals(A: Any, *, driver: Any = None, out: Any = None) -> Any:
@@ -204,7 +225,7 @@ def eigh(A: Any, UPLO: str = "L", *, out: Any = None) -> Any:
     _matrices("linalg.eigh", A, square=True)
     values, vectors = _attempt(np.linalg.eigh, A._array, UPLO)
     vectors = _part(A, vectors, "the eigenvectors of eigh", "LinalgEighBackward0")
-    return return_types.eigh((eigvalsh(A, UPLO) if A.requires_grad else wrap(values), vectors))
+    return return_types.linalg_eigh((eigvalsh(A, UPLO) if A.requires_grad else wrap(values), vectors))
 
 
 def eigvalsh(A: Any, UPLO: str = "L", *, out: Any = None) -> Any:

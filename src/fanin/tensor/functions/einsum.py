@@ -43,6 +43,7 @@ def einsum(*args: Any) -> Any:
 
 def _from_lists(args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     """Turn `einsum(x, [0, 1], y, [1, 2], [0, 2])` into an equation and its operands."""
+
     def text(numbers: Any) -> str:
         return "".join("..." if n is Ellipsis else _LETTERS[n] for n in numbers)
 
@@ -63,7 +64,10 @@ def _terms(equation: str, operands: tuple[Any, ...]) -> tuple[list[str], str]:
     rest = [_rest(term, x) for term, x in zip(terms, operands, strict=True)]
     widest = max((n for n in rest if n is not None), default=0)
     free = [letter for letter in _LETTERS if letter not in equation][:widest]
-    spelled = [term if n is None else term.replace("...", "".join(free[widest - n :])) for term, n in zip(terms, rest, strict=True)]
+    spelled = [
+        term if n is None else term.replace("...", "".join(free[widest - n :]))
+        for term, n in zip(terms, rest, strict=True)
+    ]
     if arrow:
         result = right.replace("...", "".join(free))
     else:
@@ -94,7 +98,9 @@ def _check(result: str, terms: list[str], equation: str) -> None:
         if result.count(letter) > 1:
             raise OperationError(f"einsum(): output subscript {letter} appears more than once in the output")
         if not any(letter in term for term in terms):
-            raise OperationError(f"einsum(): output subscript {letter} does not appear in the equation for any input operand")
+            raise OperationError(
+                f"einsum(): output subscript {letter} does not appear in the equation for any input operand"
+            )
 
 
 def _without_repeats(x: Any, term: str) -> tuple[Any, str]:

@@ -10,7 +10,7 @@ from fanin._core.errors import ArgumentError, ArgumentTypeError, IndexRangeError
 from fanin.ops import index as ops
 from fanin.tensor.base import TensorBase
 from fanin.tensor.grad_mode import mode
-from fanin.tensor.in_place import bump, check_writable
+from fanin.tensor.in_place import bump, check_memory, check_writable
 from fanin.tensor.tape import apply, apply_in_place, label, refresh
 
 
@@ -171,6 +171,7 @@ def _set(input: Any, where: Any, value: Any) -> None:
     try:
         input._array[where] = _trimmed(values, target)._array
     except ValueError:
+        check_memory(input._array)
         raise ops.ShapeError(
             f"shape mismatch: value tensor of shape {list(values._array.shape)} cannot be broadcast to indexing result "
             f"of shape {list(np.shape(target))}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import ArgumentError, ArgumentTypeError, DimensionError, OperationError, ShapeError
+from fanin._core.errors import ArgumentError, DimensionError, OperationError, ShapeError
 from fanin.ops import shape as ops
 from fanin.ops.elementwise import copy
 from fanin.ops.index import getitem
@@ -244,7 +244,9 @@ def tile(input: Any, *dims: Any) -> Any:
     return repeat(input, (1,) * (input._array.ndim - len(times)) + times)
 
 
-def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Any:
+def repeat_interleave(
+    input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Any:
     """Return each element repeated on the spot, a number of times or as often as `repeats` says for it.
 
     With repeats alone: 0 repeats[0] times, then 1 repeats[1] times, and so on.
@@ -344,7 +346,9 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Any, ...]:
     >>> x.shape
     torch.Size([2, 3])
     """
-    given = require_tensors("meshgrid", tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], TensorBase) else tensors)
+    given = require_tensors(
+        "meshgrid", tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], TensorBase) else tensors
+    )
     if not given:
         raise OperationError("meshgrid expects a non-empty TensorList")
     if indexing not in (None, "ij", "xy"):

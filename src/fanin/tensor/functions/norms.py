@@ -14,7 +14,9 @@ from fanin.tensor.tape import apply, label
 _ORDERS = {"inf": math.inf, "-inf": -math.inf}
 
 
-def vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
+def vector_norm(
+    x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
+) -> Any:
     """Return (sum |x| ** ord) ** (1 / ord) over the dimensions; the largest |x| for inf, the count of non-zeros for 0.
 
     At 0 the gradient is 0.
@@ -78,10 +80,8 @@ def _squeezed(x: Any, *dims: int) -> Any:
     return x.squeeze(tuple(dims))
 
 
-def norm(
-    input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None
-) -> Any:
-    """Return the p-norm over the dimensions, of all elements when dim is None: the root of the sum of squares by default.
+def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None) -> Any:
+    """Return the p-norm over the dimensions, all of them when dim is None: by default the root of the sum of squares.
 
     >>> import fanin as torch
     >>> torch.norm(torch.tensor([3.0, 4.0]))
@@ -108,7 +108,9 @@ def linalg_norm(
     if count == 2:
         return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype, out=out)
     if count != 1 or isinstance(ord, str):
-        raise OperationError(f"linalg.norm: If ord={ord!r} is specified, A must be 1-D or 2-D, or dim must name 1 or 2 dims")
+        raise OperationError(
+            f"linalg.norm: If ord={ord!r} is specified, A must be 1-D or 2-D, or dim must name 1 or 2 dims"
+        )
     return vector_norm(A, ord, dim, keepdim, dtype=dtype, out=out)
 
 
@@ -167,7 +169,9 @@ def log_softmax(input: Any, dim: Any = None, dtype: Any = None, *, out: Any = No
 def _softmax(op: Any, name: str, input: Any, dim: Any, dtype: Any) -> Any:
     require_tensor(name, input)
     if not is_dim(dim):
-        raise ArgumentTypeError(f"{name}() received an invalid combination of arguments: dim must be an int, got {dim!r}")
+        raise ArgumentTypeError(
+            f"{name}() received an invalid combination of arguments: dim must be an int, got {dim!r}"
+        )
     input = converted(input, dtype)
     return apply(op, (input,), {"dim": wrap_dim(dim, input._array.ndim)})
 
@@ -181,5 +185,3 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False, *, out: Any = None) -
     """
     dims = reduction_dims(require_tensor("logsumexp", input), dim)
     return to_out(out, apply(reduce.logsumexp, (input,), {"dim": dims, "keepdim": keepdim}), "logsumexp")
-
-

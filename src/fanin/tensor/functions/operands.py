@@ -131,7 +131,9 @@ def require_tensors(function: str, values: Sequence[Any]) -> tuple[Any, ...]:
     if isinstance(values, TensorBase):
         raise ArgumentTypeError(f"{function}(): argument 'tensors' must be tuple of Tensors, not Tensor")
     if not isinstance(values, (tuple, list)):
-        raise ArgumentTypeError(f"{function}(): argument 'tensors' must be tuple of Tensors, not {type(values).__name__}")
+        raise ArgumentTypeError(
+            f"{function}(): argument 'tensors' must be tuple of Tensors, not {type(values).__name__}"
+        )
     for i, value in enumerate(values):
         if not isinstance(value, TensorBase):
             raise ArgumentTypeError(f"expected Tensor as element {i} in argument 0, but got {type(value).__name__}")

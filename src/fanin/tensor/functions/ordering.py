@@ -128,10 +128,12 @@ def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False, *, out:
 def _median(input: Any, dim: Any, keepdim: bool, out: Any, name: str, *, skip_nan: bool) -> Any:
     array = require_tensor(name, input)._array
     if array.dtype.kind == "b":
-        raise UnsupportedDtypeError(f'"{name}_out_impl" not implemented for \'Bool\'; convert with .int() first')
+        raise UnsupportedDtypeError(f"\"{name}_out_impl\" not implemented for 'Bool'; convert with .int() first")
     if dim is None:
         if not array.size:
-            return to_out(out, wrap(np.asarray(np.nan, array.dtype) if array.dtype.kind == "f" else np.zeros((), array.dtype)))
+            return to_out(
+                out, wrap(np.asarray(np.nan, array.dtype) if array.dtype.kind == "f" else np.zeros((), array.dtype))
+            )
         values, _ = _middle(input.reshape(-1), 0, False, skip_nan, f"{name.capitalize()}Backward0")
         return to_out(out, values, name)
     dim = wrap_dim(require_dim(name, dim), array.ndim)
@@ -150,7 +152,7 @@ def _middle(input: Any, dim: int, keepdim: bool, skip_nan: bool, label_: str) ->
     order = _order(input, dim, False)
     rank = np.broadcast_to((n - 1) // 2, _one_along(array.shape, dim))
     if missing.any():
-        # Sorted, the nan stand last: the first of them where they win, the middle of the others where they do not count.
+        # Sorted, nan stand last: take the first of them where they win, the middle of the others where they do not.
         with_nan = np.maximum((n - missing - 1) // 2, 0) if skip_nan else n - missing
         rank = np.where(missing > 0, with_nan, rank)
     return _at(input, dim, order, np.ascontiguousarray(rank), keepdim, label_)
@@ -361,8 +363,8 @@ def _searched(keys: Any, input: Any, side: Any) -> Any:
     if keys.shape[:-1] != values.shape[:-1]:
         raise ShapeError(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
-            f"tensor and input value tensor must match, but we got boundaries tensor {list(keys.shape)} and input value "
-            f"tensor {list(values.shape)}"
+            f"tensor and input value tensor must match, but we got boundaries tensor {list(keys.shape)} and input "
+            f"value tensor {list(values.shape)}"
         )
     found = np.empty(values.shape, np.int64)
     for row in np.ndindex(keys.shape[:-1]):
@@ -375,5 +377,3 @@ def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bo
     if boundaries._array.ndim != 1:
         raise ShapeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries._array.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
-
-

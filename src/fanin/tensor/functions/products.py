@@ -13,7 +13,7 @@ from fanin.tensor.tape import apply, label
 
 
 def matmul(input: Any, other: Any, *, out: Any = None) -> Any:
-    """Return the matrix product; vectors count as a row on the left and a column on the right, leading dimensions broadcast.
+    """Return the matrix product; a vector is a row on the left, a column on the right; leading dimensions broadcast.
 
     Raises RuntimeError when the inner sizes or the dtypes differ.
 
@@ -95,8 +95,8 @@ def inner(input: Any, other: Any, *, out: Any = None) -> Any:
         return to_out(out, input * other, "inner")
     if input._array.shape[-1] != other._array.shape[-1]:
         raise ShapeError(
-            f"inner() the last dimension must match on both input tensors but got shapes {list(input._array.shape)} and "
-            f"{list(other._array.shape)}"
+            f"inner() the last dimension must match on both input tensors but got shapes {list(input._array.shape)} "
+            f"and {list(other._array.shape)}"
         )
     return to_out(out, tensordot(input, other, ([-1], [-1])), "inner")
 
@@ -196,9 +196,7 @@ def _in_best_order(given: list[Any]) -> Any:
     for length in range(1, n):
         for i in range(n - length):
             j = i + length
-            choices = [
-                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)
-            ]
+            choices = [(cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)]
             cost[i, j], split[i, j] = min(choices)
 
     def product(i: int, j: int) -> Any:
@@ -225,8 +223,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
     for i, j in zip(left, right, strict=True):
         if a._array.shape[i] != b._array.shape[j]:
             raise ShapeError(
-                f"contracted dimensions need to match, but first has size {a._array.shape[i]} in dim {i} and second has "
-                f"size {b._array.shape[j]} in dim {j}"
+                f"contracted dimensions need to match, but first has size {a._array.shape[i]} in dim {i} and second "
+                f"has size {b._array.shape[j]} in dim {j}"
             )
     keep_a = [i for i in range(a._array.ndim) if i not in left]
     keep_b = [j for j in range(b._array.ndim) if j not in right]

@@ -23,7 +23,6 @@ from fanin.tensor.functions.operands import (
 )
 from fanin.tensor.tape import apply, label
 
-
 # Names of the nodes when dimensions are given.
 _ALONG = {"sum": "SumBackward1", "mean": "MeanBackward1", "prod": "ProdBackward1"}
 
@@ -129,14 +128,26 @@ def _without_nan(input: Any) -> Any:
 
 
 def all(
-    input: Any, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    axis: Any = None,
+    keepdims: bool | None = None,
+    out: Any = None,
 ) -> Any:
     """Return whether all elements are not 0; True over no elements."""
     return _as_bytes(input, _reduce(reduce.all_, input, dim, keepdim, axis, keepdims, out))
 
 
 def any(
-    input: Any, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    axis: Any = None,
+    keepdims: bool | None = None,
+    out: Any = None,
 ) -> Any:
     """Return whether some element is not 0; False over no elements."""
     return _as_bytes(input, _reduce(reduce.any_, input, dim, keepdim, axis, keepdims, out))
@@ -155,7 +166,9 @@ def count_nonzero(input: Any, dim: Any = None) -> Any:
 # Extremes -------------------------------------------------------------------------------------------------------------
 
 
-def max(input: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, other: Any = None, out: Any = None) -> Any:
+def max(
+    input: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, other: Any = None, out: Any = None
+) -> Any:
     """Return the largest element; with dim, (values, indices) along it; with a second tensor, the larger of each pair.
 
     >>> import fanin as torch
@@ -167,8 +180,10 @@ def max(input: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, o
     return _extreme("max", input, dim if axis is None else axis, keepdim, other, out)
 
 
-def min(input: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, other: Any = None, out: Any = None) -> Any:
-    """Return the smallest element; with dim, (values, indices) along it; with a second tensor, the smaller of each pair."""
+def min(
+    input: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, other: Any = None, out: Any = None
+) -> Any:
+    """Return the smallest element; with dim, (values, indices) along it; with a tensor, the smaller of each pair."""
     return _extreme("min", input, dim if axis is None else axis, keepdim, other, out)
 
 
@@ -244,7 +259,13 @@ def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False, out: Any = No
 
 
 def argmax(
-    input: Any, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    axis: Any = None,
+    keepdims: bool | None = None,
+    out: Any = None,
 ) -> Any:
     """Return the index of the largest element, of the flattened tensor or along a dimension; the first among equals.
 
@@ -256,15 +277,21 @@ def argmax(
 
 
 def argmin(
-    input: Any, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    axis: Any = None,
+    keepdims: bool | None = None,
+    out: Any = None,
 ) -> Any:
-    """Return the index of the smallest element, of the flattened tensor or along a dimension; the first among equals."""
+    """Return the index of the smallest element, of all elements or along a dimension; the first among equals."""
     return _argextreme("argmin", reduce.argmin, input, dim if axis is None else axis, keepdims or keepdim, out)
 
 
 def _argextreme(name: str, op: Any, input: Any, dim: Any, keepdim: bool, out: Any) -> Any:
     if require_tensor(name, input)._array.dtype.kind == "b":
-        raise DtypeError(f'"{name}_cpu" not implemented for \'Bool\'; convert with .int() first')
+        raise DtypeError(f"\"{name}_cpu\" not implemented for 'Bool'; convert with .int() first")
     if dim is None:
         if not input._array.size:
             raise DimensionError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")

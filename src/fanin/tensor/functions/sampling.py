@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -17,7 +19,7 @@ from fanin.tensor.functions.creation import accepted, shape_from, size_argument
 from fanin.tensor.functions.data import leaf
 from fanin.tensor.functions.operands import number, require_tensor, to_out
 from fanin.tensor.grad_mode import mode
-from fanin.tensor.in_place import bump, check_writable
+from fanin.tensor.in_place import bump, check_memory, check_writable
 from fanin.tensor.tape import apply_in_place, label, wrap
 
 
@@ -85,6 +87,15 @@ def stream_of(generator: Any) -> Any:
     if not isinstance(generator, draws.Generator):
         raise ArgumentTypeError(f"generator must be a torch.Generator, not {type(generator).__name__}")
     return generator
+
+
+@contextlib.contextmanager
+def fork_rng(devices: Any = (), enabled: bool = True, **unused: Any) -> Iterator[None]:
+    """Leave the default generator, at the end of a block, as it was at its start."""
+    state = default_generator.get_state()
+    yield
+    if enabled:
+        default_generator.set_state(state)
 
 
 def _float_kind(dtype: Any) -> np.dtype[Any]:
@@ -280,6 +291,7 @@ def _fill(self: Any, draw: Any, name: str) -> Any:
     check_writable(self)
     if mode.enabled and self.requires_grad:
         return label(apply_in_place(overwrite, (self, wrap(draws.like(self._array, draw))), {}), name)
+    check_memory(self._array)
     draws.fill(self._array, draw)
     bump(self)
     return self
@@ -288,7 +300,9 @@ def _fill(self: Any, draw: Any, name: str) -> Any:
 def uniform_(self: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **keywords: Any) -> Any:
     """Fill with numbers from the uniform distribution on [from, to)."""
     low, source = float(keywords.pop("from", from_)), stream_of(generator)
-    return _fill(self, lambda shape: draws.uniform(source, low, float(to), shape, self._array.dtype), "UniformBackward0")
+    return _fill(
+        self, lambda shape: draws.uniform(source, low, float(to), shape, self._array.dtype), "UniformBackward0"
+    )
 
 
 def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Any:
@@ -311,11 +325,15 @@ def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
 def exponential_(self: Any, lambd: float = 1.0, *, generator: Any = None) -> Any:
     """Fill with numbers of density lambd * exp(-lambd x)."""
     source = stream_of(generator)
-    return _fill(self, lambda shape: draws.exponential(source, float(lambd), shape, self._array.dtype), "ExponentialBackward0")
+    return _fill(
+        self, lambda shape: draws.exponential(source, float(lambd), shape, self._array.dtype), "ExponentialBackward0"
+    )
 
 
-def random_(self: Any, from_: int | None = None, to: int | None = None, *, generator: Any = None, **keywords: Any) -> Any:
-    """Fill with whole numbers: over all that the dtype holds, from [0, from) with one bound, from [from, to) with two."""
+def random_(
+    self: Any, from_: int | None = None, to: int | None = None, *, generator: Any = None, **keywords: Any
+) -> Any:
+    """Fill with whole numbers: all that the dtype holds, [0, from) with one bound, [from, to) with two."""
     low, source = keywords.pop("from", from_), stream_of(generator)
     if to is None and low is not None and "from" not in keywords:
         low, to = 0, low
@@ -331,10 +349,18 @@ def geometric_(self: Any, p: float, *, generator: Any = None) -> Any:
 def cauchy_(self: Any, median: float = 0.0, sigma: float = 1.0, *, generator: Any = None) -> Any:
     """Fill with numbers from the Cauchy distribution."""
     source = stream_of(generator)
-    return _fill(self, lambda shape: draws.cauchy(source, float(median), float(sigma), shape, self._array.dtype), "CauchyBackward0")
+    return _fill(
+        self,
+        lambda shape: draws.cauchy(source, float(median), float(sigma), shape, self._array.dtype),
+        "CauchyBackward0",
+    )
 
 
 def log_normal_(self: Any, mean: float = 1.0, std: float = 2.0, *, generator: Any = None) -> Any:
     """Fill with exp of normal numbers."""
     source = stream_of(generator)
-    return _fill(self, lambda shape: draws.log_normal(source, float(mean), float(std), shape, self._array.dtype), "LogNormalBackward0")
+    return _fill(
+        self,
+        lambda shape: draws.log_normal(source, float(mean), float(std), shape, self._array.dtype),
+        "LogNormalBackward0",
+    )

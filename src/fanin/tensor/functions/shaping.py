@@ -187,8 +187,8 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     pairs = [(d,) if is_dim(d) else tuple(d) for d in (source, destination)]
     if len(pairs[0]) != len(pairs[1]):
         raise OperationError(
-            f"movedim: Invalid source or destination dims: source ({list(pairs[0])} dims) should contain the same number "
-            f"of dims as destination ({list(pairs[1])} dims)"
+            f"movedim: Invalid source or destination dims: source ({list(pairs[0])} dims) should contain the same "
+            f"number of dims as destination ({list(pairs[1])} dims)"
         )
     old, new = (tuple(wrap_dim(d, ndim) for d in dims) for dims in pairs)
     for name, dims in (("source", old), ("destination", new)):
@@ -281,7 +281,9 @@ def atleast_1d(*tensors: Any) -> Any:
 
 def atleast_2d(*tensors: Any) -> Any:
     """Return the tensor, or each of them, with at least two dimensions, new ones in front."""
-    return _each(tensors, lambda x: _reshaped(x, (1,) * (2 - x._array.ndim) + x._array.shape) if x._array.ndim < 2 else x)
+    return _each(
+        tensors, lambda x: _reshaped(x, (1,) * (2 - x._array.ndim) + x._array.shape) if x._array.ndim < 2 else x
+    )
 
 
 def atleast_3d(*tensors: Any) -> Any:

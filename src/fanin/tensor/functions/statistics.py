@@ -169,7 +169,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
 
 
 def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0, *, out: Any = None) -> Any:
-    """Return how many elements fall into each of `bins` equal intervals between min and max (of the data when both are 0)."""
+    """Return how many elements fall into each of `bins` equal parts of min to max (the data's when both are 0)."""
     array = require_tensor("histc", input)._array
     if bins <= 0:
         raise OperationError(f"bins must be > 0, but got {bins} for dimension 0")
@@ -191,7 +191,7 @@ def _bounds(array: Any, low: float, high: float) -> tuple[float, float]:
 def histogram(
     input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False, out: Any = None
 ) -> Any:
-    """Return (hist, bin_edges): the number (or weight) of elements in each interval, and the bounds of the intervals."""
+    """Return (hist, bin_edges): the number (or weight) of elements in each interval, and the bounds."""
     array = require_tensor("histogram", input)._array
     edges = bins._array if hasattr(bins, "_array") else int(bins)
     limits = range if range is not None or not isinstance(edges, int) else _bounds(array, 0.0, 0.0)

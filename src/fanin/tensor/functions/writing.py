@@ -61,10 +61,12 @@ def _source(function: str, input: Any, positions: Any, src: Any) -> Any:
             require_tensor(function, src, "src")
         return src
     if src._array.dtype != input._array.dtype:
-        raise DtypeError(f"{function}(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}")
+        raise DtypeError(
+            f"{function}(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"
+        )
     if any(n > m for n, m in zip(positions.shape, src._array.shape, strict=False)):
         raise ShapeError(
-            f"Expected index {list(positions.shape)} to be no larger than src {list(src._array.shape)} in every dimension"
+            f"Expected index {list(positions.shape)} to be no larger than src {list(src._array.shape)} anywhere"
         )
     if not input._array.ndim:
         return src.reshape(())
@@ -164,13 +166,14 @@ def _require_slices(function: str, input: Any, dim: int, rows: Any, source: Any)
     if count != rows.size:
         error = IndexRangeError if function == "index_copy" else OperationError
         raise error(
-            f"{function}_(): Number of indices ({rows.size}) should be equal to source.size(dim): ({count}), for dim: {dim}"
+            f"{function}_(): Number of indices ({rows.size}) should be equal to source.size(dim): "
+            f"({count}), for dim: {dim}"
         )
     rest = tuple(n for axis, n in enumerate(shape) if axis != dim)
     expected = tuple(n for axis, n in enumerate(input._array.shape) if axis != dim)
     if rest != expected:
         raise ShapeError(
-            f"{function}(): source {list(shape)} must have the sizes of input {list(input._array.shape)} but along dim {dim}"
+            f"{function}(): source {list(shape)} must have input's sizes {list(input._array.shape)}, dim {dim} aside"
         )
 
 
@@ -264,7 +267,9 @@ def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
     """Return a copy with source written, or added, at positions of the flattened tensor."""
     _require_same_dtype("put", input, source)
     places = np.unravel_index(index._array % max(input._array.size, 1), input._array.shape)
-    return _put(input, tuple(np.asarray(p) for p in places), source.reshape(index._array.shape), "PutBackward0", accumulate)
+    return _put(
+        input, tuple(np.asarray(p) for p in places), source.reshape(index._array.shape), "PutBackward0", accumulate
+    )
 
 
 def select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
@@ -287,5 +292,3 @@ def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2:
     i = np.arange(max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns)))
     place = (Ellipsis, i + max(-offset, 0), i + max(offset, 0))
     return _put(moved, place, src, "DiagonalScatterBackward0").movedim((-2, -1), (dim1, dim2))
-
-
