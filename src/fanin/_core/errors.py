@@ -6,7 +6,16 @@ from pickle import UnpicklingError
 
 
 class FaninError(Exception):
-    """Base of all errors that fanin raises on purpose."""
+    """Base of all errors that fanin raises on purpose.
+
+    The message is PyTorch's where programs are known to print it; what to do about it stands in a note below it in the
+    traceback (`remedy`), so that a program that prints its errors prints what it prints under PyTorch.
+    """
+
+    def __init__(self, *args: object, remedy: str = "") -> None:
+        super().__init__(*args)
+        if remedy:
+            self.add_note(remedy)
 
 
 class ShapeError(FaninError, RuntimeError, ValueError):

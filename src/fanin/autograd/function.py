@@ -165,6 +165,8 @@ class FunctionNode(Node):
 
     __slots__ = ("ctx", "function", "shapes", "count")
 
+    home = "torch.autograd.function"
+
     @classmethod
     def attach(cls, function: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: Any) -> tuple[Any, ...]:
         """Make the node, and return the outputs as tensors that it made."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from fanin._core import advice
 
 
@@ -28,14 +30,15 @@ def check_symmetry(parameters: Sequence[Any]) -> None:
     """Warn when all units of a hidden layer start with the same weights.
 
     A layer counts as hidden when a later matrix takes as many inputs as this one has units: `(units, inputs)` as
-    `nn.Linear` keeps it, or `(inputs, units)` as `x @ W` does.
+    `nn.Linear` keeps it, or `(inputs, units)` as `x @ W` does. Equal weights alone are no mistake (a residual branch that
+    starts at zero, the spread of a random weight): units stay equal only when their gradients are equal, too.
     """
     if not advice.wanted(advice.SymmetricStart):
         return
     matrices = [p for p in parameters if p._array.ndim == 2]
     for position, weight in enumerate(matrices):
         later = matrices[position + 1 :]
-        units = _equal_units(weight._array, later)
+        units = _equal_units(weight, later)
         if units:
             advice.give(
                 advice.SymmetricStart,
@@ -47,10 +50,17 @@ def check_symmetry(parameters: Sequence[Any]) -> None:
 
 
 def _equal_units(weight: Any, later: Sequence[Any]) -> int:
-    rows, columns = weight.shape
-    if rows > 1 and any(w._array.shape[1] == rows for w in later) and (weight == weight[:1]).all():
-        return int(rows)
+    """Return how many units start equal and get equal gradients; 0 when they do not, or the layer is not hidden."""
+    rows, columns = weight._array.shape
+    if any(w._array.shape[1] == rows for w in later):
+        return int(rows) if rows > 1 and _stays_equal(weight, 0) else 0
     follows = any(w._array.shape[0] == columns for w in later)
-    if columns > 1 and follows and not any(w._array.shape[1] == rows for w in later) and (weight == weight[:, :1]).all():
-        return int(columns)
-    return 0
+    return int(columns) if follows and columns > 1 and _stays_equal(weight, 1) else 0
+
+
+def _stays_equal(weight: Any, axis: int) -> bool:
+    """Say whether the slices along an axis are the same in the weight and, but for rounding, in its gradient."""
+    values, grad = weight._array, weight._grad
+    if grad is None or not (values == values.take([0], axis)).all():
+        return False
+    return bool(np.allclose(grad._array, grad._array.take([0], axis), rtol=1e-4, atol=1e-8))
