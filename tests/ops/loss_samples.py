@@ -77,4 +77,5 @@ SAMPLES: dict[str, list[Sample]] = {
     "cross_entropy": by_class(label_smoothing=0.0) + by_class(label_smoothing=0.3),
     "cross_entropy_slope": by_class(incoming, label_smoothing=0.0) + by_class(incoming, label_smoothing=0.3),
     "nll_loss": by_class(),
+    "nll_loss_slope": [((g, *rest), {**attrs, "classes": 4}) for (g, _, *rest), attrs in by_class(incoming)],
 }

@@ -125,6 +125,15 @@ def _cross_entropy(
     return _reduced(loss, target, weight, valid, reduction, ignore_index)
 
 
+def _divided(g: Any, target: Any, weight: Any, valid: Any, reduction: str, ignore_index: int) -> Any:
+    """Return the incoming gradient, divided where the loss was."""
+    if reduction != "mean":
+        return g
+    if weight is None and valid is None:
+        return g / (len(target) or 1)
+    return g / _class_divisor(target, weight, ignore_index=ignore_index, dtype=g.dtype)
+
+
 def _slope(
     g: Any, x: Any, target: Any, weight: Any = None, *, reduction: str, ignore_index: int, label_smoothing: float
 ) -> Any:
@@ -133,7 +142,6 @@ def _slope(
     valid = _counting(target, x.shape[1], ignore_index)
     if weight is None and valid is None and not label_smoothing:
         out[np.arange(len(target)), target] -= 1
-        total: Any = len(target) or 1
     else:
         q = _class_target(
             target,
@@ -145,8 +153,8 @@ def _slope(
         )
         out *= np.add.reduce(q, axis=1, keepdims=True)
         out -= q
-        total = _class_divisor(target, weight, ignore_index=ignore_index, dtype=x.dtype)
-    out *= g[:, None] if reduction == "none" else g / total if reduction == "mean" else g
+    share = _divided(g, target, weight, valid, reduction, ignore_index)
+    out *= share[:, None] if reduction == "none" else share
     return out
 
 
@@ -226,9 +234,31 @@ def _nll(x: Any, target: Any, weight: Any = None, *, reduction: str, ignore_inde
     return _reduced(loss, target, weight, valid, reduction, ignore_index)
 
 
-def _nll_vjp(g: Any, out: Any, x: Any, target: Any, weight: Any = None, *, reduction: str, ignore_index: int) -> Any:
-    share = _row_share(g, target, weight, reduction, ignore_index, x)
-    return _one_hot(x, target, weight, ignore_index, 0.0) * -share
+def _nll_slope(g: Any, target: Any, weight: Any = None, *, classes: int, reduction: str, ignore_index: int) -> Any:
+    valid = _counting(target, classes, ignore_index)
+    chosen = _chosen(target, valid)
+    share = -_divided(g, target, weight, valid, reduction, ignore_index)
+    if weight is not None:
+        share = share * weight[chosen]
+    if valid is not None:
+        share = np.where(valid, share, g.dtype.type(0))
+    out = np.zeros((len(target), classes), g.dtype)
+    out[np.arange(len(target)), chosen] = share
+    return out
 
 
-nll = define("nll_loss", _nll, _spec, vjps=(_nll_vjp,), reads=(1, 2))
+# The loss is linear in x, and its slope in g: each is the other's derivative.
+nll_slope = define(
+    "nll_loss_slope",
+    _nll_slope,
+    lambda g, target, *_, classes, **__: Spec((*target.shape, classes), g.dtype),
+    vjps=(lambda gg, out, g, *fixed, classes, **options: nll(gg, *fixed, **options),),
+    reads=(1, 2),
+)
+nll = define(
+    "nll_loss",
+    _nll,
+    _spec,
+    vjps=(lambda g, out, x, *fixed, **options: nll_slope(g, *fixed, classes=shape_of(x)[1], **options),),
+    reads=(1, 2),
+)
