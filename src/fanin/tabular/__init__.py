@@ -9,7 +9,8 @@ from __future__ import annotations
 from fanin._core.errors import MissingExtraError
 
 try:
-    import polars as _polars  # noqa: F401  tried here once, so that every module below may simply import it
+    # Tried here once, so that every module below may simply import it.
+    import polars as _polars
 except ImportError as error:
     raise MissingExtraError(
         'reading a table needs polars, which is not installed: pip install "fanin[table]"'
