@@ -389,6 +389,7 @@ def distances(torch: Any, dtype: str) -> Any:
             with_gradients(torch, lambda x, y, p=p: f.pairwise_distance(x, y, p), a, b)
             for p in (2.0, 1.0, 3.0, float("inf"))
         ],
+        "all pairs": [with_gradients(torch, lambda x, p=p: f.pdist(x, p), a) for p in (2.0, 1.0, 3.0, float("inf"))],
         "kept": with_gradients(torch, nn.PairwiseDistance(keepdim=True), a, b),
         "row": [with_gradients(torch, f.pairwise_distance, row, row * 2), f.pairwise_distance(a, row)],
         "texts": [str(nn.CosineSimilarity()), str(nn.PairwiseDistance(1))],
@@ -418,6 +419,8 @@ def distance_errors(torch: Any) -> Any:
         lambda: f.cosine_similarity(torch.ones(3), torch.ones(3)),
         lambda: f.normalize(whole),
         lambda: f.pairwise_distance(torch.ones(2, 3), torch.ones(2, 4)),
+        lambda: f.pdist(torch.ones(3)),
+        lambda: f.pdist(torch.ones(2, 3), -1.0),
     ]
     return [raises(call) for call in calls]
 

@@ -36,7 +36,7 @@ from fanin.nn.functional.activation import (
     threshold_,
 )
 from fanin.nn.functional.class_loss import cross_entropy, nll_loss
-from fanin.nn.functional.distance import bilinear, cosine_similarity, normalize, pairwise_distance
+from fanin.nn.functional.distance import bilinear, cosine_similarity, normalize, pairwise_distance, pdist
 from fanin.nn.functional.dropout import alpha_dropout, dropout, dropout1d, feature_alpha_dropout
 from fanin.nn.functional.embedding import embedding, embedding_bag, one_hot
 from fanin.nn.functional.label_loss import multi_margin_loss, multilabel_margin_loss, multilabel_soft_margin_loss
@@ -114,6 +114,7 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pdist",
     "poisson_nll_loss",
     "prelu",
     "relu",

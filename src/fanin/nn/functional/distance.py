@@ -10,6 +10,7 @@ from fanin._core.dtypes import result_dtype
 from fanin._core.errors import DtypeError, OperationError
 from fanin.nn.functional.checks import require_tensor
 from fanin.ops import arithmetic, elementwise, linalg, reduce
+from fanin.ops.index import take_rows
 from fanin.ops.rules import broadcast_shape, wrap_dim, wrap_dims
 from fanin.tensor.tape import apply
 
@@ -98,6 +99,30 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     difference = x1 - x2 + eps
     last = (difference._array.ndim - 1,) if difference._array.ndim else ()
     return apply(linalg.norm, (difference,), {"p": float(p), "dim": last, "keepdim": keepdim})
+
+
+def pdist(input: Any, p: float = 2.0) -> Any:
+    """Return the distances |x_i - x_j|_p of all pairs of rows i < j.
+
+    Args:
+        input: (N, D).
+        p: of the norm, at least 0.
+
+    Returns (N (N - 1) / 2,), the pairs in the order (0, 1), (0, 2), ..., (1, 2), ... Raises RuntimeError for another
+    number of dimensions or a negative p.
+
+    >>> import fanin as torch
+    >>> torch.nn.functional.pdist(torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]))
+    tensor([5.0000, 1.0000, 4.2426])
+    """
+    require_tensor("pdist", input)
+    if input._array.ndim != 2:
+        raise OperationError(f"pdist only supports 2D tensors, got: {input._array.ndim}D")
+    if p < 0:
+        raise OperationError("pdist only supports non-negative p values")
+    first, second = np.triu_indices(input._array.shape[0], 1)
+    difference = apply(take_rows, (input,), {"index": first}) - apply(take_rows, (input,), {"index": second})
+    return apply(linalg.norm, (difference,), {"p": float(p), "dim": (1,)})
 
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
