@@ -59,6 +59,7 @@ class Linear(Module):
         self.in_features = in_features
         self.out_features = out_features
         self.weight = Parameter(empty((out_features, in_features), device=device, dtype=dtype))
+        self.weight._belongs_to_linear = True  # its rows are units: see optim/mistakes.py
         if bias:
             self.bias = Parameter(empty(out_features, device=device, dtype=dtype))
         else:

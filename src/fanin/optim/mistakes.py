@@ -31,7 +31,9 @@ def check_symmetry(parameters: Sequence[Any]) -> None:
 
     A layer counts as hidden when a later matrix takes as many inputs as this one has units: `(units, inputs)` as
     `nn.Linear` keeps it, or `(inputs, units)` as `x @ W` does. Equal weights alone are no mistake (a residual branch that
-    starts at zero, the spread of a random weight): units stay equal only when their gradients are equal, too.
+    starts at zero, the spread of a random weight): units stay equal only when their gradients are equal, too. But an
+    `nn.Linear` that is hidden and starts at one constant other than zero is never meant, even where unequal biases would
+    part its units in time.
     """
     if not advice.wanted(advice.SymmetricStart):
         return
@@ -63,4 +65,6 @@ def _stays_equal(weight: Any, axis: int) -> bool:
     values, grad = weight._array, weight._grad
     if grad is None or not (values == values.take([0], axis)).all():
         return False
+    if axis == 0 and weight._belongs_to_linear and values.any():
+        return True
     return bool(np.allclose(grad._array, grad._array.take([0], axis), rtol=1e-4, atol=1e-8))

@@ -32,6 +32,7 @@ class TensorBase:
     _retains_grad: bool = False
     _is_inference: bool = False
     _used: bool = False  # a gradient that an optimiser's step has used
+    _belongs_to_linear: bool = False  # the weight of an nn.Linear, whose rows are the layer's units
     _mixed: bool = False  # a gradient that was added to after it was used
 
     __hash__ = object.__hash__
