@@ -44,7 +44,9 @@ class Parameter(Tensor):
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         """Return a parameter with its own memory; the gradient does not come along, as in PyTorch."""
         if id(self) not in memo:
-            memo[id(self)] = type(self)(self.data.clone(), self._requires_grad)
+            memo[id(self)] = copied = type(self)(self.data.clone(), self._requires_grad)
+            if self._belongs_to_linear:
+                copied._belongs_to_linear = True
         return memo[id(self)]
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
