@@ -10,7 +10,7 @@ import numpy as np
 from fanin._core.dtypes import bool_, category, default_numpy
 from fanin._core.errors import DtypeError, OperationError, UnsupportedDtypeError
 from fanin.ops import rules
-from fanin.ops.op import Spec, define
+from fanin.ops.op import Op, Spec, define
 from fanin.ops.rules import broadcast, broadcast_shape, compare, shape_of, to_common, to_float
 
 # Reshaping of gradients: what broadcasting repeated in the forward direction is summed in the backward one. -----------
@@ -35,7 +35,7 @@ def _sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
     return np.add.reduce(x, axis=axes, keepdims=True).reshape(shape)
 
 
-sum_to_op = define(
+sum_to_op: Op = define(
     "sum_to",
     _sum_to,
     lambda x, *, shape: Spec(shape, x.dtype),
@@ -53,7 +53,7 @@ def _expand_spec(x: Spec, *, shape: tuple[int, ...]) -> Spec:
     return Spec(tuple(shape), x.dtype)
 
 
-expand_op = define(
+expand_op: Op = define(
     "expand",
     lambda x, *, shape: np.broadcast_to(x, shape),
     _expand_spec,
@@ -95,21 +95,21 @@ def float_broadcast(*xs: Any, **_: Any) -> Spec:
     return spec if category(spec.dtype) == 2 else Spec(spec.shape, default_numpy())
 
 
-add = define(
+add: Op = define(
     "add",
     np.add,
     broadcast,
     vjps=(lambda g, out, a, b: sum_to(g, shape_of(a)), lambda g, out, a, b: sum_to(g, shape_of(b))),
     promote=to_common,
 )
-subtract = define(
+subtract: Op = define(
     "sub",
     np.subtract,
     broadcast,
     vjps=(lambda g, out, a, b: sum_to(g, shape_of(a)), lambda g, out, a, b: sum_to(-g, shape_of(b))),
     promote=_subtract_promote,
 )
-multiply = define(
+multiply: Op = define(
     "mul",
     np.multiply,
     broadcast,
@@ -117,7 +117,7 @@ multiply = define(
     reads=None,
     promote=to_common,
 )
-divide = define(
+divide: Op = define(
     "div",
     np.true_divide,
     float_broadcast,
@@ -169,9 +169,13 @@ _FLAT: Any = (
     lambda g, out, a, b: sum_to(zeros_like(g), shape_of(a)),
     lambda g, out, a, b: sum_to(zeros_like(g), shape_of(b)),
 )
-floor_divide = define("floor_divide", _floor_divide, broadcast, vjps=_FLAT, promote=to_common, grad_name="DivBackward2")
-trunc_divide = define("trunc_divide", _trunc_divide, broadcast, vjps=_FLAT, promote=to_common, grad_name="DivBackward2")
-remainder = define(
+floor_divide: Op = define(
+    "floor_divide", _floor_divide, broadcast, vjps=_FLAT, promote=to_common, grad_name="DivBackward2"
+)
+trunc_divide: Op = define(
+    "trunc_divide", _trunc_divide, broadcast, vjps=_FLAT, promote=to_common, grad_name="DivBackward2"
+)
+remainder: Op = define(
     "remainder",
     _remainder,
     broadcast,
@@ -182,7 +186,7 @@ remainder = define(
     reads=None,
     promote=to_common,
 )
-fmod = define(
+fmod: Op = define(
     "fmod",
     _fmod,
     broadcast,
@@ -201,7 +205,7 @@ def _selected(g: Any, chosen: Any, equal_values: Any, shape: tuple[int, ...]) ->
     return sum_to(where(chosen, g, half), shape)
 
 
-maximum = define(
+maximum: Op = define(
     "maximum",
     np.maximum,
     broadcast,
@@ -212,7 +216,7 @@ maximum = define(
     reads=None,
     promote=to_common,
 )
-minimum = define(
+minimum: Op = define(
     "minimum",
     np.minimum,
     broadcast,
@@ -223,7 +227,7 @@ minimum = define(
     reads=None,
     promote=to_common,
 )
-atan2 = define(
+atan2: Op = define(
     "atan2",
     np.arctan2,
     float_broadcast,
@@ -240,7 +244,7 @@ def _kept(g: Any, chosen: Any, shape: tuple[int, ...]) -> Any:
     return sum_to(where(chosen, g, zeros_like(g)), shape)
 
 
-fmax = define(
+fmax: Op = define(
     "fmax",
     np.fmax,
     broadcast,
@@ -251,7 +255,7 @@ fmax = define(
     reads=None,
     promote=to_common,
 )
-fmin = define(
+fmin: Op = define(
     "fmin",
     np.fmin,
     broadcast,
@@ -280,7 +284,7 @@ def _hypot_vjp(g: Any, out: Any, side: Any) -> Any:
     return sum_to(g * (side / out), shape_of(side))
 
 
-hypot = define(
+hypot: Op = define(
     "hypot",
     np.hypot,
     broadcast,
@@ -296,7 +300,7 @@ def _copysign_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
     return sum_to(g * slope, shape_of(a))
 
 
-copysign = define(
+copysign: Op = define(
     "copysign",
     np.copysign,
     float_broadcast,
@@ -314,20 +318,20 @@ def _predicate(name: str, evaluate: Any) -> Any:
     return define(name, evaluate, compare, promote=to_common)
 
 
-equal = _predicate("eq", np.equal)
-not_equal = _predicate("ne", np.not_equal)
-less = _predicate("lt", np.less)
-less_equal = _predicate("le", np.less_equal)
-greater = _predicate("gt", np.greater)
-greater_equal = _predicate("ge", np.greater_equal)
-logical_and = define("logical_and", np.logical_and, compare)
-logical_or = define("logical_or", np.logical_or, compare)
-logical_xor = define("logical_xor", np.logical_xor, compare)
-logical_not = define("logical_not", np.logical_not, compare)
-isnan = define("isnan", np.isnan, compare)
-isinf = define("isinf", np.isinf, compare)
-isfinite = define("isfinite", np.isfinite, compare)
-signbit = define("signbit", lambda x: np.signbit(x) if x.dtype.kind == "f" else np.less(x, 0), compare)
+equal: Op = _predicate("eq", np.equal)
+not_equal: Op = _predicate("ne", np.not_equal)
+less: Op = _predicate("lt", np.less)
+less_equal: Op = _predicate("le", np.less_equal)
+greater: Op = _predicate("gt", np.greater)
+greater_equal: Op = _predicate("ge", np.greater_equal)
+logical_and: Op = define("logical_and", np.logical_and, compare)
+logical_or: Op = define("logical_or", np.logical_or, compare)
+logical_xor: Op = define("logical_xor", np.logical_xor, compare)
+logical_not: Op = define("logical_not", np.logical_not, compare)
+isnan: Op = define("isnan", np.isnan, compare)
+isinf: Op = define("isinf", np.isinf, compare)
+isfinite: Op = define("isfinite", np.isfinite, compare)
+signbit: Op = define("signbit", lambda x: np.signbit(x) if x.dtype.kind == "f" else np.less(x, 0), compare)
 
 
 def _bitwise_spec(*xs: Any) -> Spec:
@@ -339,17 +343,19 @@ def _bitwise_spec(*xs: Any) -> Spec:
     return broadcast(*xs)
 
 
-bitwise_and = define("bitwise_and", np.bitwise_and, _bitwise_spec, promote=to_common)
-bitwise_or = define("bitwise_or", np.bitwise_or, _bitwise_spec, promote=to_common)
-bitwise_xor = define("bitwise_xor", np.bitwise_xor, _bitwise_spec, promote=to_common)
-bitwise_not = define("bitwise_not", np.invert, _bitwise_spec)
-heaviside = define("heaviside", lambda a, b: np.where(a == 0, b, (a > 0).astype(a.dtype)), broadcast, promote=to_common)
-left_shift = define("bitwise_left_shift", np.left_shift, _bitwise_spec, promote=to_common)
-right_shift = define("bitwise_right_shift", np.right_shift, _bitwise_spec, promote=to_common)
+bitwise_and: Op = define("bitwise_and", np.bitwise_and, _bitwise_spec, promote=to_common)
+bitwise_or: Op = define("bitwise_or", np.bitwise_or, _bitwise_spec, promote=to_common)
+bitwise_xor: Op = define("bitwise_xor", np.bitwise_xor, _bitwise_spec, promote=to_common)
+bitwise_not: Op = define("bitwise_not", np.invert, _bitwise_spec)
+heaviside: Op = define(
+    "heaviside", lambda a, b: np.where(a == 0, b, (a > 0).astype(a.dtype)), broadcast, promote=to_common
+)
+left_shift: Op = define("bitwise_left_shift", np.left_shift, _bitwise_spec, promote=to_common)
+right_shift: Op = define("bitwise_right_shift", np.right_shift, _bitwise_spec, promote=to_common)
 
-nextafter = define("nextafter", np.nextafter, broadcast, promote=floats_only("nextafter_cpu"))
-gcd = define("gcd", np.gcd, broadcast, promote=to_common)
-lcm = define("lcm", np.lcm, broadcast, promote=to_common)
+nextafter: Op = define("nextafter", np.nextafter, broadcast, promote=floats_only("nextafter_cpu"))
+gcd: Op = define("gcd", np.gcd, broadcast, promote=to_common)
+lcm: Op = define("lcm", np.lcm, broadcast, promote=to_common)
 
 # Choice ---------------------------------------------------------------------------------------------------------------
 
@@ -375,7 +381,7 @@ def _where_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     return condition, a, b
 
 
-where = define(
+where: Op = define(
     "where",
     np.where,
     _where_spec,
@@ -387,8 +393,8 @@ where = define(
     reads=(0,),
     promote=_where_promote,
 )
-zeros_like = define("zeros_like", np.zeros_like, rules.same)
-ones_like = define("ones_like", np.ones_like, rules.same)
+zeros_like: Op = define("zeros_like", np.zeros_like, rules.same)
+ones_like: Op = define("ones_like", np.ones_like, rules.same)
 
 
 def _lerp_spec(a: Spec, b: Spec, weight: Any) -> Spec:
@@ -419,7 +425,7 @@ def _lerp(a: Any, b: Any, weight: Any) -> Any:
     return np.where(np.abs(weight) < 0.5, a + weight * difference, b - difference * (1 - weight))
 
 
-lerp = define(
+lerp: Op = define(
     "lerp",
     _lerp,
     _lerp_spec,

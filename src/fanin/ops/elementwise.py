@@ -48,7 +48,7 @@ def _negative_spec(x: Spec) -> Spec:
     return x
 
 
-negative = define("neg", np.negative, _negative_spec, vjps=(lambda g, out, x: -g,))
+negative: Op = define("neg", np.negative, _negative_spec, vjps=(lambda g, out, x: -g,))
 
 
 def _refuse_bools(name: str, x: Any) -> None:
@@ -68,8 +68,8 @@ def _sign(x: Any) -> Any:
     return np.subtract(x > 0, x < 0, dtype=np.int8).astype(x.dtype)
 
 
-absolute = define("abs", _absolute, same, vjps=(lambda g, out, x: g * sign(x),), **_INPUT)
-sign = define("sign", _sign, same, vjps=(lambda g, out, x: zeros_like(g),))
+absolute: Op = define("abs", _absolute, same, vjps=(lambda g, out, x: g * sign(x),), **_INPUT)
+sign: Op = define("sign", _sign, same, vjps=(lambda g, out, x: zeros_like(g),))
 
 
 def _rounding(name: str, evaluate: Callable[..., Any]) -> Op:
@@ -101,25 +101,25 @@ def _frac(x: Any) -> Any:
     return x - np.trunc(x)
 
 
-floor = _rounding("floor", _keep_integers("floor_vml_cpu", np.floor))
-ceil = _rounding("ceil", _keep_integers("ceil_vml_cpu", np.ceil))
-trunc = _rounding("trunc", _keep_integers("trunc_vml_cpu", np.trunc))
-round_ = _rounding("round", _round)
-frac = define("frac", _frac, same, vjps=(lambda g, out, x: g,))
+floor: Op = _rounding("floor", _keep_integers("floor_vml_cpu", np.floor))
+ceil: Op = _rounding("ceil", _keep_integers("ceil_vml_cpu", np.ceil))
+trunc: Op = _rounding("trunc", _keep_integers("trunc_vml_cpu", np.trunc))
+round_: Op = _rounding("round", _round)
+frac: Op = define("frac", _frac, same, vjps=(lambda g, out, x: g,))
 
-exp = _float_op("exp", np.exp, lambda g, out, x: g * out, **_OUT)
-exp2 = _float_op("exp2", np.exp2, lambda g, out, x: g * out * 0.6931471805599453, **_OUT)
-expm1 = _float_op("expm1", np.expm1, lambda g, out, x: g * (out + 1), **_OUT)
-log = _float_op("log", np.log, lambda g, out, x: g / x, **_INPUT)
-log2 = _float_op("log2", np.log2, lambda g, out, x: g / (x * 0.6931471805599453), **_INPUT)
-log10 = _float_op("log10", np.log10, lambda g, out, x: g / (x * 2.302585092994046), **_INPUT)
-log1p = _float_op("log1p", np.log1p, lambda g, out, x: g / (x + 1), grad_name="Log1PBackward0", **_INPUT)
-sqrt = _float_op("sqrt", np.sqrt, lambda g, out, x: g / (out * 2), **_OUT)
-rsqrt = _float_op(
+exp: Op = _float_op("exp", np.exp, lambda g, out, x: g * out, **_OUT)
+exp2: Op = _float_op("exp2", np.exp2, lambda g, out, x: g * out * 0.6931471805599453, **_OUT)
+expm1: Op = _float_op("expm1", np.expm1, lambda g, out, x: g * (out + 1), **_OUT)
+log: Op = _float_op("log", np.log, lambda g, out, x: g / x, **_INPUT)
+log2: Op = _float_op("log2", np.log2, lambda g, out, x: g / (x * 0.6931471805599453), **_INPUT)
+log10: Op = _float_op("log10", np.log10, lambda g, out, x: g / (x * 2.302585092994046), **_INPUT)
+log1p: Op = _float_op("log1p", np.log1p, lambda g, out, x: g / (x + 1), grad_name="Log1PBackward0", **_INPUT)
+sqrt: Op = _float_op("sqrt", np.sqrt, lambda g, out, x: g / (out * 2), **_OUT)
+rsqrt: Op = _float_op(
     "rsqrt", lambda x: x.dtype.type(1) / np.sqrt(x), lambda g, out, x: g * -0.5 * (out * out * out), **_OUT
 )
-reciprocal = _float_op("reciprocal", np.reciprocal, lambda g, out, x: -g * (out * out), **_OUT)
-square = define(
+reciprocal: Op = _float_op("reciprocal", np.reciprocal, lambda g, out, x: -g * (out * out), **_OUT)
+square: Op = define(
     "square",
     np.square,
     same,
@@ -129,27 +129,27 @@ square = define(
     **_INPUT,
 )
 
-sin = _float_op("sin", np.sin, lambda g, out, x: g * cos(x), **_INPUT)
-cos = _float_op("cos", np.cos, lambda g, out, x: -g * sin(x), **_INPUT)
-tan = _float_op("tan", np.tan, lambda g, out, x: g * (out * out + 1), **_OUT)
-asin = _float_op("asin", np.arcsin, lambda g, out, x: g * rsqrt(1 - x * x), **_INPUT)
-acos = _float_op("acos", np.arccos, lambda g, out, x: -g * rsqrt(1 - x * x), **_INPUT)
-atan = _float_op("atan", np.arctan, lambda g, out, x: g / (x * x + 1), **_INPUT)
-sinh = _float_op("sinh", np.sinh, lambda g, out, x: g * cosh(x), **_INPUT)
-cosh = _float_op("cosh", np.cosh, lambda g, out, x: g * sinh(x), **_INPUT)
-asinh = _float_op("asinh", np.arcsinh, lambda g, out, x: g * rsqrt(x * x + 1), **_INPUT)
-acosh = _float_op("acosh", np.arccosh, lambda g, out, x: g * rsqrt(x * x - 1), **_INPUT)
-atanh = _float_op("atanh", np.arctanh, lambda g, out, x: g / (1 - x * x), **_INPUT)
+sin: Op = _float_op("sin", np.sin, lambda g, out, x: g * cos(x), **_INPUT)
+cos: Op = _float_op("cos", np.cos, lambda g, out, x: -g * sin(x), **_INPUT)
+tan: Op = _float_op("tan", np.tan, lambda g, out, x: g * (out * out + 1), **_OUT)
+asin: Op = _float_op("asin", np.arcsin, lambda g, out, x: g * rsqrt(1 - x * x), **_INPUT)
+acos: Op = _float_op("acos", np.arccos, lambda g, out, x: -g * rsqrt(1 - x * x), **_INPUT)
+atan: Op = _float_op("atan", np.arctan, lambda g, out, x: g / (x * x + 1), **_INPUT)
+sinh: Op = _float_op("sinh", np.sinh, lambda g, out, x: g * cosh(x), **_INPUT)
+cosh: Op = _float_op("cosh", np.cosh, lambda g, out, x: g * sinh(x), **_INPUT)
+asinh: Op = _float_op("asinh", np.arcsinh, lambda g, out, x: g * rsqrt(x * x + 1), **_INPUT)
+acosh: Op = _float_op("acosh", np.arccosh, lambda g, out, x: g * rsqrt(x * x - 1), **_INPUT)
+atanh: Op = _float_op("atanh", np.arctanh, lambda g, out, x: g / (1 - x * x), **_INPUT)
 
 _TWO_OVER_ROOT_PI = 1.1283791670955126
 _ROOT_PI_OVER_TWO = 0.8862269254527580
-erf = _float_op("erf", special.erf, lambda g, out, x: g * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), **_INPUT)
-erfc = _float_op("erfc", special.erfc, lambda g, out, x: -g * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), **_INPUT)
-erfinv = _float_op("erfinv", special.erfinv, lambda g, out, x: g * (exp(out * out) * _ROOT_PI_OVER_TWO), **_OUT)
-lgamma = _float_op("lgamma", special.lgamma, lambda g, out, x: g * digamma(x), **_INPUT)
-digamma = _float_op("digamma", special.digamma, lambda g, out, x: g * polygamma(x, n=1), **_INPUT)
-polygamma = _float_op("polygamma", special.polygamma, lambda g, out, x, *, n: g * polygamma(x, n=n + 1), **_INPUT)
-sinc = _float_op("sinc", np.sinc, lambda g, out, x: g * _sinc_slope(x), **_INPUT)
+erf: Op = _float_op("erf", special.erf, lambda g, out, x: g * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), **_INPUT)
+erfc: Op = _float_op("erfc", special.erfc, lambda g, out, x: -g * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), **_INPUT)
+erfinv: Op = _float_op("erfinv", special.erfinv, lambda g, out, x: g * (exp(out * out) * _ROOT_PI_OVER_TWO), **_OUT)
+lgamma: Op = _float_op("lgamma", special.lgamma, lambda g, out, x: g * digamma(x), **_INPUT)
+digamma: Op = _float_op("digamma", special.digamma, lambda g, out, x: g * polygamma(x, n=1), **_INPUT)
+polygamma: Op = _float_op("polygamma", special.polygamma, lambda g, out, x, *, n: g * polygamma(x, n=n + 1), **_INPUT)
+sinc: Op = _float_op("sinc", np.sinc, lambda g, out, x: g * _sinc_slope(x), **_INPUT)
 
 
 def _sinc_slope(x: Any) -> Any:
@@ -207,7 +207,7 @@ def _clamp_vjp(g: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
     return sum_to(where(expand(_inside(x, low, high), g.shape), g, zeros_like(g)), rules.shape_of(x))
 
 
-clamp = define(
+clamp: Op = define(
     "clamp",
     _clamp,
     _clamp_spec,
@@ -225,7 +225,7 @@ def _cast(x: Any, *, dtype: np.dtype[Any]) -> Any:
     return x.astype(dtype)
 
 
-cast = define(
+cast: Op = define(
     "cast",
     _cast,
     _cast_spec,
@@ -241,8 +241,8 @@ def cast_like(x: Any, like: Any) -> Any:
     return cast(x, dtype=dtype)
 
 
-copy = define("clone", lambda x, *, order="K": x.copy(order), same, vjps=(lambda g, out, x, **_: g,))
-nan_to_num = define(
+copy: Op = define("clone", lambda x, *, order="K": x.copy(order), same, vjps=(lambda g, out, x, **_: g,))
+nan_to_num: Op = define(
     "nan_to_num",
     lambda x, *, nan=0.0, posinf=None, neginf=None: np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf),
     same,

@@ -13,7 +13,7 @@ import numpy as np
 from fanin._core.errors import ShapeError
 from fanin.ops.arithmetic import equal, sum_to, zeros_like
 from fanin.ops.elementwise import cast_like
-from fanin.ops.op import Spec, define
+from fanin.ops.op import Op, Spec, define
 from fanin.ops.rules import broadcast_shape, shape_of
 
 Index = tuple[Any, ...]
@@ -44,7 +44,7 @@ def _getitem(x: Any, *, index: Index) -> Any:
     return np.ascontiguousarray(x[index])
 
 
-getitem = define(
+getitem: Op = define(
     "getitem",
     _getitem,
     _indexed_spec,
@@ -63,7 +63,7 @@ def _put_zeros(g: Any, *, shape: tuple[int, ...], index: Index) -> Any:
     return result
 
 
-put_zeros = define(
+put_zeros: Op = define(
     "put_zeros",
     _put_zeros,
     lambda g, *, shape, index: Spec(shape, g.dtype),
@@ -100,7 +100,7 @@ def _index_put_vjp(g: Any, out: Any, x: Any, values: Any, *, index: Index, accum
     return index_put(g, zero, index=index)
 
 
-index_put = define(
+index_put: Op = define(
     "index_put",
     _index_put,
     _index_put_spec,
@@ -124,7 +124,7 @@ def _overwrite_spec(x: Spec, values: Any) -> Spec:
     return x
 
 
-overwrite = define(
+overwrite: Op = define(
     "overwrite",
     _overwrite,
     _overwrite_spec,
@@ -159,7 +159,7 @@ def _gather(x: Any, *, dim: int, index: Any) -> Any:
     return x[along(index, dim)] if x.ndim else x.copy()
 
 
-gather = define(
+gather: Op = define(
     "gather",
     _gather,
     _gather_spec,
@@ -173,7 +173,7 @@ def _scatter_add_zeros(g: Any, *, shape: tuple[int, ...], dim: int, index: Any) 
     return result
 
 
-scatter_add_zeros = define(
+scatter_add_zeros: Op = define(
     "scatter_add_zeros",
     _scatter_add_zeros,
     lambda g, *, shape, dim, index: Spec(shape, g.dtype),
@@ -212,7 +212,7 @@ def _scatter_vjp_source(g: Any, out: Any, x: Any, source: Any, *, index: Index, 
     return getitem(share, index=index) * theirs
 
 
-scatter_combine = define(
+scatter_combine: Op = define(
     "scatter_combine",
     _scatter_combine,
     lambda x, source, *, index, how: x,
@@ -224,7 +224,7 @@ scatter_combine = define(
 # Rows of a matrix by number: what an embedding does. ------------------------------------------------------------------
 
 # `share` multiplies the gradient of each row that is read: 0 for padding, 1 / uses to count a frequent row once.
-take_rows = define(
+take_rows: Op = define(
     "embedding",
     lambda weight, *, index, share=None: weight[index],
     lambda weight, *, index, share=None: Spec(tuple(index.shape) + weight.shape[1:], weight.dtype),

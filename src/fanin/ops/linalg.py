@@ -9,7 +9,7 @@ import numpy as np
 from fanin._core.errors import GraphError, OperationError, ShapeError
 from fanin.ops.arithmetic import equal, expand, ones_vector, sum_to, where, zeros_like
 from fanin.ops.elementwise import absolute, sign
-from fanin.ops.op import Spec, define
+from fanin.ops.op import Op, Spec, define
 from fanin.ops.power import power
 from fanin.ops.reduce import reduced_shape, spread, sum_
 from fanin.ops.rules import broadcast_shape, require_same_dtype, shape_of
@@ -74,7 +74,7 @@ def _matmul(a: Any, b: Any) -> Any:
     return a.dot(b) if a.ndim == b.ndim == 2 else np.matmul(a, b)
 
 
-matmul = define(
+matmul: Op = define(
     "matmul",
     _matmul,
     _matmul_spec,
@@ -146,7 +146,7 @@ def _linear_vjp_bias(g: Any, out: Any, x: Any, weight: Any, bias: Any) -> Any:
     return sum_to(g, shape_of(bias))
 
 
-linear = define(
+linear: Op = define(
     "linear",
     _linear,
     _linear_spec,
@@ -198,7 +198,7 @@ def _einsum_vjp(i: int, g: Any, out: Any, *xs: Any, equation: str) -> Any:
     return expand(sum_to(kept, stretched), shape)
 
 
-einsum = define("einsum", _einsum, _einsum_spec, vjp_each=_einsum_vjp, reads=None, grad_name="ViewBackward0")
+einsum: Op = define("einsum", _einsum, _einsum_spec, vjp_each=_einsum_vjp, reads=None, grad_name="ViewBackward0")
 
 # Norms ----------------------------------------------------------------------------------------------------------------
 
@@ -207,19 +207,25 @@ def _norm_spec(x: Spec, *, p: float, dim: tuple[int, ...], keepdim: bool = False
     return Spec(reduced_shape(x.shape, dim, keepdim), x.dtype)
 
 
+# NumPy's stubs know `keepdims` only as a literal.
+_add: Any = np.add
+_maximum: Any = np.maximum
+_minimum: Any = np.minimum
+
+
 def _norm(x: Any, *, p: float, dim: tuple[int, ...], keepdim: bool = False) -> Any:
     magnitude = np.abs(x)
     if p == np.inf:
-        return np.maximum.reduce(magnitude, axis=dim, keepdims=keepdim)
+        return _maximum.reduce(magnitude, axis=dim, keepdims=keepdim)
     if p == -np.inf:
-        return np.minimum.reduce(magnitude, axis=dim, keepdims=keepdim)
+        return _minimum.reduce(magnitude, axis=dim, keepdims=keepdim)
     if p == 0:
-        return np.add.reduce((x != 0).astype(x.dtype), axis=dim, keepdims=keepdim)
+        return _add.reduce((x != 0).astype(x.dtype), axis=dim, keepdims=keepdim)
     if p == 1:
-        return np.add.reduce(magnitude, axis=dim, keepdims=keepdim)
+        return _add.reduce(magnitude, axis=dim, keepdims=keepdim)
     if p == 2:
-        return np.sqrt(np.add.reduce(x * x, axis=dim, keepdims=keepdim))
-    return np.power(np.add.reduce(np.power(magnitude, p), axis=dim, keepdims=keepdim), 1.0 / p)
+        return np.sqrt(_add.reduce(x * x, axis=dim, keepdims=keepdim))
+    return np.power(_add.reduce(np.power(magnitude, p), axis=dim, keepdims=keepdim), 1.0 / p)
 
 
 def _norm_vjp(g: Any, out: Any, x: Any, *, p: float, dim: tuple[int, ...], keepdim: bool = False) -> Any:
@@ -239,7 +245,7 @@ def _norm_vjp(g: Any, out: Any, x: Any, *, p: float, dim: tuple[int, ...], keepd
     return g * sign(x) * power(absolute(x) / nonzero, p - 1)
 
 
-norm = define(
+norm: Op = define(
     "norm", _norm, _norm_spec, vjps=(_norm_vjp,), reads=(0,), reads_out=True, grad_name="LinalgVectorNormBackward0"
 )
 
@@ -262,7 +268,7 @@ def _raise_singular(function: Any) -> Any:
     return evaluate
 
 
-inverse = define(
+inverse: Op = define(
     "inverse",
     _raise_singular(np.linalg.inv),
     _square_spec,
@@ -279,7 +285,7 @@ def _solve_spec(a: Spec, b: Spec) -> Spec:
     return Spec(broadcast_shape(a.shape[:-2], b.shape[:-2]) + b.shape[-2:], b.dtype)
 
 
-solve = define(
+solve: Op = define(
     "solve",
     _raise_singular(np.linalg.solve),
     _solve_spec,
@@ -291,7 +297,7 @@ solve = define(
     reads_out=True,
     grad_name="LinalgSolveExBackward0",
 )
-det = define(
+det: Op = define(
     "det",
     np.linalg.det,
     lambda x: Spec(_square_spec(x).shape[:-2], x.dtype),
@@ -300,7 +306,7 @@ det = define(
     reads_out=True,
     grad_name="LinalgDetBackward0",
 )
-log_abs_det = define(
+log_abs_det: Op = define(
     "log_abs_det",
     lambda x: np.asarray(np.linalg.slogdet(x)[1], x.dtype),
     lambda x: Spec(_square_spec(x).shape[:-2], x.dtype),
@@ -319,7 +325,7 @@ def _refuse(*_: Any, what: str = "this decomposition", **__: Any) -> Any:
 
 
 # A value that was found elsewhere, standing where it would stand on the tape.
-opaque = define(
+opaque: Op = define(
     "opaque",
     lambda x, *, value, what: value,
     lambda x, *, value, what: Spec(value.shape, value.dtype),
@@ -338,7 +344,7 @@ def _cholesky_vjp(g: Any, out: Any, x: Any) -> Any:
     return (outer + _swap(outer)) * 0.5
 
 
-cholesky = define(
+cholesky: Op = define(
     "cholesky",
     _raise_singular(np.linalg.cholesky),
     _square_spec,
@@ -353,8 +359,8 @@ def _svd_outer(g: Any, x: Any) -> Any:
     return np.matmul(u * g[..., None, :], vh)
 
 
-svd_outer = define("svd_outer", _svd_outer, lambda g, x: x, vjps=(_refuse, _refuse), reads=None)
-singular_values = define(
+svd_outer: Op = define("svd_outer", _svd_outer, lambda g, x: x, vjps=(_refuse, _refuse), reads=None)
+singular_values: Op = define(
     "svdvals",
     lambda x: np.linalg.svd(x, compute_uv=False),
     lambda x: Spec((*x.shape[:-2], min(x.shape[-2:])), x.dtype),
@@ -369,8 +375,8 @@ def _eigh_outer(g: Any, x: Any) -> Any:
     return np.matmul(vectors * g[..., None, :], np.swapaxes(vectors, -1, -2))
 
 
-eigh_outer = define("eigh_outer", _eigh_outer, lambda g, x: x, vjps=(_refuse, _refuse), reads=None)
-eigenvalues = define(
+eigh_outer: Op = define("eigh_outer", _eigh_outer, lambda g, x: x, vjps=(_refuse, _refuse), reads=None)
+eigenvalues: Op = define(
     "eigvalsh",
     lambda x: np.linalg.eigvalsh(x),
     lambda x: Spec(_square_spec(x).shape[:-1], x.dtype),

@@ -21,7 +21,7 @@ from fanin.ops.arithmetic import (
     zeros_like,
 )
 from fanin.ops.elementwise import log
-from fanin.ops.op import define
+from fanin.ops.op import Op, define
 from fanin.ops.rules import broadcast, shape_of, to_common, to_float
 
 
@@ -74,7 +74,7 @@ def _power_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     return to_common(inputs)
 
 
-power = define(
+power: Op = define(
     "pow",
     _power,
     broadcast,
@@ -97,7 +97,7 @@ def _xlogy_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
     return sum_to(where(hidden, zeros_like(gradient), gradient), shape_of(a))
 
 
-xlogy = define(
+xlogy: Op = define(
     "xlogy",
     _xlogy,
     float_broadcast,

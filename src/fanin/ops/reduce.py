@@ -21,6 +21,10 @@ from fanin.ops.shape import cat, flip, permute, reshape
 
 Dims = tuple[int, ...]
 
+# NumPy's stubs know `keepdims` only as a literal.
+_add: Any = np.add
+_multiply: Any = np.multiply
+
 
 def kept_shape(shape: tuple[int, ...], dim: Dims) -> tuple[int, ...]:
     """Return shape with the reduced dimensions as ones."""
@@ -61,9 +65,9 @@ def _integers_as_int64(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     return (x,) if x.dtype.kind == "f" else (x.astype(np.int64),)
 
 
-sum_ = define(
+sum_: Op = define(
     "sum",
-    lambda x, *, dim, keepdim=False: np.add.reduce(x, axis=dim, keepdims=keepdim),
+    lambda x, *, dim, keepdim=False: _add.reduce(x, axis=dim, keepdims=keepdim),
     _sum_spec,
     vjps=(lambda g, out, x, *, dim, keepdim=False: spread(g, shape_of(x), dim),),
     promote=_integers_as_int64,
@@ -82,11 +86,11 @@ def _mean_spec(x: Spec, *, dim: Dims, keepdim: bool = False) -> Spec:
 def _mean(x: Any, *, dim: Dims, keepdim: bool = False) -> Any:
     if x.dtype.kind != "f":
         _mean_spec(Spec.of(x), dim=dim)
-    total = np.add.reduce(x, axis=dim, keepdims=keepdim)
+    total = _add.reduce(x, axis=dim, keepdims=keepdim)
     return np.true_divide(total, count(x.shape, dim), dtype=x.dtype)
 
 
-mean = define(
+mean: Op = define(
     "mean",
     _mean,
     _mean_spec,
@@ -112,9 +116,9 @@ def others_product(x: Any, dim: Dims) -> Any:
     return permute(reshape(before * after, moved.shape), dims=tuple(int(i) for i in np.argsort(order)))
 
 
-prod = define(
+prod: Op = define(
     "prod",
-    lambda x, *, dim, keepdim=False: np.multiply.reduce(x, axis=dim, keepdims=keepdim),
+    lambda x, *, dim, keepdim=False: _multiply.reduce(x, axis=dim, keepdims=keepdim),
     _sum_spec,
     vjps=(_prod_vjp,),
     reads=(0,),
@@ -153,8 +157,8 @@ def cast_hits(hits: Any, like: Any) -> Any:
     return cast(hits, dtype=getattr(like.dtype, "numpy", like.dtype))
 
 
-amax = _extreme("amax", np.maximum)
-amin = _extreme("amin", np.minimum)
+amax: Op = _extreme("amax", np.maximum)
+amin: Op = _extreme("amin", np.minimum)
 
 
 def _position_spec(x: Spec, *, dim: int | None, keepdim: bool = False) -> Spec:
@@ -173,15 +177,15 @@ def _position(name: str, function: Any) -> Op:
     return define(name, evaluate, _position_spec)
 
 
-argmax = _position("argmax", np.argmax)
-argmin = _position("argmin", np.argmin)
+argmax: Op = _position("argmax", np.argmax)
+argmin: Op = _position("argmin", np.argmin)
 
-any_ = define(
+any_: Op = define(
     "any",
     lambda x, *, dim, keepdim=False: np.logical_or.reduce(x, axis=dim, keepdims=keepdim),
     lambda x, *, dim, keepdim=False: Spec(reduced_shape(x.shape, dim, keepdim), bool_.numpy),
 )
-all_ = define(
+all_: Op = define(
     "all",
     lambda x, *, dim, keepdim=False: np.logical_and.reduce(x, axis=dim, keepdims=keepdim),
     lambda x, *, dim, keepdim=False: Spec(reduced_shape(x.shape, dim, keepdim), bool_.numpy),
@@ -190,8 +194,8 @@ all_ = define(
 
 def _var(x: Any, *, dim: Dims, correction: float = 1, keepdim: bool = False) -> Any:
     n = count(x.shape, dim)
-    centred = x - np.true_divide(np.add.reduce(x, axis=dim, keepdims=True), max(n, 1) if n else np.nan, dtype=x.dtype)
-    squares = np.add.reduce(centred * centred, axis=dim, keepdims=keepdim)
+    centred = x - np.true_divide(_add.reduce(x, axis=dim, keepdims=True), max(n, 1) if n else np.nan, dtype=x.dtype)
+    squares = _add.reduce(centred * centred, axis=dim, keepdims=keepdim)
     with np.errstate(all="ignore"):
         return np.true_divide(squares, x.dtype.type(max(n - correction, 0)), dtype=x.dtype)
 
@@ -207,7 +211,7 @@ def _var_spec(x: Spec, *, dim: Dims, correction: float = 1, keepdim: bool = Fals
     return _reduced(x, dim=dim, keepdim=keepdim)
 
 
-var = define("var", _var, _var_spec, vjps=(_var_vjp,), reads=(0,))
+var: Op = define("var", _var, _var_spec, vjps=(_var_vjp,), reads=(0,))
 
 
 def _std_vjp(g: Any, out: Any, x: Any, *, dim: Dims, correction: float = 1, keepdim: bool = False) -> Any:
@@ -217,7 +221,7 @@ def _std_vjp(g: Any, out: Any, x: Any, *, dim: Dims, correction: float = 1, keep
     return _var_vjp(slope, out, x, dim=dim, correction=correction, keepdim=keepdim)
 
 
-std = define(
+std: Op = define(
     "std",
     lambda x, *, dim, correction=1, keepdim=False: np.sqrt(_var(x, dim=dim, correction=correction, keepdim=keepdim)),
     _var_spec,
@@ -244,7 +248,7 @@ def _from_the_end(g: Any, dim: int) -> Any:
     return flip(cumsum(flip(g, dims=(dim,)), dim=dim), dims=(dim,)) if len(g.shape) else g
 
 
-cumsum = _running("cumsum", np.cumsum, lambda g, out, x, *, dim: _from_the_end(g, dim))
+cumsum: Op = _running("cumsum", np.cumsum, lambda g, out, x, *, dim: _from_the_end(g, dim))
 
 
 def shifted(x: Any, dim: int, start: float) -> Any:
@@ -272,7 +276,7 @@ def _backward_recurrence(g: Any, x: Any, dim: int) -> Any:
 
 
 # y[0] = a[0], y[i] = a[i] + x[i] * y[i - 1]
-recurrence = define(
+recurrence: Op = define(
     "recurrence",
     _recurrence,
     lambda a, x, *, dim: x,
@@ -293,7 +297,7 @@ def _cumprod_vjp(g: Any, out: Any, x: Any, *, dim: int) -> Any:
     return _backward_recurrence(g, x, dim) * shifted(out, dim, start=1)
 
 
-cumprod = _running("cumprod", np.cumprod, _cumprod_vjp, reads=(0,), reads_out=True)
+cumprod: Op = _running("cumprod", np.cumprod, _cumprod_vjp, reads=(0,), reads_out=True)
 
 
 def _logcumsumexp_vjp(g: Any, out: Any, x: Any, *, dim: int) -> Any:
@@ -302,7 +306,7 @@ def _logcumsumexp_vjp(g: Any, out: Any, x: Any, *, dim: int) -> Any:
     return exp(x - out) * _backward_recurrence(g, steps, dim)
 
 
-logcumsumexp = define(
+logcumsumexp: Op = define(
     "logcumsumexp",
     lambda x, *, dim: np.logaddexp.accumulate(x, axis=dim),
     lambda x, *, dim: x,
@@ -320,11 +324,11 @@ def _logsumexp(x: Any, *, dim: Dims, keepdim: bool = False) -> Any:
         return np.full(reduced_shape(x.shape, dim, keepdim), -np.inf, x.dtype)
     top = np.maximum.reduce(x, axis=dim, keepdims=True)
     top = np.where(np.isfinite(top), top, x.dtype.type(0))
-    total = np.log(np.add.reduce(np.exp(x - top), axis=dim, keepdims=True)) + top
+    total = np.log(_add.reduce(np.exp(x - top), axis=dim, keepdims=True)) + top
     return total.reshape(reduced_shape(x.shape, dim, keepdim))
 
 
-logsumexp = define(
+logsumexp: Op = define(
     "logsumexp",
     _logsumexp,
     _reduced,
@@ -342,7 +346,7 @@ def _softmax(x: Any, *, dim: int) -> Any:
         return x.copy()
     axis = dim if x.ndim else None
     e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
-    e /= np.add.reduce(e, axis=axis, keepdims=True)
+    e /= _add.reduce(e, axis=axis, keepdims=True)
     return e
 
 
@@ -356,7 +360,7 @@ def _log_softmax(x: Any, *, dim: int) -> Any:
         return x.copy()
     axis = dim if x.ndim else None
     shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True)
-    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
+    return shifted - np.log(_add.reduce(np.exp(shifted), axis=axis, keepdims=True))
 
 
 def _log_softmax_vjp(g: Any, out: Any, x: Any, *, dim: int) -> Any:
@@ -364,10 +368,10 @@ def _log_softmax_vjp(g: Any, out: Any, x: Any, *, dim: int) -> Any:
     return g - exp(out) * sum_(g, dim=dims, keepdim=True)
 
 
-softmax = define(
+softmax: Op = define(
     "softmax", _softmax, same, vjps=(_softmax_vjp,), reads_out=True, promote=only_floats("softmax_lastdim_kernel_impl")
 )
-log_softmax = define(
+log_softmax: Op = define(
     "log_softmax",
     _log_softmax,
     same,
@@ -389,4 +393,4 @@ def _argsort(x: Any, *, dim: int, descending: bool = False) -> Any:
     return last - np.flip(np.argsort(np.flip(x, dim), axis=dim, kind="stable"), dim)
 
 
-argsort = define("argsort", _argsort, lambda x, *, dim, descending=False: Spec(x.shape, int64.numpy))
+argsort: Op = define("argsort", _argsort, lambda x, *, dim, descending=False: Spec(x.shape, int64.numpy))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import ShapeError
-from fanin.ops.op import Spec, define
+from fanin.ops.op import Op, Spec, define
 from fanin.ops.rules import result_dtype, shape_of
 
 
@@ -37,7 +37,7 @@ def resolve_shape(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...]
     return new
 
 
-reshape_op = define(
+reshape_op: Op = define(
     "reshape",
     lambda x, *, shape: x.reshape(shape),
     _reshape_spec,
@@ -52,27 +52,27 @@ def reshape(x: Any, shape: tuple[int, ...]) -> Any:
     return x if x.shape == shape else reshape_op(x, shape=shape)
 
 
-transpose = define(
+transpose: Op = define(
     "transpose",
     lambda x, *, dim0, dim1: x.swapaxes(dim0, dim1) if x.ndim else x,
     lambda x, *, dim0, dim1: Spec(np.empty(x.shape, np.bool_).swapaxes(dim0, dim1).shape if x.shape else (), x.dtype),
     vjps=(lambda g, out, x, *, dim0, dim1: transpose(g, dim0=dim0, dim1=dim1),),
     view=True,
 )
-permute = define(
+permute: Op = define(
     "permute",
     lambda x, *, dims: x.transpose(dims),
     lambda x, *, dims: Spec(tuple(x.shape[d] for d in dims), x.dtype),
     vjps=(lambda g, out, x, *, dims: permute(g, dims=tuple(int(i) for i in np.argsort(dims))),),
     view=True,
 )
-flip = define(
+flip: Op = define(
     "flip",
     lambda x, *, dims: np.flip(x, dims).copy(),
     lambda x, *, dims: x,
     vjps=(lambda g, out, x, *, dims: flip(g, dims=dims),),
 )
-roll = define(
+roll: Op = define(
     "roll",
     lambda x, *, shifts, dims: np.roll(x, shifts, dims),
     lambda x, *, shifts, dims: x,
@@ -129,17 +129,17 @@ def _cat_vjp(i: int, g: Any, out: Any, *xs: Any, dim: int) -> Any:
     return cast_like(getitem(g, index=index), xs[i])
 
 
-cat = define("cat", _cat, _cat_spec, vjp_each=_cat_vjp)
+cat: Op = define("cat", _cat, _cat_spec, vjp_each=_cat_vjp)
 
 # Triangles and diagonals ----------------------------------------------------------------------------------------------
 
-tril = define(
+tril: Op = define(
     "tril",
     lambda x, *, diagonal: np.tril(x, diagonal),
     lambda x, *, diagonal: x,
     vjps=(lambda g, out, x, *, diagonal: tril(g, diagonal=diagonal),),
 )
-triu = define(
+triu: Op = define(
     "triu",
     lambda x, *, diagonal: np.triu(x, diagonal),
     lambda x, *, diagonal: x,
@@ -166,14 +166,14 @@ def _diagonal_zeros(g: Any, *, shape: tuple[int, ...], offset: int, dim1: int, d
     return result
 
 
-diagonal = define(
+diagonal: Op = define(
     "diagonal",
     _diagonal,
     _diagonal_spec,
     vjps=(lambda g, out, x, **where: diagonal_zeros(g, shape=shape_of(x), **where),),
     view=True,
 )
-diagonal_zeros = define(
+diagonal_zeros: Op = define(
     "diagonal_zeros",
     _diagonal_zeros,
     lambda g, *, shape, offset, dim1, dim2: Spec(shape, g.dtype),
@@ -195,7 +195,7 @@ def _windows_sum(g: Any, *, shape: tuple[int, ...], dim: int, size: int, step: i
     return result
 
 
-windows = define(
+windows: Op = define(
     "unfold",
     _windows,
     lambda x, *, dim, size, step: Spec(
@@ -204,7 +204,7 @@ windows = define(
     vjps=(lambda g, out, x, **how: windows_sum(g, shape=shape_of(x), **how),),
     view=True,
 )
-windows_sum = define(
+windows_sum: Op = define(
     "unfold_sum",
     _windows_sum,
     lambda g, *, shape, dim, size, step: Spec(shape, g.dtype),

@@ -17,10 +17,10 @@ class device:
 
     def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
         if isinstance(type, device):
-            type, index = type.type, type.index
+            type, index = str(type), None
         name, _, number = str(type).partition(":")
-        self.type = name
-        self.index = int(number) if number else index
+        self.type: str = name
+        self.index: int | None = int(number) if number else index
         if name != "cpu":
             raise OperationError(
                 f"fanin computes on the CPU: there is no device {str(type)!r}. Test torch.cuda.is_available() (it is False) "

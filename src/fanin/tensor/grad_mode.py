@@ -6,7 +6,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -45,7 +45,7 @@ class _Switch:
 
     def __call__(self, function: Function) -> Function:
         if inspect.isgeneratorfunction(function):
-            return self._around_generator(function)
+            return cast(Function, self._around_generator(function))
 
         @functools.wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:

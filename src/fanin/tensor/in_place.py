@@ -23,7 +23,7 @@ def _read_view(base: Any, *, positions: Any) -> Any:
     return base.reshape(-1)[positions]
 
 
-read_view = define(
+read_view: Op = define(
     "read_view",
     _read_view,
     lambda base, *, positions: Spec(positions.shape, base.dtype),
@@ -43,7 +43,7 @@ def _write_view(base: Any, values: Any, *, positions: Any) -> Any:
     return result
 
 
-write_view = define(
+write_view: Op = define(
     "write_view",
     _write_view,
     lambda base, values, *, positions: base,

@@ -134,7 +134,7 @@ class Methods:
     lcm = arithmetic.lcm
     logaddexp2 = arithmetic.logaddexp2
 
-    def polygamma(self, n: int) -> Any:
+    def polygamma(self, n: Any) -> Any:
         """Return the n-th derivative of digamma."""
         return special_functions.polygamma(n, self)
 

@@ -219,7 +219,8 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
                 )
             if value._array.dtype != self._array.dtype:
                 raise DtypeError(
-                    f"assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}"
+                    f"assigned grad has data of a different type: expected {self.dtype}, got "
+                    f"{from_numpy(value._array.dtype)}"
                 )
         self._grad = value
 
@@ -454,7 +455,7 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
                 "moment. Use .detach().clone() for a result."
             )
-        copied = self.__class__.__new__(self.__class__)
+        copied = object.__new__(self.__class__)
         memo[id(self)] = copied
         copied.__dict__.update({k: v for k, v in self.__dict__.items() if k not in _NOT_COPIED})
         copied._array = self._array.copy()
@@ -471,7 +472,7 @@ _NOT_COPIED = {"_array", "_base", "_counter", "_hooks", "_grad", "_node"}
 
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool, extra: dict[str, Any]) -> Tensor:
-    made = cls.__new__(cls)
+    made = object.__new__(cls)
     made._array = array
     made._requires_grad = requires_grad
     made.__dict__.update(extra)

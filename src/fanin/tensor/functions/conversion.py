@@ -141,7 +141,7 @@ def typename(obj: Any) -> str:
 
 def is_floating_point(input: Any) -> bool:
     """Say whether the dtype is a floating one."""
-    return input._array.dtype.kind == "f"
+    return bool(input._array.dtype.kind == "f")
 
 
 def is_complex(input: Any) -> bool:

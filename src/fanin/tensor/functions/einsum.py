@@ -30,8 +30,8 @@ def einsum(*args: Any) -> Any:
     """
     equation, operands = _from_lists(args) if isinstance(args[0], TensorBase) else (args[0], args[1:])
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
-        operands = operands[0]
-    operands = require_tensors("einsum", tuple(operands))
+        operands = tuple(operands[0])
+    operands = require_tensors("einsum", operands)
     if not operands:
         raise ArgumentError("einsum(): must provide at least one operand")
     terms, result = _terms(equation.replace(" ", ""), operands)
@@ -84,7 +84,7 @@ def _rest(term: str, x: Any) -> int | None:
         if letter not in _LETTERS:
             raise OperationError(f"einsum(): invalid subscript given: {letter!r}, subscripts must be in [a-zA-Z]")
     if "..." in term and named <= x._array.ndim:
-        return x._array.ndim - named
+        return int(x._array.ndim) - named
     if named != x._array.ndim:
         raise OperationError(
             f"einsum(): the number of subscripts in the equation ({named}) does not match the number of dimensions "

@@ -158,7 +158,7 @@ def setitem(input: Any, index: Any, value: Any) -> None:
 def _set(input: Any, where: Any, value: Any) -> None:
     if isinstance(value, (list, tuple, str, bytes)) or value is None:
         raise ArgumentTypeError(f"can't assign a {type(value).__name__} to a {input.type()}; make it a tensor first")
-    values = value if isinstance(value, TensorBase) else input._like(value)
+    values: Any = value if isinstance(value, TensorBase) else input._like(value)
     if mode.enabled and (input._requires_grad or values.requires_grad):
         check_writable(input)
         if values._array.dtype != input._array.dtype:

@@ -60,17 +60,18 @@ def _source(function: str, input: Any, positions: Any, src: Any) -> Any:
         if function != "scatter":
             require_tensor(function, src, "src")
         return src
-    if src._array.dtype != input._array.dtype:
+    source: Any = src
+    if source._array.dtype != input._array.dtype:
         raise DtypeError(
-            f"{function}(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"
+            f"{function}(): Expected self.dtype to be equal to source.dtype, got {input.dtype} and {source.dtype}"
         )
-    if any(n > m for n, m in zip(positions.shape, src._array.shape, strict=False)):
+    if any(n > m for n, m in zip(positions.shape, source._array.shape, strict=False)):
         raise ShapeError(
-            f"Expected index {list(positions.shape)} to be no larger than src {list(src._array.shape)} anywhere"
+            f"Expected index {list(positions.shape)} to be no larger than src {list(source._array.shape)} anywhere"
         )
     if not input._array.ndim:
-        return src.reshape(())
-    return src if src._array.shape == positions.shape else src[tuple(slice(0, n) for n in positions.shape)]
+        return source.reshape(())
+    return source if source._array.shape == positions.shape else source[tuple(slice(0, n) for n in positions.shape)]
 
 
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
