@@ -130,7 +130,7 @@ def _score_grid(result: Result) -> Grid:
     if isinstance(result.scores["network"], NumberScores):
         headings = ("", "R2", "RMSE", "MAE")
         rows = [
-            (name, f"{each.r2:.4f}", number(each.rmse), number(each.mae))
+            (name, _four(each.r2), number(each.rmse), number(each.mae))
             for name, each in result.scores.items()
             if isinstance(each, NumberScores)
         ]
@@ -156,6 +156,10 @@ def _class_grid(result: Result, scores: ClassScores) -> Grid:
         rows = [*rows[:MOST_CLASSES], (f"and {len(rows) - MOST_CLASSES} more", "", "", "")]
     headings = ("class", "held-out rows", "precision", "recall")
     return Grid("Network, class by class", headings, tuple(rows), frozenset({1, 2, 3}))
+
+
+def _four(value: float) -> str:
+    return f"{round(value, 4) + 0.0:.4f}"  # + 0.0: a constant's R2 is 0.0000, not -0.0000
 
 
 def _share(value: float) -> str:
