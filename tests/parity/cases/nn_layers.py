@@ -496,3 +496,47 @@ def parameters_as_a_vector(torch: Any) -> Any:
         lambda: utils.vector_to_parameters(torch.ones(2), net.parameters()),
     ]
     return [vector, vector.requires_grad, OrderedDict(net.state_dict()), [raises(call) for call in errors]]
+
+
+# Names on the tape ----------------------------------------------------------------------------------------------------
+
+
+@case
+def names_on_the_tape(torch: Any) -> Any:
+    f, nn = torch.nn.functional, torch.nn
+    w, row = sample(torch, 2, 3, requires_grad=True), sample(torch, 3, requires_grad=True)
+    lines, bias = sample(torch, 2, 3, 4, requires_grad=True), torch.ones(2)
+    results = {
+        **{
+            f"linear {s} {b is None}": f.linear(torch.ones(*s), w, b)
+            for s in [(2, 3), (3,), (2, 2, 3)]
+            for b in (None, bias)
+        },
+        "batch norm": nn.BatchNorm1d(3)(w),
+        "fixed batch norm": nn.BatchNorm1d(3).eval()(w),
+        "layer norm": f.layer_norm(w, (3,)),
+        "group norm": f.group_norm(w, 1),
+        "rms norm": f.rms_norm(w, (3,)),
+        "dropout": f.dropout(w),
+        "alpha dropout": f.alpha_dropout(w, training=True),
+        "embedding": f.embedding(torch.tensor([0, 1]), w),
+        "normalize": f.normalize(w),
+        "cosine": f.cosine_similarity(w, w),
+        "pairwise": f.pairwise_distance(w, w),
+        "pdist": f.pdist(w),
+        "pad": f.pad(w, (1, 1)),
+        "glu": f.glu(lines),
+        "flatten": nn.Flatten()(lines),
+        "softmin": f.softmin(row, 0),
+        "log softmax": f.log_softmax(row, 0),
+        "prelu": f.prelu(row, torch.ones(1)),
+        "rrelu": f.rrelu(row, training=True),
+        **{name: getattr(nn, name)()(row) for name in _ACTIVATIONS},
+    }
+    return {name: result.grad_fn.name() for name, result in results.items()}
+
+
+_ACTIVATIONS = (
+    "ReLU ReLU6 Hardtanh LeakyReLU ELU SELU CELU GELU SiLU Mish Softplus Softsign Sigmoid LogSigmoid Hardsigmoid Hardswish "
+    "Tanh Tanhshrink Hardshrink Softshrink"
+).split()

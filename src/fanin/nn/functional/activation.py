@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import ArgumentError, OperationError
-from fanin.nn.functional.checks import require_tensor
+from fanin.nn.functional.checks import named, require_tensor
 from fanin.ops import activation as ops
 from fanin.ops.index import getitem
 from fanin.ops.op import Op
@@ -371,7 +371,7 @@ def glu(input: Any, dim: int = -1) -> Any:
     before = (slice(None),) * axis
     a = apply(getitem, (input,), {"index": (*before, slice(None, half))})
     b = apply(getitem, (input,), {"index": (*before, slice(half, None))})
-    return a * apply(ops.sigmoid, (b,), {})
+    return named(a * apply(ops.sigmoid, (b,), {}), "GluBackward0")
 
 
 def relu_(input: Any) -> Any:

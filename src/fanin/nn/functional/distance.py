@@ -8,7 +8,7 @@ import numpy as np
 
 from fanin._core.dtypes import result_dtype
 from fanin._core.errors import DtypeError, OperationError
-from fanin.nn.functional.checks import require_tensor
+from fanin.nn.functional.checks import named, require_tensor
 from fanin.ops import arithmetic, elementwise, linalg, reduce
 from fanin.ops.index import take_rows
 from fanin.ops.rules import broadcast_shape, wrap_dim, wrap_dims
@@ -77,7 +77,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
             x = apply(arithmetic.expand_op, (x,), {"shape": shape})
         length = apply(linalg.norm, (x,), {"p": 2.0, "dim": dims, "keepdim": True})
         parts.append(x / apply(elementwise.clamp, (length, eps, None), {}))
-    return apply(reduce.sum_, (parts[0] * parts[1],), {"dim": dims})
+    return named(apply(reduce.sum_, (parts[0] * parts[1],), {"dim": dims}), "SumBackward1")
 
 
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
@@ -98,7 +98,8 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     require_tensor("pairwise_distance", x2, "x2", 2)
     difference = x1 - x2 + eps
     last = (difference._array.ndim - 1,) if difference._array.ndim else ()
-    return apply(linalg.norm, (difference,), {"p": float(p), "dim": last, "keepdim": keepdim})
+    result = apply(linalg.norm, (difference,), {"p": float(p), "dim": last, "keepdim": keepdim})
+    return named(result, "NormBackward1")
 
 
 def pdist(input: Any, p: float = 2.0) -> Any:
@@ -122,7 +123,7 @@ def pdist(input: Any, p: float = 2.0) -> Any:
         raise OperationError("pdist only supports non-negative p values")
     first, second = np.triu_indices(input._array.shape[0], 1)
     difference = apply(take_rows, (input,), {"index": first}) - apply(take_rows, (input,), {"index": second})
-    return apply(linalg.norm, (difference,), {"p": float(p), "dim": (1,)})
+    return named(apply(linalg.norm, (difference,), {"p": float(p), "dim": (1,)}), "PdistBackward0")
 
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:

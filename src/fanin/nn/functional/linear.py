@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanin.nn.functional.checks import require_tensor
+from fanin.nn.functional.checks import named, require_tensor
 from fanin.ops import linalg
 from fanin.tensor.base import TensorBase
 from fanin.tensor.tape import apply
+
+
+# PyTorch's last step, by the number of dimensions of the input.
+_WITHOUT_BIAS = {1: "SqueezeBackward4", 2: "MmBackward0"}
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
@@ -27,5 +31,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if not isinstance(input, TensorBase):
         require_tensor("linear", input)
     if bias is None:
-        return apply(linalg.linear, (input, weight), {})
-    return apply(linalg.linear, (input, weight, bias), {})
+        result = apply(linalg.linear, (input, weight), {})
+        return named(result, _WITHOUT_BIAS.get(input._array.ndim, "UnsafeViewBackward0"))
+    result = apply(linalg.linear, (input, weight, bias), {})
+    return result if input._array.ndim == 2 else named(result, "ViewBackward0")

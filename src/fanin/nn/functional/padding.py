@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import NotInFaninError, OperationError, UnsupportedDtypeError
-from fanin.nn.functional.checks import require_tensor
+from fanin.nn.functional.checks import named, require_tensor
 from fanin.ops.index import getitem
 from fanin.ops.shape import cat
 from fanin.tensor.tape import apply, wrap
@@ -44,9 +44,10 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
             "Padding length should be less than or equal to two times the input dimension but got padding length "
             f"{len(pad)} and input of dimension {ndim}"
         )
+    padded = input
     for i in range(len(pad) // 2):
-        input = _padded(input, ndim - 1 - i, int(pad[2 * i]), int(pad[2 * i + 1]), 0 if value is None else value)
-    return input
+        padded = _padded(padded, ndim - 1 - i, int(pad[2 * i]), int(pad[2 * i + 1]), 0 if value is None else value)
+    return padded if padded is input else named(padded, "ConstantPadNdBackward0")
 
 
 def _padded(input: Any, axis: int, before: int, after: int, value: float) -> Any:
