@@ -136,12 +136,14 @@ short = int16
 
 # Rooms that are loaded when they are first named, so that importing fanin stays quick.
 _ROOMS = (
-    "advice", "autograd", "backends", "cuda", "information", "linalg", "mps", "nn", "optim",
-    "serialization", "special", "testing", "utils",
+    "advice", "amp", "autograd", "backends", "cuda", "information", "linalg", "mps", "nn", "optim",
+    "serialization", "special", "testing", "utils", "version",
 )  # fmt: skip
 _FROM_ROOMS = {
     "save": "serialization",
     "load": "serialization",
+    "autocast": "amp",
+    "GradScaler": "amp",
     "ema": "optim.moving_average", "set_num_threads": "_core.threads",
     "get_num_threads": "_core.threads",
     "set_printoptions": "tensor.printing",

@@ -16,8 +16,11 @@ class _Backend(SimpleNamespace):
         """Return False."""
         return False
 
+    def version(self) -> None:
+        """Return None: it is not there."""
 
-cudnn = _Backend(deterministic=False, benchmark=False, enabled=False, allow_tf32=False)
+
+cudnn = _Backend(deterministic=False, benchmark=False, enabled=True, allow_tf32=True)
 cuda = _Backend(matmul=SimpleNamespace(allow_tf32=False))
 mps = _Backend()
 mkl = _Backend()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fanin import amp as amp
 from fanin._core.errors import OperationError
 from fanin._core.missing import refuse
 
@@ -39,6 +40,48 @@ def manual_seed(seed: int) -> None:
 
 def manual_seed_all(seed: int) -> None:
     """Do nothing: the CPU's stream is seeded by torch.manual_seed."""
+
+
+def seed() -> None:
+    """Do nothing: the CPU's stream is seeded by torch.seed."""
+
+
+def seed_all() -> None:
+    """Do nothing: the CPU's stream is seeded by torch.seed."""
+
+
+def get_rng_state_all() -> list[Any]:
+    """Return no states: there are no devices."""
+    return []
+
+
+def set_rng_state_all(new_states: list[Any]) -> None:
+    """Do nothing: there are no devices."""
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """Return False: there is no GPU for fanin."""
+    return False
+
+
+def memory_allocated(device: Any = None) -> int:
+    """Return 0: nothing lies on a GPU."""
+    return 0
+
+
+def max_memory_allocated(device: Any = None) -> int:
+    """Return 0: nothing lies on a GPU."""
+    return 0
+
+
+def memory_reserved(device: Any = None) -> int:
+    """Return 0: nothing lies on a GPU."""
+    return 0
+
+
+def max_memory_reserved(device: Any = None) -> int:
+    """Return 0: nothing lies on a GPU."""
+    return 0
 
 
 def empty_cache() -> None:

@@ -70,6 +70,14 @@ class NotInFaninError(FaninError, AttributeError, NotImplementedError):
     """A name of PyTorch's that lies outside fully connected networks, or is not built yet."""
 
 
+class MissingModuleError(FaninError, ModuleNotFoundError):
+    """A module of PyTorch's, or one that needs PyTorch, that is imported where fanin answers for torch."""
+
+    def __init__(self, message: str, *, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class TableError(FaninError, ValueError):
     """A table, or a folder with a trained model, that cannot be used as asked."""
 

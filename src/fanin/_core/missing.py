@@ -20,7 +20,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"nn\.InstanceNorm[23]d", "use nn.InstanceNorm1d"),
     (r"nn\.Dropout[23]d", "use nn.Dropout"),
     (r"nn\.(Data|DistributedData)Parallel|distributed\b.*", "fanin computes on one machine; use the model as it is"),
-    (r"cuda\.amp.*|amp.*|autocast", "fanin computes in the dtype of the tensors; leave mixed precision out"),
+    (r"(cuda\.)?amp\..*", "fanin computes in the dtype of the tensors; leave mixed precision out"),
     (r"jit.*|fx.*|_dynamo.*|export.*|onnx.*", "use the model as it is, or save its state_dict with torch.save"),
     (r"compile", "the eager model runs as it is; leave torch.compile out"),
     (r"utils\.tensorboard.*", "print the losses, or log them with the csv module"),

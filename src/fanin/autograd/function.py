@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -150,6 +152,17 @@ class OutputGrads:
         for i, part in other.parts.items():
             merged[i] = merged[i] + part if i in merged else part
         return OutputGrads(merged)
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a `backward` whose result is not differentiated again: it runs without a tape."""
+
+    @functools.wraps(backward)
+    def without_tape(*args: Any) -> Any:
+        with no_grad():
+            return backward(*args)
+
+    return without_tape
 
 
 def _no_evaluation(*_: Any, **__: Any) -> Any:

@@ -21,6 +21,8 @@ from fanin.nn.loss import (
     SoftMarginLoss,
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
+    _Loss,
+    _WeightedLoss,
 )
 
 __all__ = [
@@ -44,4 +46,6 @@ __all__ = [
     "SoftMarginLoss",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
+    "_Loss",
+    "_WeightedLoss",
 ]

@@ -1,6 +1,7 @@
 """What is done to the parameters of a module as a whole: limiting gradients, joining parameters into a vector."""
 
 from fanin._core.missing import refuse
+from fanin.nn.utils import rnn
 from fanin.nn.utils.clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -17,6 +18,7 @@ __all__ = [
     "clip_grads_with_norm_",
     "get_total_norm",
     "parameters_to_vector",
+    "rnn",
     "vector_to_parameters",
 ]
 __getattr__ = refuse("torch.nn.utils")
