@@ -537,6 +537,6 @@ def names_on_the_tape(torch: Any) -> Any:
 
 
 _ACTIVATIONS = (
-    "ReLU ReLU6 Hardtanh LeakyReLU ELU SELU CELU GELU SiLU Mish Softplus Softsign Sigmoid LogSigmoid Hardsigmoid Hardswish "
-    "Tanh Tanhshrink Hardshrink Softshrink"
+    "ReLU ReLU6 Hardtanh LeakyReLU ELU SELU CELU GELU SiLU Mish Softplus Softsign Sigmoid LogSigmoid Hardsigmoid "
+    "Hardswish Tanh Tanhshrink Hardshrink Softshrink"
 ).split()

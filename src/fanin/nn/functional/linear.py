@@ -9,7 +9,6 @@ from fanin.ops import linalg
 from fanin.tensor.base import TensorBase
 from fanin.tensor.tape import apply
 
-
 # PyTorch's last step, by the number of dimensions of the input.
 _WITHOUT_BIAS = {1: "SqueezeBackward4", 2: "MmBackward0"}
 
