@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 try:
-    from numpy._core._ufunc_config import _extobj_contextvar, _make_extobj
+    from numpy._core._ufunc_config import _extobj_contextvar, _make_extobj  # type: ignore[attr-defined]
 
     SILENT = _make_extobj(all="ignore")
     begin_silence = _extobj_contextvar.set

@@ -19,8 +19,10 @@ class GradcheckError(GraphError):
 
 def _checked_inputs(inputs: Any) -> tuple[Any, ...]:
     values = (inputs,) if isinstance(inputs, TensorBase) else tuple(inputs)
-    if not any(isinstance(x, TensorBase) and x.requires_grad for x in values):
-        raise ArgumentError("gradcheck expects at least one input tensor to require gradient, but none have requires_grad=True.")
+    if not any(isinstance(x, TensorBase) and x._requires_grad for x in values):
+        raise ArgumentError(
+            "gradcheck expects at least one input tensor to require gradient, but none have requires_grad=True."
+        )
     return values
 
 
@@ -90,7 +92,9 @@ def gradcheck(
     return False
 
 
-def _disagreement(func: Callable[..., Any], values: tuple[Any, ...], eps: float, atol: float, rtol: float) -> str | None:
+def _disagreement(
+    func: Callable[..., Any], values: tuple[Any, ...], eps: float, atol: float, rtol: float
+) -> str | None:
     outputs = _outputs(func(*values))
     for position, x in enumerate(values):
         if not isinstance(x, TensorBase) or not x._requires_grad:
@@ -135,7 +139,7 @@ def gradgradcheck(
         weights = tuple(w.requires_grad_() for w in weights)
     else:
         weights = (grad_outputs,) if isinstance(grad_outputs, TensorBase) else tuple(grad_outputs)
-    wanted = [i for i, x in enumerate(values) if isinstance(x, TensorBase) and x.requires_grad]
+    wanted = [i for i, x in enumerate(values) if isinstance(x, TensorBase) and x._requires_grad]
 
     def gradients(*args: Any) -> tuple[Any, ...]:
         xs, vs = args[: len(values)], args[len(values) :]

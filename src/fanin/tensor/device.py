@@ -17,7 +17,7 @@ class device:
 
     def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
         if isinstance(type, device):
-            type, index = str(type), None
+            index = None
         name, _, number = str(type).partition(":")
         self.type: str = name
         self.index: int | None = int(number) if number else index
