@@ -105,4 +105,5 @@ def test_numbers_are_standardised_by_the_training_rows_alone() -> None:
 def test_predictions_stay_in_the_range_of_the_training_rows() -> None:
     target = NumberTarget("y", mean=2.0, deviation=0.5, low=1.0, high=3.0)
     assert target.encode(np.array([1.0, 2.5])).tolist() == [[-2.0], [1.0]]
-    assert target.decode(np.array([[1.0], [99.0], [-99.0]], np.float32)).tolist() == [2.5, 3.0, 1.0]
+    assert target.decode(np.array([[1.0], [8.0]], np.float32)).tolist() == [2.5, 6.0]
+    assert target.in_range(np.array([2.5, 6.0, -99.0])).tolist() == [2.5, 3.0, 1.0]

@@ -13,7 +13,7 @@ from fanin._core.errors import TableError
 from fanin.tabular.baseline import constant_outputs, fit_linear, linear_outputs
 from fanin.tabular.columns import Encoded, Plan, encode, fit_plans
 from fanin.tabular.kinds import Column, describe
-from fanin.tabular.model import Model, read_outputs
+from fanin.tabular.model import Model, Predictions, read_outputs
 from fanin.tabular.network import Architecture, plan_inputs
 from fanin.tabular.scores import ClassScores, NumberScores, score_classes, score_numbers
 from fanin.tabular.split import Split, split_rows
@@ -144,17 +144,17 @@ def _score_all(prepared: Prepared, model: Model) -> dict[str, Scores]:
     learned = prepared.part(np.sort(np.concatenate([split.train, split.validation])))
     judged = prepared.part(split.held_out)
     linear = fit_linear(learned, plan_inputs(prepared.plans)[1], prepared.target.outputs, goal.task)
-    outputs = {
-        "constant": constant_outputs(prepared.target, learned.target, len(split.held_out)),
-        "linear model": linear_outputs(linear, judged.encoded),
-        "network": model.outputs(judged.encoded),
+    constant = constant_outputs(prepared.target, learned.target, len(split.held_out))
+    predictions = {
+        "constant": read_outputs(prepared.target, constant),
+        "linear model": read_outputs(prepared.target, linear_outputs(linear, judged.encoded)),
+        "network": model.predict_encoded(judged.encoded),
     }
-    return {name: _score(prepared, each) for name, each in outputs.items()}
+    return {name: _score(prepared, each) for name, each in predictions.items()}
 
 
-def _score(prepared: Prepared, outputs: NDArray[np.float32]) -> Scores:
+def _score(prepared: Prepared, predictions: Predictions) -> Scores:
     rows = prepared.split.held_out
-    predictions = read_outputs(prepared.target, outputs)
     if predictions.probabilities is None:
         return score_numbers(predictions.values, prepared.goal.values[rows])
     return score_classes(predictions.probabilities, prepared.encoded_target()[rows])

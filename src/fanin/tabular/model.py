@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,8 +45,14 @@ class Model:
 
     def predict(self, table: Table) -> Predictions:
         """Predict every row; raises TableError for a missing column and for a text where a number is expected."""
-        encoded = encode(table, self.plans)
-        return read_outputs(self.target, self.outputs(encoded), encoded.unknown)
+        return self.predict_encoded(encode(table, self.plans))
+
+    def predict_encoded(self, encoded: Encoded) -> Predictions:
+        """Predict rows that are encoded already; numbers stay in the range of the training rows."""
+        predictions = read_outputs(self.target, self.outputs(encoded), encoded.unknown)
+        if isinstance(self.target, NumberTarget):
+            return replace(predictions, values=self.target.in_range(predictions.values))
+        return predictions
 
     def outputs(self, encoded: Encoded) -> NDArray[np.float32]:
         """Return the network's outputs (rows, outputs)."""

@@ -78,8 +78,12 @@ class NumberTarget:
         return ((values - self.mean) / self.deviation).astype(np.float32)[:, None]
 
     def decode(self, outputs: NDArray[np.float32]) -> Floats:
-        """Turn outputs (rows, 1) into values; a network guesses wildly beyond what it saw, so the range is kept."""
-        return (outputs[:, 0].astype(np.float64) * self.deviation + self.mean).clip(self.low, self.high)
+        """Turn outputs (rows, 1) into values."""
+        return outputs[:, 0].astype(np.float64) * self.deviation + self.mean
+
+    def in_range(self, values: Floats) -> Floats:
+        """Keep values in the range of the training rows: beyond what it saw, a network guesses wildly."""
+        return values.clip(self.low, self.high)
 
 
 Target = ClassTarget | NumberTarget
