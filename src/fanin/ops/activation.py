@@ -326,8 +326,9 @@ def _softplus(x: Any, *, beta: float, threshold: float) -> Any:
     out += np.maximum(z, 0)
     if beta != 1:
         out /= beta
-    # From the threshold on PyTorch returns x itself.
-    return np.where(z > threshold, x, out)
+    # From the threshold on PyTorch returns x itself. It is far out, so that hardly an array has such values.
+    far = z > threshold
+    return np.where(far, x, out) if far.any() else out
 
 
 def _softplus_slope(x: Any, *, beta: float, threshold: float) -> Any:
@@ -352,6 +353,12 @@ softplus = define(
 )
 
 
+def _silu(x: Any) -> Any:
+    out = np.exp(np.negative(x))
+    out += 1
+    return x / out
+
+
 def _silu_vjp(g: Any, out: Any, x: Any) -> Any:
     s = sigmoid(x)
     return g * (s * (x * (1 - s) + 1))
@@ -359,7 +366,7 @@ def _silu_vjp(g: Any, out: Any, x: Any) -> Any:
 
 silu = define(
     "silu",
-    lambda x: x * _sigmoid(x),
+    _silu,
     same,
     vjps=(_silu_vjp,),
     reads=(0,),

@@ -15,9 +15,12 @@ import numpy as np
 # erf near zero, erfc in the middle, erfc far out. Each pair is numerator and denominator, from the highest power down
 # to the constant, as the scheme of his program takes them.
 _NEAR = (
-    (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3),
+    (
+        1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2,
+        3.20937758913846947e3,
+    ),
     (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3),
-)
+)  # fmt: skip
 _MIDDLE = (
     (
         2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1,
@@ -104,7 +107,8 @@ def _digamma64(x: Any) -> Any:
     value = np.log(z) - 0.5 / z + series + shift
     fraction = x - np.rint(x)
     reflected = value - math.pi / np.tan(math.pi * fraction)
-    return np.where(negative, np.where(fraction == 0, np.nan, reflected), np.where(x == 0, np.copysign(np.inf, -x), value))
+    below = np.where(fraction == 0, np.nan, reflected)
+    return np.where(negative, below, np.where(x == 0, np.copysign(np.inf, -x), value))
 
 
 # B_2j / (2j)!, the coefficients of the Euler-Maclaurin sum (Abramowitz & Stegun 23.1.30).
@@ -166,7 +170,21 @@ def _horner(coefficients: Sequence[float], x: Any) -> Any:
     return total
 
 
+# So many numbers in double precision, and what is computed from them, stay in a core's second-level cache.
+_AT_ONCE = 8192
+
+
 def _erf_single(x: Any) -> Any:
+    if x.size <= _AT_ONCE:
+        return _erf_block(x)
+    out = np.empty_like(x, order="C")
+    source, target = x.reshape(-1), out.reshape(-1)
+    for start in range(0, x.size, _AT_ONCE):
+        target[start : start + _AT_ONCE] = _erf_block(source[start : start + _AT_ONCE])
+    return out
+
+
+def _erf_block(x: Any) -> Any:
     near = np.clip(x.astype(np.float64), -4.0, 4.0)
     square = near * near
     result = _horner(_SINGLE[0], square)
