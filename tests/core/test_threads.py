@@ -18,7 +18,9 @@ def test_the_number_is_kept() -> None:
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize(("number", "error"), [(0, RuntimeError), (-1, RuntimeError), (1.5, TypeError), (True, TypeError)])
+@pytest.mark.parametrize(
+    ("number", "error"), [(0, RuntimeError), (-1, RuntimeError), (1.5, TypeError), (True, TypeError)]
+)
 def test_what_is_no_number_of_threads(number: object, error: type[Exception]) -> None:
     with pytest.raises(error, match="set_num_threads expects"):
         torch.set_num_threads(number)

@@ -26,7 +26,7 @@ class dtype:
     torch.float32
     """
 
-    __slots__ = ("name", "numpy", "legacy_name", "category", "__weakref__")
+    __slots__ = ("__weakref__", "category", "legacy_name", "name", "numpy")
 
     def __init__(self, name: str, numpy_type: Any, legacy_name: str) -> None:
         self.name = name

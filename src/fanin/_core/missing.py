@@ -12,8 +12,14 @@ _SCOPE = "which trains fully connected networks"
 
 # Patterns of full names, and what to say of them; the first that matches speaks.
 _HINTS: tuple[tuple[str, str], ...] = (
-    (r"nn\.(Lazy)?Conv\w*|nn\.functional\.conv\w*", "flatten the input and use nn.Linear, or stay with PyTorch for images"),
-    (r"nn\.(\w*Pool\w*|Upsample\w*|Pixel\w*|Fold|Unfold)", "it belongs to convolutional networks; stay with PyTorch for them"),
+    (
+        r"nn\.(Lazy)?Conv\w*|nn\.functional\.conv\w*",
+        "flatten the input and use nn.Linear, or stay with PyTorch for images",
+    ),
+    (
+        r"nn\.(\w*Pool\w*|Upsample\w*|Pixel\w*|Fold|Unfold)",
+        "it belongs to convolutional networks; stay with PyTorch for them",
+    ),
     (r"nn\.(RNN|LSTM|GRU)\w*", "it belongs to recurrent networks; stay with PyTorch for them"),
     (r"nn\.(Transformer\w*|MultiheadAttention)", "it belongs to transformers; stay with PyTorch for them"),
     (r"nn\.BatchNorm[23]d", "use nn.BatchNorm1d, which takes (N, C) and (N, C, L)"),
@@ -31,7 +37,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"sparse\w*", "use dense tensors"),
     (r"quantiz\w*|ao\b.*|qint\w*", "fanin computes in floating point"),
     (r"bfloat16", "use float32 or float16"),
-    (r"distributions.*", "draw with torch.randn, rand or bernoulli; torch.nn.GaussianNLLLoss and KLDivLoss give log densities"),
+    (
+        r"distributions.*",
+        "draw with torch.randn, rand or bernoulli; torch.nn.GaussianNLLLoss and KLDivLoss give log densities",
+    ),
     (r"func\b.*|vmap", "use torch.autograd.grad and torch.autograd.functional"),
     (r"multiprocessing.*", "use Python's multiprocessing"),
     (r"profiler.*", "use Python's cProfile"),

@@ -1,8 +1,8 @@
 """Silence about overflow and invalid values, for as long as NumPy evaluates an operation.
 
-PyTorch gives inf and nan without a word, NumPy warns. `numpy.errstate` would do, but costs as much as a product of small
-matrices (2 to 4 us here) and stands around every operation; setting its context variable directly costs 0.5 us. The
-names are NumPy's own private ones, so when a release lacks them `errstate` serves.
+PyTorch gives inf and nan without a word, NumPy warns. `numpy.errstate` would do, but costs as much as a product of
+small matrices (2 to 4 us here) and stands around every operation; setting its context variable directly costs 0.5 us.
+The names are NumPy's own private ones, so when a release lacks them `errstate` serves.
 """
 
 from __future__ import annotations

@@ -74,8 +74,8 @@ class _SavedOutput:
 class Function:
     """A function with a derivative of its own: a subclass gives static `forward(ctx, ...)` and `backward(ctx, ...)`.
 
-    `backward` takes the gradient of each output and returns the gradient of each input of `forward`, None for those that
-    have none. Written in tensor operations, it can be differentiated again.
+    `backward` takes the gradient of each output and returns the gradient of each input of `forward`, None for those
+    that have none. Written in tensor operations, it can be differentiated again.
 
     >>> import fanin as torch
     >>> class Cube(torch.autograd.Function):
@@ -107,11 +107,12 @@ class Function:
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Return the gradient of each input."""
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward "
-            "mode AD."
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
+            "backward mode AD."
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Raise: a function is applied with `apply`."""
         raise GraphError("Legacy autograd function object cannot be called. Use the function's .apply(...) instead.")
 
     @classmethod
@@ -176,7 +177,17 @@ def _any_spec(*_: Any, **__: Any) -> Spec:
 class FunctionNode(Node):
     """The place on the tape of a function of the user's."""
 
-    __slots__ = ("ctx", "function", "shapes", "count")
+    __slots__ = ("count", "ctx", "function", "shapes")
+
+    ctx: FunctionCtx
+    function: type[Function]
+    count: int
+    shapes: list[Any]
+
+    count: int  # of outputs
+    ctx: FunctionCtx
+    function: type[Function]
+    shapes: list[tuple[tuple[int, ...], Any] | None]  # and dtypes, of the outputs that are tensors
 
     home = "torch.autograd.function"
 
@@ -186,9 +197,7 @@ class FunctionNode(Node):
         op = Op(function.__name__, _no_evaluation, _any_spec, grad_name=f"{function.__name__}Backward")
         edges = [edge_of(x) if isinstance(x, TensorBase) else None for x in args]
         first = next(x for x in outputs if isinstance(x, TensorBase))
-        results = tuple(
-            _fresh(x, args, ctx) if isinstance(x, TensorBase) else x for x in outputs
-        )
+        results = tuple(_fresh(x, args, ctx) if isinstance(x, TensorBase) else x for x in outputs)
         node = cls(op, (), {}, edges, first._array, [])
         node.ctx, node.function, node.count = ctx, function, len(outputs)
         node.shapes = [(x._array.shape, x._array.dtype) if isinstance(x, TensorBase) else None for x in outputs]
@@ -225,16 +234,19 @@ class FunctionNode(Node):
         wanted = len(self.edges)
         if len(returned) < wanted or any(extra is not None for extra in returned[wanted:]):
             raise GraphError(
-                f"function {self.name()} returned an incorrect number of gradients (expected {wanted}, got {len(returned)})"
+                f"function {self.name()} returned an incorrect number of gradients (expected {wanted}, got "
+                f"{len(returned)})"
             )
         return [self._input_grad(i, g, create_graph) for i, g in enumerate(returned[:wanted])]
 
     def _output_grad(self, i: int, grad: Any) -> Any:
         if grad is not None:
             return as_tensor(grad)
-        if not self.ctx.materialize_grads or self.shapes[i] is None:
+        known = self.shapes[i]
+        if not self.ctx.materialize_grads or known is None:
             return None
-        return wrap(np.zeros(*self.shapes[i]))
+        shape, dtype = known
+        return wrap(np.zeros(shape, dtype))
 
     def _input_grad(self, i: int, grad: Any, create_graph: bool) -> Any:
         edge = self.edges[i]
@@ -273,10 +285,8 @@ class PickNode(Node):
 
 
 def _fresh(output: Any, args: tuple[Any, ...], ctx: FunctionCtx) -> Any:
-    """Return a tensor to place: an output that is an input itself (unless changed in place) gets a tensor of its own."""
+    """Return a tensor to place: an output that is an input itself, not changed in place, gets one of its own."""
     if any(output is x for x in ctx._dirty):
         return output
     is_input = any(output is x for x in args)
     return wrap(output._array) if is_input or output._node is not None else output
-
-

@@ -81,9 +81,7 @@ def _jacobian_of(y: Any, xs: tuple[Any, ...], create_graph: bool, strict: bool) 
     if not columns:
         return tuple(wrap(np.zeros(y._array.shape + x._array.shape, x._array.dtype)) for x in xs)
     shape = tuple(y.shape)
-    return tuple(
-        reshape(stack([column[j] for column in columns]), shape + tuple(x.shape)) for j, x in enumerate(xs)
-    )
+    return tuple(reshape(stack([column[j] for column in columns]), shape + tuple(x.shape)) for j, x in enumerate(xs))
 
 
 def hessian(
@@ -153,8 +151,9 @@ def jvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
         if not useful:
             found: tuple[Any, ...] = (None,) * len(weights)
         else:
-            found = grad([p for p, _ in useful], weights, [w for _, w in useful], create_graph=create_graph,
-                         allow_unused=True)
+            found = grad(
+                [p for p, _ in useful], weights, [w for _, w in useful], create_graph=create_graph, allow_unused=True
+            )
         result = _checked(found, ys, strict)
     return _off_tape(output, create_graph), result if isinstance(output, tuple) else result[0]
 

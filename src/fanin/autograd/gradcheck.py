@@ -73,8 +73,8 @@ def gradcheck(
 ) -> bool:
     """Compare the derivatives of func with central differences; float64 inputs are needed for these tolerances.
 
-    Returns True when |analytical - numerical| <= atol + rtol * |numerical| everywhere; otherwise raises, or returns False
-    when raise_exception is False.
+    Returns True when |analytical - numerical| <= atol + rtol * |numerical| everywhere; otherwise raises, or returns
+    False when raise_exception is False.
 
     Raises RuntimeError (GradcheckError) on a disagreement.
 

@@ -1,8 +1,8 @@
 """The tape: applying operations, remembering them, and walking back.
 
-`apply` evaluates an operation with NumPy and, when a gradient may be asked for, leaves a `Node` behind. A node knows the
-operation, the arrays it worked on, and for each input the edge back: another node, a leaf tensor, or None. `backward`
-walks the nodes from the latest to the earliest. Derivatives are operations, so they run on arrays (the ordinary case:
+`apply` evaluates an operation with NumPy and, when a gradient may be asked for, leaves a `Node` behind. A node knows
+the operation, the arrays it worked on, and for each input the edge back: another node, a leaf tensor, or None. `walk`
+goes from the latest node to the earliest. Derivatives are operations, so they run on arrays (the ordinary case:
 no tape, no wrapping) or, with create_graph, on tensors, which leaves a tape of the gradient itself.
 """
 
@@ -55,7 +55,20 @@ def wrap(array: Any) -> Any:
 class Node:
     """One remembered operation."""
 
-    __slots__ = ("op", "attrs", "arrays", "edges", "out", "stamps", "order", "hooks", "retained", "dtype", "label", "__weakref__")
+    __slots__ = (
+        "__weakref__",
+        "arrays",
+        "attrs",
+        "dtype",
+        "edges",
+        "hooks",
+        "label",
+        "op",
+        "order",
+        "out",
+        "retained",
+        "stamps",
+    )
 
     home = "builtins"  # the module that PyTorch's class of these nodes names as its own
     is_named = False
@@ -327,7 +340,9 @@ def leading_to(nodes: list[Node], targets: set[Any]) -> set[Node]:
     return useful
 
 
-def walk(roots: list[tuple[Any, Any]], *, create_graph: bool, retain_graph: bool, targets: Any = None) -> dict[Any, Any]:
+def walk(
+    roots: list[tuple[Any, Any]], *, create_graph: bool, retain_graph: bool, targets: Any = None
+) -> dict[Any, Any]:
     """Carry gradients from the roots back to the leaves.
 
     roots:   pairs of an edge (node or leaf) and the gradient there (arrays, or tensors with create_graph).

@@ -405,4 +405,9 @@ def copies(torch):
     w = leaf(torch, 2)
     (w * 2).sum().backward()
     again = copy.deepcopy(w)
-    return {"values": again, "grad": again.grad, "flag": again.requires_grad, "of a result": raises(lambda: copy.deepcopy(w * 2))}
+    return {
+        "values": again,
+        "grad": again.grad,
+        "flag": again.requires_grad,
+        "of a result": raises(lambda: copy.deepcopy(w * 2)),
+    }

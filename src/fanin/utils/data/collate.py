@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fanin._core.dtypes import float64
 from fanin._core.errors import ArgumentTypeError, ShapeError
 from fanin.tensor import Tensor
-from fanin._core.dtypes import float64
 from fanin.tensor.functions.data import as_tensor, tensor
 from fanin.tensor.functions.joining import stack
 
@@ -65,7 +65,9 @@ def _mapped(data: Any, function: Callable[[Any], Any]) -> Any:
     if isinstance(data, tuple) and hasattr(data, "_fields"):
         return type(data)(*(_mapped(value, function) for value in data))
     if isinstance(data, (list, tuple)):
-        return type(data)(_mapped(value, function) for value in data) if isinstance(data, list) else [
-            _mapped(value, function) for value in data
-        ]
+        return (
+            type(data)(_mapped(value, function) for value in data)
+            if isinstance(data, list)
+            else [_mapped(value, function) for value in data]
+        )
     return function(data)

@@ -67,7 +67,9 @@ class DataLoader:
         self._collates_by_default = collate_fn is None
         self.collate_fn = collate_fn or (default_convert if self.batch_sampler is None else default_collate)
 
-    def _choose_order(self, batch_size: int | None, shuffle: bool, sampler: Any, batch_sampler: Any, drop: bool) -> None:
+    def _choose_order(
+        self, batch_size: int | None, shuffle: bool, sampler: Any, batch_sampler: Any, drop: bool
+    ) -> None:
         if sampler is not None and shuffle:
             raise ArgumentError("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
@@ -77,7 +79,9 @@ class DataLoader:
                 )
             batch_size, drop = None, False
         elif batch_size is None and drop:
-            raise ArgumentError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
+            raise ArgumentError(
+                "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
+            )
         if sampler is None:
             sampler = self._default_sampler(shuffle)
         if batch_size is not None and batch_sampler is None:
@@ -173,4 +177,4 @@ def _check_stream(shuffle: bool | None, sampler: Any, batch_sampler: Any) -> Non
 
 def get_worker_info() -> None:
     """Return None: rows are fetched in the main process."""
-    return None
+    return

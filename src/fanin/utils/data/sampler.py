@@ -60,7 +60,9 @@ class RandomSampler(Sampler):
         if not isinstance(replacement, bool):
             raise TypeError(f"replacement should be a boolean value, but got replacement={replacement}")
         if not isinstance(self.num_samples, int) or self.num_samples <= 0:
-            raise ArgumentError(f"num_samples should be a positive integer value, but got num_samples={self.num_samples}")
+            raise ArgumentError(
+                f"num_samples should be a positive integer value, but got num_samples={self.num_samples}"
+            )
 
     @property
     def num_samples(self) -> int:
@@ -129,7 +131,9 @@ class WeightedRandomSampler(Sampler):
 
         self.weights = as_tensor(weights, dtype=float64)
         if self.weights.dim() != 1:
-            raise ArgumentError(f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}")
+            raise ArgumentError(
+                f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}"
+            )
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def __iter__(self) -> Iterator[int]:
