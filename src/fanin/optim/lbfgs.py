@@ -9,6 +9,7 @@ from typing import Any
 from fanin._core.errors import ArgumentConflictError, ArgumentError, OperationError
 from fanin.optim.groups import Params
 from fanin.optim.line_search import Trial, strong_wolfe
+from fanin.optim.mistakes import check_symmetry, note_step
 from fanin.optim.optimizer import Optimizer
 from fanin.optim.parts import check_rate
 from fanin.tensor.functions.creation import zeros
@@ -168,6 +169,8 @@ class _Descent:
         first_loss = self.closure()
         self.loss, self.grad = float(first_loss), self.flat_grad()
         self.count(1)
+        if self.held["func_evals"] == 1:
+            check_symmetry(self.params)
         if self.is_optimal():
             return first_loss
         memory = _Memory.of(self.held)
@@ -247,6 +250,7 @@ class _Descent:
 
     def flat_grad(self) -> Any:
         """Return all gradients as one vector; zeros for a parameter that has none."""
+        note_step(self.params)
         return cat(
             [zeros(p.numel(), dtype=p.dtype) if p._grad is None else p._grad.reshape(-1) for p in self.params], 0
         )

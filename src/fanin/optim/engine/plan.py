@@ -12,7 +12,7 @@ The plan is made again when something it was made for has changed: which paramet
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter, is_, itemgetter
+from operator import is_, itemgetter
 from typing import Any
 
 import numpy as np
@@ -27,33 +27,33 @@ from fanin.optim.engine.trace import Program, is_flag, trace
 from fanin.optim.mistakes import note_step
 from fanin.tensor.base import version_counter
 
-_array_of = attrgetter("_array")
 _PLAIN = {int, float}
+_NOTHING: dict[str, float] = {}
 
 
 class Plan:
     """How to take a step with the parameters of one group."""
 
+    cohorts: list[Cohort]
+
     def __init__(self, rule: Any, group: dict[str, Any], old: Plan | None) -> None:
-        self.params = list(group["params"])
-        active = [p for p in self.params if p._grad is not None]
-        self.idle = [p for p in self.params if p._grad is None]
+        params = group["params"]
+        # Each parameter with its memory, None where it has no gradient.
+        self.expected = [(p, None if p._grad is None else p._array) for p in params]
+        active = [p for p, array in self.expected if array is not None]
+        position = {p: i for i, p in reversed(list(enumerate(active)))}
         starts: dict[str, Start] = rule.init(group)
         for cohort in old.cohorts if old else ():
             cohort.leave()
-        self.blocks: dict[Any, Block] = _blocks(self.params, starts, old.blocks if old else {})
-        self.active = list(dict.fromkeys(active)) if starts else []
-        self.held = [rule.state[p] for p in self.active]
-        for p, held in zip(self.active, self.held, strict=True):
+        self.blocks: dict[Any, Block] = _blocks(params, starts, old.blocks if old else {})
+        self.owners = list(position) if starts else []
+        self.held = [rule.state[p] for p in self.owners]
+        for p, held in zip(self.owners, self.held, strict=True):
             block = self.blocks[p._array.dtype]
             block.adopt(block.position[p], held, starts)
         self.names = tuple(starts)
         self.state_arrays = [held[name]._array for held in self.held for name in self.names]
-        self.cohorts: list[Cohort] = []
-        self.watched: list[tuple[Any, Any]] = []
-        for block, members in self._alike(active):
-            self.cohorts.append(Cohort(rule, group, block, members, len(self.watched)))
-            self.watched += [(p, p._array) for p in self.cohorts[-1].params]
+        self.cohorts = [Cohort(rule, group, block, members, position) for block, members in self._alike(active)]
 
     def _alike(self, active: list[Any]) -> list[tuple[Block, list[int]]]:
         """Return the positions, in their blocks, of parameters that can share a step."""
@@ -67,33 +67,40 @@ class Plan:
 
     def step(self, rule: Any, group: dict[str, Any]) -> bool:
         """Take the step; return False, before anything was changed, when the plan has to be made again."""
-        grads = self._gradients(group["params"])
-        if grads is None or (self.held and not self._holds(rule.state)):
+        params, expected = group["params"], self.expected
+        if len(params) != len(expected):
             return False
-        prepared = [cohort.prepare(rule, group) for cohort in self.cohorts]
-        if None in prepared:
-            return False
-        for cohort, (step, hyper, state) in zip(self.cohorts, prepared, strict=True):
-            cohort.run(rule, grads, step, hyper, state)
-        return True
-
-    def _gradients(self, params: list[Any]) -> list[Any] | None:
-        """Return the gradients, in the order of the cohorts; None when other parameters have one, or other memory."""
-        if len(params) != len(self.params) or not all(map(is_, params, self.params)):
-            return None
-        grads = []
-        for p, array in self.watched:
+        grads: list[Any] = []
+        for p, (known, array) in zip(params, expected):  # noqa: B905  a check of the lengths stands above
             grad = p._grad
-            if grad is None or p._array is not array:
-                return None
+            if p is not known or (grad is None) is not (array is None):
+                return False
+            if grad is None:
+                continue
+            if p._array is not array:
+                return False
             if grad._mixed:
                 note_step(params)
             grad._used = True
             grads.append(grad._array)
-        for p in self.idle:
-            if p._grad is not None:
-                return None
-        return grads
+        if self.held and not self._holds(rule.state):
+            return False
+        return self._run(rule, group, grads)
+
+    def _run(self, rule: Any, group: dict[str, Any], grads: list[Any]) -> bool:
+        if len(self.cohorts) == 1:
+            cohort = self.cohorts[0]
+            prepared = cohort.prepare(rule, group)
+            if prepared is None:
+                return False
+            cohort.run(rule, grads, *prepared)
+            return True
+        all_prepared = [p for cohort in self.cohorts if (p := cohort.prepare(rule, group)) is not None]
+        if len(all_prepared) != len(self.cohorts):
+            return False
+        for cohort, each in zip(self.cohorts, all_prepared, strict=True):
+            cohort.run(rule, grads, *each)
+        return True
 
     def _holds(self, state: Any) -> bool:
         """Say whether optimizer.state still shows the memory that the plan works on."""
@@ -102,7 +109,7 @@ class Plan:
             arrays = [held[name]._array for held in self.held for name in names]
         except (KeyError, AttributeError):
             return False
-        return all(map(is_, arrays, self.state_arrays)) and all(map(is_, map(state.get, self.active), self.held))
+        return all(map(is_, arrays, self.state_arrays)) and all(map(is_, map(state.get, self.owners), self.held))
 
 
 def _blocks(params: Sequence[Any], starts: dict[str, Start], old: dict[Any, Block]) -> dict[Any, Block]:
@@ -127,13 +134,15 @@ def scalar_dtype() -> np.dtype[Any]:
 class Cohort:
     """Parameters that take their steps together.
 
-    first: where their gradients begin in the list that `run` is given.
+    members:  their positions in the block.
+    position: where the gradient of a parameter will be found in the list that `run` is given.
     """
 
-    def __init__(self, rule: Any, group: dict[str, Any], block: Block, members: list[int], first: int) -> None:
+    def __init__(
+        self, rule: Any, group: dict[str, Any], block: Block, members: list[int], position: dict[Any, int]
+    ) -> None:
         self.block = block
         self.members = members
-        self.first = first
         self.params = [block.params[i] for i in members]
         self.counters = [version_counter(p) for p in self.params]
         self.index: Any = slice(None) if len(members) == len(block.params) else np.array(members)
@@ -148,19 +157,19 @@ class Cohort:
         self.flags = self.flags_of(hyper)
         self.program: Program | None = None
         if rule._traced and not overlap([p._array for p in self.params]):
-            self._bind(rule, hyper)
+            self._bind(rule, hyper, {i: position[p] for i, p in zip(members, self.params, strict=True)})
 
-    def _bind(self, rule: Any, hyper: dict[str, Any]) -> None:
+    def _bind(self, rule: Any, hyper: dict[str, Any], positions: dict[int, int]) -> None:
         """Write the update down, or find it written down, and bind it to the memory of the members."""
         written = _written(rule, hyper, self)
         if written is None:
             return
         self.program, places = written
         self.numbers = np.empty(len(self.program.numbers), self.block.dtype)
-        direct = all(kind == "hyper" for kind, _ in self.program.numbers)
+        direct = all(kind == "hyper" for kind, _ in self.program.numbers) and not self.names
         self.numbers_of = _getter(tuple(key for _, key in self.program.numbers)) if direct else None
         self.brought: tuple[Any, ...] = ()
-        self.segments = segments(self.block, self.members, places, self.numbers, self.first)
+        self.segments = segments(self.block, positions, places, self.numbers)
 
     def _next_step(self) -> int | None:
         """Return which step this is for all members, None when they differ."""
@@ -180,11 +189,11 @@ class Cohort:
             state[name] = values[0]
         return state
 
-    def prepare(self, rule: Any, group: dict[str, Any]) -> Any:
+    def prepare(self, rule: Any, group: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, float]] | None:
         """Return the step, `hyper` and the state's numbers; None when the plan does not fit them any more."""
-        step = self._next_step()
-        state = self._state() if self.names else {}
-        if step is None or state is None or bool(group.get("maximize", False)) is not self.negate:
+        step = self.steps + 1 if self.counts is None else self._next_step()
+        state = self._state() if self.names else _NOTHING
+        if step is None or state is None or bool(group.get("maximize")) is not self.negate:
             return None
         hyper = rule.hyper(group, step)
         return (step, hyper, state) if self.flags_of(hyper) == self.flags else None
@@ -193,37 +202,34 @@ class Cohort:
         """Take the step."""
         if self.program is None:
             state = self._run_plainly(rule, hyper, state)
-        elif self.numbers_of is not None and not state:
-            self._bring(self.numbers_of(hyper))
+        elif self.numbers_of is not None:
+            numbers = self.numbers_of(hyper)
+            if numbers != self.brought:
+                self._bring(numbers)
             for segment in self.segments:
-                segment.run(grads)
+                segment(grads)
         else:
-            numbers = self.program.host_numbers(hyper, state)
-            self.numbers[:] = numbers
+            computed = self.program.host_numbers(hyper, state)
+            self.numbers[:] = computed
             for segment in self.segments:
-                segment.run(grads)
-            state = {name: numbers[ref.index] for name, ref in self.program.host_outputs.items()}
-        self._count(step, state)
+                segment(grads)
+            state = {name: computed[ref.index] for name, ref in self.program.host_outputs.items()}
+        if self.counts is None:
+            self.steps = step
+        else:
+            self.counts[self.index] = step
+        for name in state:
+            self.block.scalars[name][self.index] = state[name]
+        for counter in self.counters:
+            counter[0] += 1
 
     def _bring(self, numbers: tuple[Any, ...]) -> None:
-        """Write the step's numbers to where the calls read them, unless they stand there already."""
-        if numbers == self.brought:
-            return
+        """Write the step's numbers to where the calls read them."""
         if set(map(type, numbers)) <= _PLAIN:
             self.brought = numbers
         else:  # a tensor may hold another number at the next step, and still be the same tensor
             self.brought, numbers = (), tuple(map(float, numbers))
         self.numbers[:] = numbers
-
-    def _count(self, step: int, state: dict[str, float]) -> None:
-        if self.counts is None:
-            self.steps = step
-        else:
-            self.counts[self.index] = step
-        for name, value in state.items():
-            self.block.scalars[name][self.index] = value
-        for counter in self.counters:
-            counter[0] += 1
 
     def leave(self) -> None:
         """Note in the block what only the cohort knows, before other cohorts take its place."""

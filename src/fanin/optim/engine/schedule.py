@@ -48,6 +48,11 @@ class Schedule:
     scratch: int
     masks: int
 
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """All calls, in order."""
+        return (*self.body, *(() if self.last is None else (self.last,)), *self.after)
+
     @cached_property
     def reads_param(self) -> bool:
         """Whether the body needs the parameter's value."""
@@ -121,7 +126,7 @@ class _Planner:
         """Take back the scratch memory of operands that nobody reads any more."""
         for index in {ref.index for ref in line.operands if not ref.host}:
             place = self.places[index]
-            if self.last_use[index] == i and place.kind in ("scratch", "grad") and place not in self.free:
+            if self.last_use[index] == i and place.kind == "scratch" and place not in self.free:
                 self.free.append(place)
 
     def _result(self, i: int, line: Line) -> Place:
