@@ -76,6 +76,8 @@ def along(make: Callable[..., Any] = values) -> list[Sample]:
 MASK = np.array([[True, False, True], [False, False, True]])
 MASK_4 = np.array([[1, 0, 1, 1], [0, 1, 0, 1], [1, 1, 1, 1]])
 ROWS = np.array([2, 0, 2])
+PLACES = np.array([[0, 1], [3, 0]])
+ROW_OPTIONS = [{"padding_idx": p, "by_frequency": f} for p, f in ((None, False), (1, False), (None, True), (3, True))]
 
 POSITIVE_DEFINITE = values(3, 3) @ values(3, 3).T + 3 * np.eye(3)
 
@@ -209,9 +211,11 @@ SAMPLES: dict[str, list[Sample]] = {
         ((values(4, 3), values(2, 3, seed=1)), {"index": (np.array([0, 2]),), "accumulate": False}),
         ((values(4, 3), values(3, 3, seed=1)), {"index": (ROWS,), "accumulate": True}),
     ],
-    "gather": [((values(4, 3),), {"dim": 0, "index": np.array([[0, 1, 2], [3, 3, 0]])})],
-    "scatter_add_zeros": [((values(2, 3),), {"shape": (4, 3), "dim": 0, "index": np.array([[0, 1, 2], [3, 1, 0]])})],
-    "embedding": [((values(4, 3),), {"index": np.array([[0, 1], [3, 0]])})],
+    "gather": [((values(4, 3), np.array([[0, 1, 2], [3, 3, 0]])), {"dim": 0})],
+    "scatter_add_zeros": [((values(2, 3), np.array([[0, 1, 2], [3, 1, 0]])), {"shape": (4, 3), "dim": 0})],
+    "embedding": [((values(4, 3), PLACES), how) for how in ROW_OPTIONS[:1]],
+    "read_rows": [((values(4, 3), PLACES), how) for how in ROW_OPTIONS],
+    "add_rows": [((values(2, 2, 3), PLACES), {"rows": 4, **how}) for how in ROW_OPTIONS],
     "read_view": [((values(2, 3),), {"positions": np.array([[0, 4], [2, 5]])})],
     "write_view": [((values(2, 3), values(2, 2, seed=1)), {"positions": np.array([[0, 4], [2, 5]])})],
     "overwrite": [

@@ -1,7 +1,7 @@
 """Reading and writing elements by position: slices, masks, index arrays, gather and scatter.
 
-An index is normalised before it comes here: a tuple of slices, ints, None, Ellipsis and index or mask arrays. It is an
-attribute, not an input, for nothing is differentiated with respect to it.
+Row numbers and gathered positions are inputs: they come with the data. The index of square brackets is an attribute,
+normalised before it comes here: a tuple of slices, ints, None, Ellipsis and index or mask arrays.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def along(index: Any, dim: int) -> Index:
     return tuple(grids)
 
 
-def _gather_spec(x: Spec, *, dim: int, index: Any) -> Spec:
+def _gather_spec(x: Spec, index: Spec, *, dim: int) -> Spec:
     if x.ndim != index.ndim:
         raise ShapeError("Index tensor must have the same number of dimensions as input tensor")
     for axis, (n, m) in enumerate(zip(index.shape, x.shape, strict=True)):
@@ -155,19 +155,16 @@ def _gather_spec(x: Spec, *, dim: int, index: Any) -> Spec:
     return Spec(index.shape, x.dtype)
 
 
-def _gather(x: Any, *, dim: int, index: Any) -> Any:
-    return x[along(index, dim)] if x.ndim else x.copy()
-
-
 gather: Op = define(
     "gather",
-    _gather,
+    lambda x, index, *, dim: x[along(index, dim)] if x.ndim else x.copy(),
     _gather_spec,
-    vjps=(lambda g, out, x, *, dim, index: scatter_add_zeros(g, shape=shape_of(x), dim=dim, index=index),),
+    vjps=(lambda g, out, x, index, *, dim: scatter_add_zeros(g, index, shape=shape_of(x), dim=dim),),
+    reads=(1,),
 )
 
 
-def _scatter_add_zeros(g: Any, *, shape: tuple[int, ...], dim: int, index: Any) -> Any:
+def _scatter_add_zeros(g: Any, index: Any, *, shape: tuple[int, ...], dim: int) -> Any:
     result = np.zeros(shape, g.dtype)
     np.add.at(result, along(index, dim) if shape else (), g)
     return result
@@ -176,8 +173,9 @@ def _scatter_add_zeros(g: Any, *, shape: tuple[int, ...], dim: int, index: Any) 
 scatter_add_zeros: Op = define(
     "scatter_add_zeros",
     _scatter_add_zeros,
-    lambda g, *, shape, dim, index: Spec(shape, g.dtype),
-    vjps=(lambda gg, out, g, *, shape, dim, index: gather(gg, dim=dim, index=index),),
+    lambda g, index, *, shape, dim: Spec(shape, g.dtype),
+    vjps=(lambda gg, out, g, index, *, shape, dim: gather(gg, index, dim=dim),),
+    reads=(1,),
     grad_name="ScatterAddBackward0",
 )
 
@@ -222,15 +220,49 @@ scatter_combine: Op = define(
 )
 
 # Rows of a matrix by number: what an embedding does. ------------------------------------------------------------------
+# `padding_idx` is a row that gets no gradient; `by_frequency` divides a row's gradient by how often the row is read.
 
-# `share` multiplies the gradient of each row that is read: 0 for padding, 1 / uses to count a frequent row once.
-take_rows: Op = define(
-    "embedding",
-    lambda weight, *, index, share=None: weight[index],
-    lambda weight, *, index, share=None: Spec(tuple(index.shape) + weight.shape[1:], weight.dtype),
-    vjps=(
-        lambda g, out, weight, *, index, share=None: put_zeros(
-            g if share is None else g * share, shape=shape_of(weight), index=(index,)
-        ),
-    ),
+
+def _shares(index: Any, dtype: Any, padding_idx: int | None, by_frequency: bool) -> Any:
+    """Return the factor of each read row's gradient, or None when all are 1."""
+    if padding_idx is None and not by_frequency:
+        return None
+    share = np.ones(index.shape, dtype)
+    if by_frequency and index.size:
+        share /= np.bincount(index.reshape(-1))[index]
+    if padding_idx is not None:
+        share[index == padding_idx] = 0
+    return share[..., None]
+
+
+def _read_rows(x: Any, index: Any, *, padding_idx: int | None, by_frequency: bool) -> Any:
+    share = _shares(index, x.dtype, padding_idx, by_frequency)
+    return x[index] if share is None else x[index] * share
+
+
+def _add_rows(g: Any, index: Any, *, rows: int, padding_idx: int | None, by_frequency: bool) -> Any:
+    share = _shares(index, g.dtype, padding_idx, by_frequency)
+    result = np.zeros((rows, g.shape[-1]), g.dtype)
+    np.add.at(result, index, g if share is None else g * share)
+    return result
+
+
+def _rows_spec(x: Spec, index: Spec, **_: Any) -> Spec:
+    return Spec(index.shape + x.shape[1:], x.dtype)
+
+
+def _rows_vjp(g: Any, out: Any, x: Any, index: Any, **how: Any) -> Any:
+    return add_rows(g, index, rows=shape_of(x)[0], **how)
+
+
+take_rows: Op = define("embedding", lambda weight, index, **_: weight[index], _rows_spec, vjps=(_rows_vjp,), reads=(1,))
+# The two are each other's derivative.
+read_rows: Op = define("read_rows", _read_rows, _rows_spec, vjps=(_rows_vjp,), reads=(1,))
+add_rows: Op = define(
+    "add_rows",
+    _add_rows,
+    lambda g, index, *, rows, **_: Spec((rows, g.shape[-1]), g.dtype),
+    vjps=(lambda gg, out, g, index, *, rows, **how: read_rows(gg, index, **how),),
+    reads=(1,),
+    grad_name="EmbeddingDenseBackwardBackward0",
 )

@@ -122,7 +122,8 @@ def pdist(input: Any, p: float = 2.0) -> Any:
     if p < 0:
         raise OperationError("pdist only supports non-negative p values")
     first, second = np.triu_indices(input._array.shape[0], 1)
-    difference = apply(take_rows, (input,), {"index": first}) - apply(take_rows, (input,), {"index": second})
+    plain = {"padding_idx": None, "by_frequency": False}
+    difference = apply(take_rows, (input, first), plain) - apply(take_rows, (input, second), plain)
     return named(apply(linalg.norm, (difference,), {"p": float(p), "dim": (1,)}), "PdistBackward0")
 
 

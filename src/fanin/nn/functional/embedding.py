@@ -84,10 +84,8 @@ def embedding(
     padding_idx = _padding(padding_idx, rows)
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
-    attrs: dict[str, Any] = {"index": index}
-    if padding_idx is not None or scale_grad_by_freq:
-        attrs["share"] = _shares(index, rows, weight._array.dtype, padding_idx, scale_grad_by_freq)
-    return apply(take_rows, (weight,), attrs)
+    how = {"padding_idx": padding_idx, "by_frequency": bool(scale_grad_by_freq)}
+    return apply(take_rows, (weight, input if input._array is index else index), how)
 
 
 def _row_numbers(function: str, input: Any, weight: Any) -> Any:
@@ -123,16 +121,6 @@ def _shorten(weight: Any, index: Any, max_norm: float, norm_type: float) -> None
     long = lengths > max_norm
     table[used[long]] *= (max_norm / (lengths[long] + 1e-7)).astype(table.dtype)[:, None]
     bump(weight)
-
-
-def _shares(index: Any, rows: int, dtype: Any, padding_idx: int | None, by_frequency: bool) -> Any:
-    """Return by what the gradient of each row that was read is multiplied."""
-    share = np.ones(index.shape, dtype)
-    if by_frequency:
-        share /= np.bincount(index.ravel(), minlength=rows)[index]
-    if padding_idx is not None:
-        share[index == padding_idx] = 0
-    return share[..., None]
 
 
 def embedding_bag(
@@ -213,7 +201,7 @@ def _bag_sums(rows: Any, bag_of: Any, count: int, counted: Any, mean: bool) -> A
     if not counted.all():
         rows = rows * wrap(counted[:, None].astype(array.dtype))
     target = np.broadcast_to(bag_of[:, None], (bag_of.size, size))
-    sums = apply(scatter_add_zeros, (rows,), {"shape": (count, size), "dim": 0, "index": target})
+    sums = apply(scatter_add_zeros, (rows, target), {"shape": (count, size), "dim": 0})
     if not mean:
         return sums
     lengths = np.bincount(bag_of[counted], minlength=count).clip(1).astype(array.dtype)
@@ -232,4 +220,4 @@ def _largest(rows: Any, bag_of: Any, count: int, counted: Any) -> Any:
             winners[bag] = members[np.argmax(array[members], axis=0)]
     # One row of zeros more, for the bags in which nothing counts.
     padded = apply(cat, (rows, wrap(np.zeros((1, array.shape[1]), array.dtype))), {"dim": 0})
-    return apply(gather, (padded,), {"dim": 0, "index": winners})
+    return apply(gather, (padded, winners), {"dim": 0})

@@ -33,7 +33,7 @@ def _picked(input: Any, dim: int, index: Any, keepdim: bool, name: str) -> tuple
     """Return the values and positions picked along dim; dim is dropped unless kept."""
     if not input._array.ndim:
         return label(input.clone(), name), wrap(np.zeros((), np.int64))
-    values = apply(gather, (input,), {"dim": dim, "index": index})
+    values = apply(gather, (input, index), {"dim": dim})
     indices = wrap(index)
     if not keepdim:
         values, indices = values.squeeze(dim), indices.squeeze(dim)
@@ -258,7 +258,7 @@ def _level(ordered: Any, axis: int, level: float, n: int, missing: Any, method: 
 
 
 def _taken(ordered: Any, axis: int, rank: Any) -> Any:
-    return apply(gather, (ordered,), {"dim": axis, "index": rank.astype(np.int64)})
+    return apply(gather, (ordered, rank.astype(np.int64)), {"dim": axis})
 
 
 def _reshaped_result(result: Any, ndim: int, dim: Any, axis: int, keepdim: bool) -> Any:

@@ -212,7 +212,7 @@ def _along(name: str, input: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
     dim = wrap_dim(dim, input._array.ndim)
     _require_some_along(name, input, dim)
     indices = apply(_POSITION[name], (input,), {"dim": dim, "keepdim": True})
-    values = apply(gather, (input,), {"dim": dim, "index": indices._array})
+    values = apply(gather, (input, indices), {"dim": dim})
     if not keepdim and input._array.ndim:
         values, indices = values.squeeze(dim), indices.squeeze(dim)
     return label(values, f"{name.capitalize()}Backward0"), indices

@@ -68,7 +68,7 @@ def _running_extreme(name: str, input: Any, dim: int, extreme: np.ufunc) -> Any:
     shape = [-1 if axis == dim else 1 for axis in range(array.ndim)]
     places = np.where(reached, np.arange(array.shape[dim]).reshape(shape), 0)
     indices = np.maximum.accumulate(places, axis=dim)
-    values = label(apply(gather, (input,), {"dim": dim, "index": indices}), f"{name.capitalize()}Backward0")
+    values = label(apply(gather, (input, indices), {"dim": dim}), f"{name.capitalize()}Backward0")
     return kind((values, wrap(indices)))
 
 

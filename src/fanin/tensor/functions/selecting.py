@@ -119,7 +119,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
     elif not positions.size:
         result = wrap(np.empty(positions.shape, input._array.dtype))
     else:
-        result = apply(ops.gather, (input,), {"dim": dim, "index": positions})
+        result = apply(ops.gather, (input, positions), {"dim": dim})
     return to_out(out, label(result, "GatherBackward0"), "gather")
 
 
