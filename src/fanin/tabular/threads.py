@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fanin._core.errors import ArgumentError
+from fanin._core.threads import get_num_threads, set_num_threads
 
 
 @contextmanager
 def blas_threads(count: int) -> Iterator[None]:
-    """Limit the threads of matrix products inside; without threadpoolctl they stay as they are."""
+    """Limit the threads of matrix products inside, and restore their number."""
     if count < 1:
         raise ArgumentError(f"the number of threads must be 1 or more, not {count}")
+    before = get_num_threads()
+    set_num_threads(count)
     try:
-        import threadpoolctl  # type: ignore[import-untyped]
-    except ImportError:
         yield
-        return
-    with threadpoolctl.threadpool_limits(count, user_api="blas"):
-        yield
+    finally:
+        set_num_threads(before)
