@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -116,11 +114,6 @@ def test_matrix_products_use_one_thread_while_training() -> None:
         train_network(architecture(), SETTINGS, "regression", part(), part(10, 1), Spy())
         assert threads() == {2}
     assert seen == [{1}] * SETTINGS.epochs
-
-
-def test_without_threadpoolctl_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    assert train_network(architecture(), SETTINGS, "regression", part(), part(10, 1), Silent()).history
 
 
 def test_an_unknown_activation_is_refused() -> None:
