@@ -30,16 +30,12 @@ def fresh(program: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a package that pip installs is compiled once and for all
     command = [sys.executable, "-W", "error", "-c", program]
-    return subprocess.run(
-        command, check=True, capture_output=True, text=True, env=environment, timeout=60
-    ).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment, timeout=60).stdout
 
 
 def loaded(program: str) -> set[str]:
     """Return the top-level packages that are loaded once a program has run."""
-    names = json.loads(
-        fresh(f"{program}; import sys, json; print(json.dumps(list(sys.modules)))")
-    )
+    names = json.loads(fresh(f"{program}; import sys, json; print(json.dumps(list(sys.modules)))"))
     return {name.partition(".")[0] for name in names}
 
 
@@ -66,8 +62,6 @@ def test_import_costs_little_over_numpy() -> None:
         fresh(statement)
         return time.perf_counter() - start
 
-    times = [
-        (seconds("import numpy"), seconds("import numpy, fanin")) for _ in range(5)
-    ]
+    times = [(seconds("import numpy"), seconds("import numpy, fanin")) for _ in range(5)]
     alone, both = (min(column) for column in zip(*times, strict=True))
     assert both - alone < LOOSE_LIMIT

@@ -17,9 +17,7 @@ LINT = Path(sys.executable).with_name("lint-imports")
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """Return a copy of the package with its rules."""
-    shutil.copytree(
-        ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
