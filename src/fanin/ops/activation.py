@@ -16,6 +16,7 @@ from fanin._core.dtypes import from_numpy
 from fanin._core.errors import DtypeError, UnsupportedDtypeError
 from fanin.ops.arithmetic import float_broadcast, sum_to, where, zeros_like
 from fanin.ops.elementwise import absolute, erf, exp, float_spec
+from fanin.ops.exponentials import expm1_of_negative, log1p_exp_of_minus_size, on_array
 from fanin.ops.masks import above, between, choose, outside
 from fanin.ops.op import Op, define
 from fanin.ops.rules import same, shape_of, to_float
@@ -53,48 +54,21 @@ def _no_bools(message: str) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     return check
 
 
-# Exponentials in single precision: NumPy has fast exp, log and tanh, but its expm1 and log1p are ten times slower. ----
-
-
-def _expm1_of_negative(x: Any) -> Any:
-    """Return e^x - 1 for x <= 0."""
-    if x.dtype.char != "f":
-        return np.expm1(x)
-    # (e^x - 1) / (e^x + 1) = tanh(x / 2), and 1 - tanh is at least 1 here: no digits cancel.
-    t = np.tanh(x * np.float32(0.5))
-    rest = 1 - t
-    t *= 2
-    t /= rest
-    return t
-
-
-def log1p_of_fraction(z: Any) -> Any:
-    """Return log(1 + z) for 0 <= z <= 1, to within two units in the last place."""
-    if z.dtype.char != "f":
-        return np.log1p(z)
-    # What rounding 1 + z to w lost, z - (w - 1), is known exactly; it adds its share of the slope 1 / w.
-    w = z + 1
-    out = np.log(w)
-    lost = z - (w - 1)
-    lost /= w
-    out += lost
-    return out
-
-
 # S-shaped -------------------------------------------------------------------------------------------------------------
 
 
 def _sigmoid(x: Any) -> Any:
     # e^-x may be infinite, and then the result is 0 as it should be. Through tanh(x / 2) it took twice as long in
     # float64, and lost all digits of small results.
-    out = np.exp(np.negative(x))
+    out = np.negative(x)
+    np.exp(out, out=out)
     out += 1
-    return np.reciprocal(out)
+    return np.reciprocal(out, out=out)
 
 
 sigmoid = define(
     "sigmoid",
-    _sigmoid,
+    on_array(_sigmoid),
     float_spec,
     vjps=(lambda g, out, x: g * (out * (1 - out)),),
     reads_out=True,
@@ -111,12 +85,13 @@ tanh = define(
 
 
 def _log_sigmoid(x: Any) -> Any:
-    return np.minimum(x, 0) - log1p_of_fraction(np.exp(-np.abs(x)))
+    rest = log1p_exp_of_minus_size(x)
+    return np.subtract(np.minimum(x, 0), rest, out=rest)
 
 
 log_sigmoid = define(
     "log_sigmoid",
-    _log_sigmoid,
+    on_array(_log_sigmoid),
     same,
     vjps=(lambda g, out, x: g * sigmoid(-x),),
     reads=(0,),
@@ -278,24 +253,29 @@ tanh_shrink = define(
 
 
 def _elu(x: Any, *, alpha: float, scale: float, input_scale: float) -> Any:
-    below = np.minimum(x, 0)
+    out = np.minimum(x, 0)
     if input_scale != 1:
-        below *= input_scale
-    out = _expm1_of_negative(below)
+        out *= input_scale
+    out = expm1_of_negative(out)
     out *= alpha * scale
-    out += np.maximum(x, 0) * scale if scale != 1 else np.maximum(x, 0)
+    above = np.maximum(x, 0)
+    if scale != 1:
+        above *= scale
+    out += above
     return out
 
 
 def _elu_slope(x: Any, *, alpha: float, scale: float, input_scale: float) -> Any:
-    out = np.exp(np.minimum(x, 0) * input_scale)
+    out = np.minimum(x, 0)
+    out *= input_scale
+    np.exp(out, out=out)
     out *= alpha * scale * input_scale
     return choose(np.greater(x, 0), np.full_like(x, scale), out)
 
 
 elu_slope = define(
     "elu_slope",
-    _elu_slope,
+    on_array(_elu_slope),
     same,
     vjps=(lambda g, out, x, **numbers: where(x > 0, zeros_like(g), g * out * numbers["input_scale"]),),
     reads=(0,),
@@ -306,7 +286,7 @@ elu_slope = define(
 def _elu_like(name: str) -> Op:
     return define(
         name,
-        _elu,
+        on_array(_elu),
         same,
         vjps=(lambda g, out, x, **numbers: g * elu_slope(x, **numbers),),
         reads=(0,),
@@ -322,7 +302,7 @@ celu = _elu_like("celu")
 
 def _softplus(x: Any, *, beta: float, threshold: float) -> Any:
     z = x * beta if beta != 1 else x
-    out = log1p_of_fraction(np.exp(-np.abs(z)))
+    out = log1p_exp_of_minus_size(z)
     out += np.maximum(z, 0)
     if beta != 1:
         out /= beta
@@ -338,14 +318,14 @@ def _softplus_slope(x: Any, *, beta: float, threshold: float) -> Any:
 
 softplus_slope = define(
     "softplus_slope",
-    _softplus_slope,
+    on_array(_softplus_slope),
     same,
     vjps=(lambda g, out, x, *, beta, threshold: g * (out * (1 - out)) * beta,),
     reads_out=True,
 )
 softplus = define(
     "softplus",
-    _softplus,
+    on_array(_softplus),
     same,
     vjps=(lambda g, out, x, *, beta, threshold: g * softplus_slope(x, beta=beta, threshold=threshold),),
     reads=(0,),
@@ -354,9 +334,10 @@ softplus = define(
 
 
 def _silu(x: Any) -> Any:
-    out = np.exp(np.negative(x))
+    out = np.negative(x)
+    np.exp(out, out=out)
     out += 1
-    return x / out
+    return np.divide(x, out, out=out)
 
 
 def _silu_vjp(g: Any, out: Any, x: Any) -> Any:
@@ -366,7 +347,7 @@ def _silu_vjp(g: Any, out: Any, x: Any) -> Any:
 
 silu = define(
     "silu",
-    _silu,
+    on_array(_silu),
     same,
     vjps=(_silu_vjp,),
     reads=(0,),
@@ -376,9 +357,14 @@ silu = define(
 
 def _mish(x: Any) -> Any:
     # tanh(log(1 + u)) = (u^2 + 2u) / (u^2 + 2u + 2) with u = e^x; above 20 it is 1 in float64, too.
-    u = np.exp(np.minimum(x, 20))
-    n = u * (u + 2)
-    return x * (n / (n + 2))
+    u = np.minimum(x, 20)
+    np.exp(u, out=u)
+    n = u + 2
+    n *= u
+    np.add(n, 2, out=u)
+    n /= u
+    n *= x
+    return n
 
 
 def _mish_vjp(g: Any, out: Any, x: Any) -> Any:
@@ -386,7 +372,7 @@ def _mish_vjp(g: Any, out: Any, x: Any) -> Any:
     return g * (t + x * sigmoid(x) * (1 - t * t))
 
 
-mish = define("mish", _mish, same, vjps=(_mish_vjp,), reads=(0,), promote=floats_only("mish_cpu"))
+mish = define("mish", on_array(_mish), same, vjps=(_mish_vjp,), reads=(0,), promote=floats_only("mish_cpu"))
 
 _ROOT_HALF = math.sqrt(0.5)
 _NORMAL_PEAK = 1 / math.sqrt(2 * math.pi)
@@ -396,9 +382,18 @@ _CUBIC = 0.044715
 
 def _gelu(x: Any, *, approximate: str) -> Any:
     if approximate == "tanh":
-        inner = (x * x * _CUBIC + 1) * x * _ROOT_TWO_OVER_PI
-        return (np.tanh(inner) + 1) * x * 0.5
-    return (erf_array(x * _ROOT_HALF) + 1) * x * 0.5
+        out = x * x
+        out *= _CUBIC
+        out += 1
+        out *= x
+        out *= _ROOT_TWO_OVER_PI
+        np.tanh(out, out=out)
+    else:
+        out = erf_array(x * _ROOT_HALF)
+    out += 1
+    out *= x
+    out *= 0.5
+    return out
 
 
 def _gelu_vjp(g: Any, out: Any, x: Any, *, approximate: str) -> Any:
@@ -411,7 +406,7 @@ def _gelu_vjp(g: Any, out: Any, x: Any, *, approximate: str) -> Any:
     return g * ((erf(x * _ROOT_HALF) + 1) * 0.5 + x * exp(x * x * -0.5) * _NORMAL_PEAK)
 
 
-gelu = define("gelu", _gelu, same, vjps=(_gelu_vjp,), reads=(0,), promote=floats_only("GeluKernelImpl"))
+gelu = define("gelu", on_array(_gelu), same, vjps=(_gelu_vjp,), reads=(0,), promote=floats_only("GeluKernelImpl"))
 
 
 def _hard_swish(x: Any) -> Any:

@@ -12,9 +12,10 @@ import numpy as np
 
 from fanin._core.dtypes import from_numpy
 from fanin._core.errors import DtypeError, OperationError, UnsupportedDtypeError
-from fanin.ops.activation import log1p_of_fraction, log_sigmoid, sigmoid
+from fanin.ops.activation import log_sigmoid, sigmoid
 from fanin.ops.arithmetic import expand, sum_to
 from fanin.ops.elementwise import clamp, log, log1p, sign
+from fanin.ops.exponentials import log1p_of_fraction
 from fanin.ops.op import Spec, define
 from fanin.ops.rules import broadcast, broadcast_shape, shape_of, to_common
 
@@ -41,7 +42,8 @@ def _floats(name: str) -> Any:
         dtype = inputs[0].dtype
         if dtype.kind != "f":
             raise UnsupportedDtypeError(
-                f"\"{name}_cpu\" not implemented for '{from_numpy(dtype).legacy_name}'; convert with .float() first"
+                f"\"{name}\" not implemented for '{from_numpy(dtype).legacy_name}'",
+                remedy="convert with .float() first",
             )
         return inputs
 
@@ -80,7 +82,7 @@ mse = define(
         lambda g, out, a, b, *, reduction: sum_to(-_mse_vjp(g, a, b, reduction), shape_of(b)),
     ),
     reads=None,
-    promote=_floats("mse"),
+    promote=_floats("mse_cpu"),
 )
 
 
@@ -88,7 +90,9 @@ def _l1_spec(a: Spec, b: Spec, *, reduction: str) -> Spec:
     spec = _spec(a, b, reduction=reduction)
     if spec.dtype.kind != "f" and reduction == "mean":
         raise DtypeError(
-            f"the mean of an l1_loss needs a floating point dtype, got {spec.dtype}; convert with .float()"
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
+            f"{from_numpy(spec.dtype).legacy_name}",
+            remedy="convert with .float()",
         )
     return spec
 
@@ -135,7 +139,7 @@ huber = define(
         lambda g, out, a, b, *, reduction, delta: sum_to(_huber_vjp(g, b, a, reduction, delta), shape_of(b)),
     ),
     reads=None,
-    promote=_floats("huber"),
+    promote=_floats("huber_cpu"),
 )
 
 # The probability of one event -----------------------------------------------------------------------------------------
@@ -144,8 +148,8 @@ huber = define(
 def _check_unit_interval(name: str, x: Any, remedy: str) -> None:
     if x.size and not (x.min() >= 0 and x.max() <= 1):
         raise OperationError(
-            f"all elements of {name} should be between 0 and 1, but they lie between {x.min():g} and {x.max():g}; "
-            f"{remedy}"
+            f"all elements of {name} should be between 0 and 1",
+            remedy=f"they lie between {x.min():g} and {x.max():g}: {remedy}",
         )
 
 
@@ -210,5 +214,5 @@ bce_with_logits = define(
     _spec,
     vjps=(_bce_logits_vjp_x, _bce_logits_vjp_t, _bce_logits_vjp_positive),
     reads=None,
-    promote=_floats("log_sigmoid"),
+    promote=_floats("log_sigmoid_cpu"),
 )
