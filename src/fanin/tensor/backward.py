@@ -76,7 +76,10 @@ def grad(
     retain = create_graph if retain_graph is None else retain_graph
     found = walk(roots, create_graph=create_graph, retain_graph=retain, targets=set(edges))
     unused_ok = materialize_grads if allow_unused is None else allow_unused
-    return tuple(_found_or_none(found, e, x, unused_ok, materialize_grads) for e, x in zip(edges, inputs, strict=True))
+    return tuple(
+        _found_or_none(found, edge, x, at, unused_ok, materialize_grads)
+        for at, (edge, x) in enumerate(zip(edges, inputs, strict=True))
+    )
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
@@ -92,12 +95,12 @@ def _target_edge(x: Any) -> Any:
     return edge
 
 
-def _found_or_none(found: dict[Any, Any], edge: Any, x: Any, unused_ok: bool, materialize: bool) -> Any:
+def _found_or_none(found: dict[Any, Any], edge: Any, x: Any, at: int, unused_ok: bool, materialize: bool) -> Any:
     result = found.get(edge)
     if result is None:
         if not unused_ok:
             raise GraphError(
-                "One of the differentiated Tensors appears to not have been used in the graph. "
+                f"The differentiated Tensor at index {at} appears to not have been used in the graph. "
                 "Set allow_unused=True if this is the desired behavior."
             )
         return wrap(np.zeros_like(x._array)) if materialize else None
@@ -144,28 +147,31 @@ def _size(x: Any) -> str:
 
 
 def _accumulate(found: dict[Any, Any], roots: Sequence[Any]) -> None:
-    taken = [grad for _, grad in roots]
+    taken = {id(grad) for _, grad in roots}
     for leaf, grad in found.items():
         if not isinstance(leaf, TensorBase):
             continue
         if leaf._hooks:
             grad = call_hooks(leaf._hooks, grad)
-        _accumulate_at(leaf, grad, taken)
+        if leaf._grad is not None or grad.__class__ is not np.ndarray:
+            _add_to(leaf, grad)
+        else:
+            # One array may come to several leaves (a + b), or be a view of another: each .grad gets memory of its own.
+            if grad.base is not None or id(grad) in taken:
+                grad = grad.copy()
+            taken.add(id(grad))
+            leaf._grad = wrap(grad)
         if "_after_accumulate" in leaf.__dict__:
             for hook in list(leaf._after_accumulate.values()):  # type: ignore[attr-defined]
                 hook(leaf)
 
 
-def _accumulate_at(leaf: TensorBase, grad: Any, taken: list[Any]) -> None:
+def _add_to(leaf: TensorBase, grad: Any) -> None:
     held = leaf._grad
     if isinstance(grad, TensorBase):
         leaf._grad = grad if held is None else held + grad
     elif held is None:
-        # One array may come to several leaves (a + b), or be a view of another: each .grad gets memory of its own.
-        if grad.base is not None or any(grad is other for other in taken):
-            grad = np.array(grad)
-        taken.append(grad)
-        leaf._grad = wrap(grad)
+        leaf._grad = wrap(np.array(grad))
     else:
         if held._used:
             # Zeroed by hand, or added to what a step has used: the next step can tell (optim/mistakes.py).

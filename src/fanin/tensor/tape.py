@@ -244,11 +244,12 @@ def _explain(op: Op, arrays: Any, attrs: dict[str, Any]) -> None:
 def _stamps(op: Op, inputs: Any, result: Any) -> list[tuple[list[int], int]]:
     """Return the versions of the values that the derivatives read, each with its counter."""
     stamps = []
-    read = inputs if op.reads is None else [inputs[i] for i in op.reads if i < len(inputs)] if op.reads else ()
-    for x in read:
+    count = len(inputs)
+    for i in range(count) if op.reads is None else op.reads:
+        x = inputs[i] if i < count else None
         if isinstance(x, TensorBase):
-            counter = x._counter if x._base is None else None
-            if counter is None:
+            counter = x._counter
+            if counter is None or x._base is not None:
                 counter = version_counter(x)
             stamps.append((counter, counter[0]))
     if op.reads_out:
