@@ -262,7 +262,7 @@ def test_variance_scaling_refuses(arguments, message):
 
 @pytest.mark.parametrize("fill", [init.lecun_normal_, init.lecun_uniform_, init.variance_scaling_])
 def test_a_vector_has_no_fans(fill):
-    with pytest.raises(ValueError, match="fewer than 2 dimensions, got a shape of \\(3,\\)"):
+    with pytest.raises(ValueError, match=r"(?s)fewer than 2 dimensions.*The shape is \(3,\)"):
         fill(torch.empty(3))
 
 

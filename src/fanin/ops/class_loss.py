@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import IndexRangeError, ShapeError
-from fanin.ops.op import Spec, define
+from fanin.ops.op import Op, Spec, define
 from fanin.ops.reduce import softmax, sum_
 from fanin.ops.rules import shape_of
 from fanin.ops.shape import reshape
@@ -32,7 +32,7 @@ def _counting(target: Any, classes: int, ignore_index: int) -> Any:
     wrong = valid & ((target < 0) | (target >= classes))
     if wrong.any():
         raise IndexRangeError(
-            f"Target {target[wrong].flat[0]} is out of bounds: there are {classes} classes, numbered from 0"
+            f"Target {target[wrong].flat[0]} is out of bounds.", remedy=f"There are {classes} classes, numbered from 0."
         )
     return valid
 
@@ -248,14 +248,14 @@ def _nll_slope(g: Any, target: Any, weight: Any = None, *, classes: int, reducti
 
 
 # The loss is linear in x, and its slope in g: each is the other's derivative.
-nll_slope = define(
+nll_slope: Op = define(
     "nll_loss_slope",
     _nll_slope,
     lambda g, target, *_, classes, **__: Spec((*target.shape, classes), g.dtype),
     vjps=(lambda gg, out, g, *fixed, classes, **options: nll(gg, *fixed, **options),),
     reads=(1, 2),
 )
-nll = define(
+nll: Op = define(
     "nll_loss",
     _nll,
     _spec,

@@ -43,7 +43,7 @@ def _floats(name: str) -> Any:
         if dtype.kind != "f":
             raise UnsupportedDtypeError(
                 f"\"{name}\" not implemented for '{from_numpy(dtype).legacy_name}'",
-                remedy="convert with .float() first",
+                remedy="Convert with .float() first.",
             )
         return inputs
 
@@ -92,7 +92,7 @@ def _l1_spec(a: Spec, b: Spec, *, reduction: str) -> Spec:
         raise DtypeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
             f"{from_numpy(spec.dtype).legacy_name}",
-            remedy="convert with .float()",
+            remedy="Convert with .float() first.",
         )
     return spec
 
@@ -149,13 +149,13 @@ def _check_unit_interval(name: str, x: Any, remedy: str) -> None:
     if x.size and not (x.min() >= 0 and x.max() <= 1):
         raise OperationError(
             f"all elements of {name} should be between 0 and 1",
-            remedy=f"they lie between {x.min():g} and {x.max():g}: {remedy}",
+            remedy=f"They lie between {x.min():g} and {x.max():g}. {remedy}",
         )
 
 
 def _bce(p: Any, t: Any, *, reduction: str) -> Any:
-    _check_unit_interval("input", p, "apply torch.sigmoid first, or use BCEWithLogitsLoss on the raw outputs")
-    _check_unit_interval("target", t, "targets are probabilities: labels -1 and 1 become (target + 1) / 2")
+    _check_unit_interval("input", p, "Apply torch.sigmoid first, or use BCEWithLogitsLoss on the raw outputs.")
+    _check_unit_interval("target", t, "Targets are probabilities: labels -1 and 1 become (target + 1) / 2.")
     # Logarithms stop at -100, as PyTorch's do: the loss of a certain, wrong answer is large and not infinite.
     low = p.dtype.type(-100)
     return _reduced((t - 1) * np.maximum(np.log1p(-p), low) - t * np.maximum(np.log(p), low), reduction)

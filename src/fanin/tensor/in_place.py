@@ -75,14 +75,14 @@ def check_writable(x: Any) -> None:
         return
     if x._requires_grad and x._node is None:
         raise InPlaceError(
-            "a leaf Variable that requires grad is being used in an in-place operation. "
-            "Wrap the change in torch.no_grad(), or change a .clone()."
+            "a leaf Variable that requires grad is being used in an in-place operation.",
+            remedy="Wrap the change in torch.no_grad(), or change a .clone().",
         )
     base = x._base
     if base is not None and not x._detached and base._requires_grad and base._node is None:
         raise InPlaceError(
-            "a view of a leaf Variable that requires grad is being used in an in-place operation. "
-            "Wrap the change in torch.no_grad(), or change a .clone()."
+            "a view of a leaf Variable that requires grad is being used in an in-place operation.",
+            remedy="Wrap the change in torch.no_grad(), or change a .clone().",
         )
 
 
@@ -130,7 +130,8 @@ def check_fits(target: Any, out: Any) -> None:
 
 def _repeats(array: Any) -> bool:
     """Say whether several elements lie at one place of the memory."""
-    return any(n > 1 and not stride for n, stride in zip(array.shape, array.strides, strict=True))
+    # An array without elements may have any strides.
+    return array.size > 0 and any(n > 1 and not stride for n, stride in zip(array.shape, array.strides, strict=True))
 
 
 def check_memory(array: Any) -> None:

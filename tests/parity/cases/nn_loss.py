@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.parity.harness import DTYPES, case, raises, sample, with_gradients
-from tests.parity.losses import REDUCTIONS, SHAPES, over, pair, signs, twice, value_or_error
+from tests.parity.losses import REDUCTIONS, SHAPES, message, over, pair, signs, twice, value_or_error
 
 ELEMENTWISE = {
     "L1Loss": {},
@@ -361,6 +361,63 @@ def likelihoods(torch, dtype):
 
 
 # All of them ----------------------------------------------------------------------------------------------------------
+
+
+@case
+def messages(torch):
+    """Show that programs which print their errors print the same."""
+    F, x, half = torch.nn.functional, torch.zeros(3, 4), torch.full((3,), 0.5)
+    t, pixels = torch.tensor([0, 1, 2]), torch.zeros(2, 4, 3)
+    calls = [
+        lambda: F.mse_loss(x, x, reduction="avg"),
+        lambda: F.mse_loss(x, torch.zeros(3, 3)),
+        lambda: F.mse_loss(t, t),
+        lambda: F.mse_loss(x, x, weight=x[0]),
+        lambda: F.mse_loss(x, 1.0),
+        lambda: F.l1_loss(t, t),
+        lambda: F.huber_loss(x, x, delta=0.0),
+        lambda: F.smooth_l1_loss(x, x, beta=-1.0),
+        lambda: F.cross_entropy(x, torch.tensor([0, 1, 4])),
+        lambda: F.cross_entropy(x, torch.tensor([0, 1, -1])),
+        lambda: F.cross_entropy(x, torch.tensor([0, 1])),
+        lambda: F.cross_entropy(x, torch.tensor(1)),
+        lambda: F.cross_entropy(x, t.reshape(3, 1)),
+        lambda: F.cross_entropy(x, torch.zeros(3)),
+        lambda: F.cross_entropy(x, t.int()),
+        lambda: F.cross_entropy(x, x.long()),
+        lambda: F.cross_entropy(x.long(), t),
+        lambda: F.cross_entropy(pixels, torch.zeros(2, 4, dtype=torch.int64)),
+        lambda: F.cross_entropy(pixels, torch.zeros(3, 3, dtype=torch.int64)),
+        lambda: F.cross_entropy(x[0], torch.tensor([0, 1])),
+        lambda: F.cross_entropy(x, t, weight=torch.ones(3)),
+        lambda: F.cross_entropy(x, t, weight=torch.ones(4).double()),
+        lambda: F.cross_entropy(x, t, label_smoothing=1.5),
+        lambda: F.cross_entropy(x, x, ignore_index=1),
+        lambda: F.cross_entropy(x, 1),
+        lambda: F.nll_loss(x, torch.tensor([0, 1, 4])),
+        lambda: F.nll_loss(x, torch.zeros(3)),
+        lambda: F.binary_cross_entropy(half * 3, half),
+        lambda: F.binary_cross_entropy(half, half * 3),
+        lambda: F.binary_cross_entropy(half, half.unsqueeze(1)),
+        lambda: F.binary_cross_entropy(half, half.double()),
+        lambda: F.binary_cross_entropy(half, t),
+        lambda: F.binary_cross_entropy_with_logits(half, half.unsqueeze(1)),
+        lambda: F.binary_cross_entropy_with_logits(half, t),
+        lambda: F.binary_cross_entropy_with_logits(t, half),
+        lambda: F.kl_div(x, x.long()),
+        lambda: F.gaussian_nll_loss(x, x, x - 1),
+        lambda: F.gaussian_nll_loss(x, x, torch.ones(2)),
+        lambda: F.margin_ranking_loss(x, x, half),
+        lambda: F.cosine_embedding_loss(x, x[0], half),
+        lambda: F.triplet_margin_loss(x, x, x[0]),
+        lambda: F.triplet_margin_loss(x, x, x, margin=0),
+        lambda: F.multi_margin_loss(x, torch.tensor([0, 1])),
+        lambda: F.multi_margin_loss(x, t, p=3),
+        lambda: F.multilabel_margin_loss(x, torch.zeros(3, 3, dtype=torch.int64)),
+        lambda: torch.nn.TripletMarginLoss(margin=-1.0),
+        lambda: torch.nn.MultiMarginLoss(weight=torch.ones(4, 1)),
+    ]
+    return [message(call) for call in calls]
 
 
 @case

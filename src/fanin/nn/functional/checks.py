@@ -21,6 +21,6 @@ def require_tensor(function: str, value: Any, name: str = "input", position: int
         cls = type(value)
         kind = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
         raise ArgumentTypeError(
-            f"{function}(): argument '{name}' (position {position}) must be Tensor, not {kind}; "
-            "make one with torch.tensor(...)"
+            f"{function}(): argument '{name}' (position {position}) must be Tensor, not {kind}",
+            remedy="Make one with torch.tensor(...).",
         )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core import advice
+from fanin._core.dtypes import from_numpy
 from fanin._core.errors import (
     ArgumentError,
     DimensionError,
@@ -23,7 +24,7 @@ from fanin.ops.shape import permute, reshape
 from fanin.tensor.base import TensorBase
 from fanin.tensor.tape import apply, label
 
-_NO_CLASSES = "the input needs a dimension of classes, (C), (N, C) or (N, C, d1, ...), but it has no dimensions"
+_NO_CLASSES = "The input needs a dimension of classes: (C), (N, C) or (N, C, d1, ...)."
 
 
 def cross_entropy(
@@ -131,9 +132,12 @@ def _check_logits(input: Any) -> None:
         )
 
 
+_KERNELS = {"cross_entropy": "log_softmax_lastdim_kernel_impl", "nll_loss": "nll_loss_out_frame"}
+
+
 def _by_class(op: Any, input: Any, target: Any, weight: Any, attrs: dict[str, Any]) -> Any:
     x, t = input._array, target._array
-    _check_class_arguments(x, t, weight)
+    _check_class_arguments(op.name, x, t, weight)
     inputs = () if weight is None else (weight,)
     if x.ndim == 2:
         return apply(op, (input, target, *inputs), attrs)
@@ -147,54 +151,69 @@ def _by_class(op: Any, input: Any, target: Any, weight: Any, attrs: dict[str, An
     return label(reshape(loss, t.shape), "ViewBackward0" if x.ndim == 3 else "NllLoss2DBackward0")
 
 
-def _check_class_arguments(x: Any, t: Any, weight: Any) -> None:
+def _check_class_arguments(name: str, x: Any, t: Any, weight: Any) -> None:
     if not x.ndim:
-        raise ArgumentError(f"Expected 1 or more dimensions (got 0): {_NO_CLASSES}")
+        raise ArgumentError("Expected 1 or more dimensions (got 0)", remedy=_NO_CLASSES)
     wanted = () if x.ndim == 1 else (x.shape[0], *x.shape[2:])
     if t.shape != wanted and not (x.ndim == 1 and t.shape == (1,)):
         _refuse_shapes(x, t, wanted)
     if t.dtype not in (np.int64, np.uint8):
-        raise DtypeError(f"expected scalar type Long but found {t.dtype}; convert the classes with .long()")
+        raise DtypeError(
+            f"expected target dtype to be Long or Byte, but got {from_numpy(t.dtype).legacy_name}",
+            remedy="Convert the class numbers with .long(); probabilities need the shape of the input.",
+        )
     if x.dtype.kind != "f":
-        raise UnsupportedDtypeError(f'"nll_loss_out_frame" not implemented for {x.dtype}; convert with .float() first')
+        raise UnsupportedDtypeError(
+            f"\"{_KERNELS[name]}\" not implemented for '{from_numpy(x.dtype).legacy_name}'",
+            remedy="Convert the input with .float().",
+        )
     if weight is not None:
         _check_class_weight(x, weight._array)
         if weight._array.dtype != x.dtype:
-            raise DtypeError(f"expected scalar type {x.dtype} but found {weight._array.dtype} for weight")
+            given, wanted_type = from_numpy(weight._array.dtype), from_numpy(x.dtype)
+            raise DtypeError(
+                f"expected scalar type {wanted_type.legacy_name} but found {given.legacy_name}",
+                remedy="Convert the weight to the dtype of the input.",
+            )
 
 
 def _refuse_shapes(x: Any, t: Any, wanted: tuple[int, ...]) -> None:
     if x.ndim > 1 and (not t.ndim or t.shape[0] != x.shape[0]):
         rows = t.shape[0] if t.ndim else 0
         raise ArgumentError(
-            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({rows}); the target has shape "
-            f"{list(t.shape)}, expected {list(wanted)}"
+            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({rows}).",
+            remedy=f"The target has shape {list(t.shape)}, expected {list(wanted)}.",
         )
     if x.ndim == 2 and t.ndim > 1:
         raise ShapeError(
-            f"0D or 1D target tensor expected, multi-target not supported: the target has shape {list(t.shape)}, "
-            f"expected {list(wanted)}; drop the extra dimension with target.squeeze(1)"
+            "0D or 1D target tensor expected, multi-target not supported",
+            remedy=f"The target has shape {list(t.shape)}, expected {list(wanted)}. Drop the extra dimension with "
+            "target.squeeze(1), or take the class numbers of rows of zeros and a one with target.argmax(1).",
         )
-    raise ShapeError(f"size mismatch: the target has shape {list(t.shape)}, expected {list(wanted)}")
+    if x.ndim == 1:
+        raise ShapeError(f"For 1D input, 1D target must have size 1, but got target size: {t.size}")
+    raise ShapeError(f"Expected target size {list(wanted)}, got {list(t.shape)}")
 
 
 def _check_class_weight(x: Any, weight: Any) -> None:
     classes = x.shape[min(1, x.ndim - 1)]
     if weight.shape != (classes,):
         raise ShapeError(
-            "weight tensor should be defined either for all classes or no classes: "
-            f"expected shape [{classes}], got {list(weight.shape)}"
+            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
+            f"shape: {list(weight.shape)}"
         )
 
 
 def _of_probabilities(input: Any, target: Any, weight: Any, ignore: int, reduction: str, smoothing: float) -> Any:
     if target._array.dtype.kind != "f":
         raise DtypeError(
-            f"Expected floating point type for target with class probabilities, got {target._array.dtype}: a target of "
-            "the input's shape holds probabilities; class numbers have one dimension less (target.argmax(1))"
+            "Expected floating point type for target with class probabilities, got "
+            f"{from_numpy(target._array.dtype).legacy_name}",
+            remedy="A target of the input's shape holds probabilities; class numbers have one dimension less: "
+            "target.argmax(1).",
         )
     if not input._array.ndim:
-        raise DimensionError(f"cross_entropy: {_NO_CLASSES}")
+        raise DimensionError("Dimension specified as 1 but tensor has no dimensions", remedy=_NO_CLASSES)
     if ignore >= 0:
         raise OperationError("ignore_index is not supported for floating point target")
     classes_at = min(1, input._array.ndim - 1)

@@ -55,7 +55,7 @@ def multi_margin_loss(
     """
     reduction = reduction_of(reduction, size_average, reduce)
     if p not in (1, 2):
-        raise ArgumentError(f"only p == 1 and p == 2 supported, got {p}")
+        raise ArgumentError("only p == 1 and p == 2 supported", remedy=f"Got p={p}.")
     if weight is not None and weight.dim() != 1:
         raise ArgumentError(f"weight must be one-dimensional, got {list(weight.shape)}")
     require_tensor("multi_margin_loss", input)
@@ -99,11 +99,14 @@ def _one_hot(input: Any, target: Any) -> Any:
     x, t = input._array, target._array
     rows, classes = (1, x.size) if x.ndim < 2 else x.shape
     if t.size != rows or t.ndim > 1:
-        raise ShapeError(f"inconsistent target size, expected {rows} but got {list(t.shape)}")
+        raise ShapeError(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch "
+            f"size). Expected target size [{rows}], but got {list(t.shape)}. Input has shape {list(x.shape)}."
+        )
     if t.dtype != np.int64:
         raise DtypeError(f"expected scalar type Long but found {t.dtype}; convert the classes with .long()")
     if ((t < 0) | (t >= classes)).any():
-        raise OperationError(f"target out of range: the classes are 0 to {classes - 1}")
+        raise OperationError("target out of range", remedy=f"The classes are 0 to {classes - 1}.")
     return wrap(np.eye(classes, dtype=x.dtype)[t.reshape(-1)])
 
 
@@ -143,7 +146,9 @@ def multilabel_margin_loss(
     if t.dtype != np.int64:
         raise DtypeError(f"expected scalar type Long but found {t.dtype}; convert the classes with .long()")
     if ((t < -1) | (t >= classes)).any():
-        raise OperationError(f"target out of range: the classes are 0 to {classes - 1}, and -1 ends a list")
+        raise OperationError(
+            "argument #2 'target' is out of range", remedy=f"The classes are 0 to {classes - 1}, and -1 ends a list."
+        )
     listed = np.logical_and.accumulate(t >= 0, axis=1)
     pairs = wrap(_pairs(t, listed).astype(x._array.dtype))
     right = x[np.arange(rows)[:, None], np.where(listed, t, 0)]
@@ -188,7 +193,7 @@ def multilabel_soft_margin_loss(
     reduction = reduction_of(reduction, size_average, reduce)
     if not input.dim():
         raise DimensionError(
-            "multilabel_soft_margin_loss needs a dimension of classes, but the input has no dimensions"
+            "Dimension specified as -1 but tensor has no dimensions", remedy="The input needs a dimension of classes."
         )
     loss = -(target * log_sigmoid(input) + (1 - target) * log_sigmoid(-input))
     if weight is not None:

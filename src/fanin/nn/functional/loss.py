@@ -11,6 +11,7 @@ from fanin._core import advice
 from fanin._core.errors import ArgumentError, DtypeError, OperationError, UnsupportedDtypeError
 from fanin.nn.functional.checks import require_tensor
 from fanin.nn.functional.reduction import (
+    CHOICES,
     REDUCTIONS,
     in_dtype_of,
     legacy_reduction,
@@ -33,7 +34,11 @@ from fanin.tensor.tape import apply, label, wrap
 # Numbers --------------------------------------------------------------------------------------------------------------
 
 
-def _warn_of_shapes(name: str, input: Any, target: Any) -> None:
+def _look_at_shapes(name: str, input: Any, target: Any) -> None:
+    """Warn of shapes that differ and broadcast; one number for all is a number on purpose."""
+    broadcast_shape(input._array.shape, target._array.shape)
+    if not (input._array.ndim and target._array.ndim):
+        return
     advice.give(
         advice.BroadcastLoss,
         f"{name}: using a target size ({size_text(target)}) that is different to the input size ({size_text(input)}). "
@@ -46,8 +51,7 @@ def _compared(name: str, op: Any, input: Any, target: Any, attrs: dict[str, Any]
     """Apply a record that compares two tensors."""
     try:
         if input._array.shape != target._array.shape:
-            broadcast_shape(input._array.shape, target._array.shape)
-            _warn_of_shapes(name, input, target)
+            _look_at_shapes(name, input, target)
     except AttributeError:
         require_tensors(name, input, target)
         raise
@@ -58,8 +62,8 @@ def _weighted(name: str, op: Any, input: Any, target: Any, weight: Any, attrs: d
     """Return the losses of every element times their weights."""
     if weight._array.shape != input._array.shape:
         raise ArgumentError(
-            f"Weights and input must have the same size. {name} got weights of {size_text(weight)} for an input of "
-            f"{size_text(input)}"
+            "Weights and input must have the same size.",
+            remedy=f"{name} got weights of {size_text(weight)} for an input of {size_text(input)}.",
         )
     return _compared(name, op, input, target, {**attrs, "reduction": "none"}) * weight
 
@@ -93,7 +97,7 @@ def mse_loss(
         RuntimeError: for shapes that do not broadcast, or whole numbers.
         ValueError: for another reduction, or weights of another shape.
 
-    Warns where the shapes differ and broadcast.
+    Warns where the shapes differ and broadcast, unless one is a scalar.
 
     >>> import fanin as torch
     >>> torch.nn.functional.mse_loss(torch.tensor([2.5, 5.0, 3.0]), torch.tensor([3.0, 5.0, 2.5]))
@@ -126,7 +130,7 @@ def l1_loss(
         RuntimeError: for shapes that do not broadcast.
         ValueError: for another reduction, or weights of another shape.
 
-    Warns where the shapes differ and broadcast.
+    Warns where the shapes differ and broadcast, unless one is a scalar.
 
     >>> import fanin as torch
     >>> torch.nn.functional.l1_loss(torch.tensor([2.5, 5.0, 3.0]), torch.tensor([3.0, 5.0, 2.5]))
@@ -160,7 +164,7 @@ def smooth_l1_loss(
         RuntimeError: for a negative beta, shapes that do not broadcast, or whole numbers.
         ValueError: for another reduction.
 
-    Warns where the shapes differ and broadcast.
+    Warns where the shapes differ and broadcast, unless one is a scalar.
 
     >>> import fanin as torch
     >>> torch.nn.functional.smooth_l1_loss(torch.tensor([0.5, 3.0]), torch.zeros(2), reduction="none")
@@ -170,7 +174,7 @@ def smooth_l1_loss(
     """
     reduction = reduction_of(reduction, size_average, reduce)
     if beta < 0:
-        raise OperationError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
+        raise OperationError("smooth_l1_loss does not support negative values for beta.", remedy=f"Got beta={beta}.")
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
     attrs = {"reduction": reduction, "delta": float(beta)}
@@ -192,7 +196,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
         RuntimeError: for a delta that is not positive, shapes that do not broadcast, or whole numbers.
         ValueError: for another reduction, or weights of another shape.
 
-    Warns where the shapes differ and broadcast.
+    Warns where the shapes differ and broadcast, unless one is a scalar.
 
     >>> import fanin as torch
     >>> torch.nn.functional.huber_loss(torch.tensor([1.0, 3.0]), torch.zeros(2), reduction="none", delta=2.0)
@@ -202,7 +206,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     """
     reduction = reduction_of(reduction)
     if delta <= 0:
-        raise OperationError(f"huber_loss does not support non-positive values for delta, got {delta}")
+        raise OperationError("huber_loss does not support non-positive values for delta.", remedy=f"Got delta={delta}.")
     attrs = {"delta": float(delta)}
     if weight is not None:
         return in_dtype_of(reduced(_weighted("huber_loss", ops.huber, input, target, weight, attrs), reduction), input)
@@ -246,10 +250,14 @@ def binary_cross_entropy(
     if a.shape != b.shape:
         raise ArgumentError(
             f"Using a target size ({size_text(target)}) that is different to the input size ({size_text(input)}) is "
-            "deprecated. Please ensure they have the same size, e.g. with output.squeeze(1) or target.unsqueeze(1)."
+            "deprecated. Please ensure they have the same size.",
+            remedy="For example with output.squeeze(1) or target.unsqueeze(1).",
         )
     if a.dtype != b.dtype:
-        raise DtypeError(f"Found dtype {target.dtype} but expected {input.dtype}; convert with target.to(input.dtype)")
+        raise DtypeError(
+            f"Found dtype {target.dtype.legacy_name} but expected {input.dtype.legacy_name}",
+            remedy="Convert with target.to(input.dtype).",
+        )
     return _times_weight(ops.bce, (input, target), weight, reduction, "BinaryCrossEntropyBackward0")
 
 
@@ -296,11 +304,14 @@ def binary_cross_entropy_with_logits(
     require_tensors("binary_cross_entropy_with_logits", input, target)
     if input._array.shape != target._array.shape:
         raise ArgumentError(
-            f"Target size ({size_text(target)}) must be the same as input size ({size_text(input)}); "
-            "e.g. output.squeeze(1) or target.unsqueeze(1)"
+            f"Target size ({size_text(target)}) must be the same as input size ({size_text(input)})",
+            remedy="For example with output.squeeze(1) or target.unsqueeze(1).",
         )
     if input._array.dtype.kind != "f":
-        raise UnsupportedDtypeError(f'"log_sigmoid_cpu" not implemented for {input.dtype}; convert with .float() first')
+        raise UnsupportedDtypeError(
+            f"\"log_sigmoid_cpu\" not implemented for '{input.dtype.legacy_name}'",
+            remedy="Convert with .float() first.",
+        )
     _check_targets(target._array)
     if pos_weight is not None:
         require_within("pos_weight", pos_weight, input)
@@ -361,7 +372,7 @@ def kl_div(
     require_tensor("kl_div", input)
     require_tensor("kl_div", target, "target", 2)
     if input._array.dtype.kind != "f" or target._array.dtype.kind != "f":
-        raise DtypeError("kl_div: Integral inputs not supported; convert with .float()")
+        raise DtypeError("kl_div: Integral inputs not supported.", remedy="Convert with .float() first.")
     if log_target:
         values = multiply(exp(target), subtract(target, input))
     else:
@@ -442,13 +453,13 @@ def gaussian_nll_loss(
     """
     if not isinstance(var, TensorBase):
         if var < 0:
-            raise ArgumentError(f"var has negative entry/entries: {var}")
+            raise ArgumentError("var has negative entry/entries", remedy=f"Got {var}.")
         var = wrap(np.full(input._array.shape, var, input._array.dtype))
     elif (var._array < 0).any():
-        raise ArgumentError(f"var has negative entry/entries, down to {var._array.min():g}")
+        raise ArgumentError("var has negative entry/entries", remedy=f"The smallest is {var._array.min():g}.")
     var = _fitting_variance(input, var)
     if reduction not in REDUCTIONS:
-        raise ArgumentError(f"{reduction} is not valid; choose a reduction from {', '.join(REDUCTIONS)}")
+        raise ArgumentError(f"{reduction} is not valid", remedy=CHOICES)
     # The limit must not cut the gradient of v off, so only the value is raised.
     var = var + wrap(np.maximum(var._array, var._array.dtype.type(eps)) - var._array)
     loss = 0.5 * (log(var) + (input - target) ** 2 / var)
@@ -463,4 +474,6 @@ def _fitting_variance(input: Any, var: Any) -> Any:
         return reshape(var, (*given, 1))
     if len(given) == len(shape) and sum(n for n, m in zip(given, shape, strict=True) if n != m) == 1:
         return var
-    raise ArgumentError(f"var is of incorrect size: expected {list(shape)}, or 1 in one place, got {list(given)}")
+    raise ArgumentError(
+        "var is of incorrect size", remedy=f"Expected {list(shape)}, or 1 in one place of it, got {list(given)}."
+    )

@@ -172,7 +172,10 @@ def cosine_embedding_loss(
     _require("cosine_embedding_loss", input1=input1, input2=input2, target=target)
     ndim = target.dim()
     if ndim > 1:
-        raise ShapeError(f"0D or 1D target tensor expected, multi-target not supported: got {list(target.shape)}")
+        raise ShapeError(
+            "0D or 1D target tensor expected, multi-target not supported",
+            remedy=f"The target has shape {list(target.shape)}.",
+        )
     if (input1.dim(), input2.dim()) != (ndim + 1, ndim + 1):
         raise ShapeError(
             f"{ndim}D target tensor expects {ndim + 1}D input tensors, but found inputs with sizes "

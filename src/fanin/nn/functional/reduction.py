@@ -16,6 +16,7 @@ from fanin.tensor.base import TensorBase
 from fanin.tensor.tape import apply, label
 
 REDUCTIONS = ("none", "mean", "sum")
+CHOICES = f"Choose a reduction from {', '.join(REDUCTIONS)}."
 
 
 def reduction_of(reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> str:
@@ -30,7 +31,7 @@ def reduction_of(reduction: str, size_average: bool | None = None, reduce: bool 
     if reduction == "elementwise_mean":
         advice.give(UserWarning, "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.")
         return "mean"
-    raise ArgumentError(f"{reduction} is not a valid value for reduction; choose from {', '.join(REDUCTIONS)}")
+    raise ArgumentError(f"{reduction} is not a valid value for reduction", remedy=CHOICES)
 
 
 def legacy_reduction(size_average: bool | None, reduce: bool | None) -> str:
@@ -59,8 +60,8 @@ def require_tensors(function: str, *values: Any) -> None:
     for value in values:
         if not isinstance(value, TensorBase):
             raise MissingNameError(
-                f"'{type(value).__name__}' object has no attribute 'size': {function} takes tensors; "
-                "make one with torch.tensor(...)"
+                f"'{type(value).__name__}' object has no attribute 'size'",
+                remedy=f"{function} takes tensors; make one with torch.tensor(...).",
             )
 
 
@@ -75,7 +76,8 @@ def in_dtype_of(result: Any, like: Any) -> Any:
     if not can_cast(from_numpy(given), from_numpy(wanted)):
         raise DtypeError(
             f"result type {from_numpy(given).legacy_name} can't be cast to the desired output type "
-            f"{from_numpy(wanted).legacy_name}; convert the classes or numbers with .float()"
+            f"{from_numpy(wanted).legacy_name}",
+            remedy="Convert the target with .float().",
         )
     name = None if result._node is None else result._node.name()
     cast_ = apply(cast, (result,), {"dtype": wanted})
@@ -88,7 +90,8 @@ def require_within(name: str, value: Any, input: Any) -> None:
     if broadcast_shape(value._array.shape, shape) != shape:
         raise ShapeError(
             f"output with shape {list(shape)} doesn't match the broadcast shape "
-            f"{list(broadcast_shape(value._array.shape, shape))}: {name} has more dimensions than the input"
+            f"{list(broadcast_shape(value._array.shape, shape))}",
+            remedy=f"The {name} must broadcast to the shape of the input.",
         )
 
 

@@ -5,8 +5,8 @@ from fanin.nn.init.data_dependent import LsuvLayer as LsuvLayer
 from fanin.nn.init.data_dependent import LsuvReport as LsuvReport
 from fanin.nn.init.data_dependent import lsuv_ as lsuv_
 from fanin.nn.init.fans import calculate_gain as calculate_gain
-from fanin.nn.init.fans import fan_of as _calculate_correct_fan  # noqa: F401
-from fanin.nn.init.fans import fans_of as _calculate_fan_in_and_fan_out  # noqa: F401
+from fanin.nn.init.fans import fan_of as _calculate_correct_fan
+from fanin.nn.init.fans import fans_of as _calculate_fan_in_and_fan_out
 from fanin.nn.init.filling import constant_ as constant_
 from fanin.nn.init.filling import dirac_ as dirac_
 from fanin.nn.init.filling import eye_ as eye_

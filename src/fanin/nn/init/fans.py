@@ -53,7 +53,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "selu":
         return 3.0 / 4
     known = (*sorted(_LINEAR), "tanh", "relu", "leaky_relu", "selu")
-    raise ArgumentError(f"Unsupported nonlinearity {nonlinearity}; choose from {', '.join(known)}")
+    raise ArgumentError(f"Unsupported nonlinearity {nonlinearity}", remedy=f"Choose from {', '.join(known)}.")
 
 
 def _negative_slope(param: Any) -> float:
@@ -71,8 +71,8 @@ def fans_of(tensor: Any) -> tuple[int, int]:
     """
     if tensor.dim() < 2:
         raise ArgumentError(
-            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, "
-            f"got a shape of {tuple(tensor.shape)}"
+            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions",
+            remedy=f"The shape is {tuple(tensor.shape)}.",
         )
     fan_out, fan_in, *field = tensor.shape
     return fan_in * math.prod(field), fan_out * math.prod(field)

@@ -73,7 +73,7 @@ def dirac_(tensor: Any, groups: int = 1) -> NoReturn:
         NotInFaninError: for 3 to 5 dimensions; `eye_` is its counterpart for a layer's matrix.
     """
     if tensor.dim() not in (3, 4, 5):
-        raise ArgumentError("Only tensors with 3, 4, or 5 dimensions are supported; use eye_ for a matrix")
+        raise ArgumentError("Only tensors with 3, 4, or 5 dimensions are supported", remedy="Use eye_ for a matrix.")
     raise NotInFaninError(
         "torch.nn.init.dirac_ is not part of fanin, which trains fully connected networks: it starts convolutions as "
         "identities; use eye_ for the weight of a Linear layer"
@@ -83,7 +83,9 @@ def dirac_(tensor: Any, groups: int = 1) -> NoReturn:
 def require_matrix(tensor: Any) -> None:
     """Raise ValueError unless a tensor has two dimensions."""
     if tensor.dim() != 2:
-        raise ArgumentError(f"Only tensors with 2 dimensions are supported, got a shape of {tuple(tensor.shape)}")
+        raise ArgumentError(
+            "Only tensors with 2 dimensions are supported", remedy=f"The shape is {tuple(tensor.shape)}."
+        )
 
 
 def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Any:

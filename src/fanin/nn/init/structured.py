@@ -43,7 +43,7 @@ def orthogonal_(tensor: Any, gain: float = 1, generator: Any = None) -> Any:
     """
     if tensor.dim() < 2:
         raise ArgumentError(
-            f"Only tensors with 2 or more dimensions are supported, got a shape of {tuple(tensor.shape)}"
+            "Only tensors with 2 or more dimensions are supported", remedy=f"The shape is {tuple(tensor.shape)}."
         )
     array = tensor._array
     if array.size:
