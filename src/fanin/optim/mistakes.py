@@ -12,28 +12,29 @@ from fanin._core import advice
 
 def note_step(parameters: Iterable[Any]) -> None:
     """Warn when a gradient about to be used contains one that an earlier step has used, and mark all as used."""
+    mixed = False
     for p in parameters:
         grad = p._grad
-        if grad is None:
-            continue
-        if grad._mixed:
-            grad._mixed = False
-            advice.give(
-                advice.GradientsNotZeroed,
-                "this step uses gradients of which an earlier step has used a part: backward() adds to .grad. Call "
-                "optimizer.zero_grad() before each backward(). (To add up gradients on purpose, zero them after each step.)",
-            )
-        grad._used = True
+        if grad is not None:
+            mixed = mixed or grad._mixed
+            grad._mixed, grad._used = False, True
+    if mixed:
+        advice.give(
+            advice.GradientsNotZeroed,
+            "this step uses gradients of which an earlier step has used a part: backward() adds to .grad. Call "
+            "optimizer.zero_grad() before each backward(). (To add up gradients on purpose, zero them after each "
+            "step.)",
+        )
 
 
 def check_symmetry(parameters: Sequence[Any]) -> None:
     """Warn when all units of a hidden layer start with the same weights.
 
     A layer counts as hidden when a later matrix takes as many inputs as this one has units: `(units, inputs)` as
-    `nn.Linear` keeps it, or `(inputs, units)` as `x @ W` does. Equal weights alone are no mistake (a residual branch that
-    starts at zero, the spread of a random weight): units stay equal only when their gradients are equal, too. But an
-    `nn.Linear` that is hidden and starts at one constant other than zero is never meant, even where unequal biases would
-    part its units in time.
+    `nn.Linear` keeps it, or `(inputs, units)` as `x @ W` does. Equal weights alone are no mistake (a residual branch
+    that starts at zero, the spread of a random weight): units stay equal only when their gradients are equal, too.
+    But an `nn.Linear` that is hidden and starts at one constant other than zero is never meant, even where unequal
+    biases would part its units in time.
     """
     if not advice.wanted(advice.SymmetricStart):
         return
@@ -44,9 +45,10 @@ def check_symmetry(parameters: Sequence[Any]) -> None:
         if units:
             advice.give(
                 advice.SymmetricStart,
-                f"the {units} units of a hidden layer (weight of shape {tuple(weight._array.shape)}) all start with the same "
-                "weights: they compute the same, get the same gradients and stay equal, so the layer works like one unit. "
-                "Start from random weights, e.g. torch.nn.init.kaiming_uniform_(weight) or xavier_normal_(weight).",
+                f"the {units} units of a hidden layer (weight of shape {tuple(weight._array.shape)}) all start with the "
+                "same weights: they compute the same, get the same gradients and stay equal, so the layer works like "
+                "one unit. Start from random weights, e.g. torch.nn.init.kaiming_uniform_(weight) or "
+                "xavier_normal_(weight).",
             )
             return
 
