@@ -149,11 +149,11 @@ def test_messages_say_what_to_do() -> None:
         def __init__(self) -> None:
             self.layer = nn.Linear(1, 1)
 
-    with pytest.raises(AttributeError, match=r"call super\(\).__init__\(\) first"):
+    with pytest.raises(AttributeError, match=r"Call super\(\).__init__\(\) first"):
         Early()
-    with pytest.raises(RuntimeError, match="linear expects 3 features in the last dimension"):
+    with pytest.raises(RuntimeError, match="The layer takes 3 features in the last dimension"):
         nn.Linear(3, 2)(torch.ones(2, 4))
-    with pytest.raises(TypeError, match=r"make one with torch\.tensor"):
+    with pytest.raises(TypeError, match=r"Make one with torch\.tensor"):
         nn.Linear(3, 2)([1.0, 2.0, 3.0])
-    with pytest.raises(ValueError, match="use a larger batch"):
+    with pytest.raises(ValueError, match="Use a larger batch"):
         nn.BatchNorm1d(2)(torch.ones(1, 2))

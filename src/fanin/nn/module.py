@@ -120,12 +120,14 @@ class Module(Tree, Called, Stateful):
     def _check_name(self, kind: str, name: Any, held: dict[str, Any]) -> None:
         if not isinstance(name, str):
             raise ArgumentTypeError(f"{kind} name should be a string. Got {type_name(name)}")
+        # A KeyError writes the representation of its text, which programs may print.
         if hasattr(self, name) and name not in held:
-            raise MissingKeyError(f"attribute '{name}' already exists")
+            raise MissingKeyError(repr(f"attribute '{name}' already exists"))
         if "." in name:
-            raise MissingKeyError(f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else ""))
+            got = f", got: {name}" if kind == "module" else ""
+            raise MissingKeyError(repr(f'{kind} name can\'t contain "."{got}'))
         if not name:
-            raise MissingKeyError(f'{kind} name can\'t be empty string ""')
+            raise MissingKeyError(repr(f'{kind} name can\'t be empty string ""'))
 
     # Attributes -------------------------------------------------------------------------------------------------------
 
@@ -369,7 +371,8 @@ def _refuse_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
 
 
 def _too_early(what: str) -> MissingNameError:
-    return MissingNameError(f"cannot assign {what} before Module.__init__() call; call super().__init__() first")
+    message = f"cannot assign {what} before Module.__init__() call"
+    return MissingNameError(message, remedy="Call super().__init__() first.")
 
 
 def _allow_none(kind: str, name: str, value: Any, expected: str) -> None:

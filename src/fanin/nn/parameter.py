@@ -58,8 +58,8 @@ def _array_of(data: Any) -> Any:
         return np.zeros(0, default_numpy())
     if not isinstance(data, TensorBase):
         raise MissingNameError(
-            f"'{type(data).__name__}' object has no attribute 'detach': a Parameter is made of a tensor, "
-            "as in Parameter(torch.tensor(...))"
+            f"'{type(data).__name__}' object has no attribute 'detach'",
+            remedy="A Parameter is made of a tensor, as in Parameter(torch.tensor(...)).",
         )
     return data._array
 

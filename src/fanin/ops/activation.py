@@ -39,7 +39,9 @@ def floats_only(kernel: str) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
         dtype = inputs[0].dtype
         if dtype.kind != "f":
             name = from_numpy(dtype).legacy_name
-            raise UnsupportedDtypeError(f"\"{kernel}\" not implemented for '{name}'; convert with .float() first")
+            raise UnsupportedDtypeError(
+                f"\"{kernel}\" not implemented for '{name}'", remedy="Convert with .float() first."
+            )
         return inputs
 
     return check

@@ -23,16 +23,21 @@ from fanin.ops.shape import reshape
 Moments = tuple[Any, Any] | None
 
 
-def _same_floats(kernel: str) -> Any:
+def _same_floats(kernel: str, mixed: str = "all inputs must share same datatype.") -> Any:
     def check(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         dtype = inputs[0].dtype
         if dtype.kind != "f":
             name = from_numpy(dtype).legacy_name
-            raise UnsupportedDtypeError(f"\"{kernel}\" not implemented for '{name}'; convert with .float() first")
+            raise UnsupportedDtypeError(
+                f"\"{kernel}\" not implemented for '{name}'", remedy="Convert with .float() first."
+            )
         for x in inputs:
             if x is not None and x.dtype != dtype:
                 names = from_numpy(dtype).legacy_name, from_numpy(x.dtype).legacy_name
-                raise DtypeError(f"{kernel}: expected scalar type {names[0]} but found {names[1]}")
+                raise DtypeError(
+                    f"mixed dtype (CPU): {mixed.format(names[0])}",
+                    remedy=f"The input is {names[0]}, a parameter {names[1]}; convert one of them.",
+                )
         return inputs
 
     return check
@@ -122,7 +127,7 @@ def _like_input(x: Spec, *_: Any, **__: Any) -> Spec:
     return x
 
 
-def _normalisation(name: str, kernel: str) -> Op:
+def _normalisation(name: str, promote: Any) -> Op:
     """Define y = (x - mean) / sqrt(variance + eps) * weight + bias, the moments over dims.
 
     Weight and bias have shapes that broadcast against the input's.
@@ -133,14 +138,16 @@ def _normalisation(name: str, kernel: str) -> Op:
         _like_input,
         vjps=(_vjp_x, _vjp_weight, lambda g, out, x, weight, bias, **_: sum_to(g, shape_of(bias))),
         reads=(0, 1),
-        promote=_same_floats(kernel),
+        promote=promote,
         grad_name=f"Native{''.join(part.capitalize() for part in name.split('_'))}Backward0",
     )
 
 
-batch_norm = _normalisation("batch_norm", "batch_norm")
-layer_norm = _normalisation("layer_norm", "LayerNormKernelImpl")
-instance_norm = _normalisation("instance_norm", "batch_norm")
+batch_norm = _normalisation("batch_norm", _same_floats("batch_norm"))
+layer_norm = _normalisation(
+    "layer_norm", _same_floats("LayerNormKernelImpl", "expect parameter to have scalar type of {}")
+)
+instance_norm = _normalisation("instance_norm", _same_floats("batch_norm"))
 
 # Batch norm with fixed moments: y = (x - mean) / sqrt(variance + eps) * weight + bias ---------------------------------
 

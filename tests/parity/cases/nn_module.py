@@ -539,6 +539,82 @@ def hooks_for_every_module(torch: Any) -> Any:
     return seen
 
 
+# Messages --------------------------------------------------------------------------------------------------------------
+
+
+@case
+def messages(torch: Any) -> Any:
+    """Programs print what they catch, so the words are PyTorch's."""
+    f, nn = torch.nn.functional, torch.nn
+    x, three, table, net = torch.ones(2, 3), torch.ones(3), torch.ones(4, 3), nn.Sequential(nn.ReLU())
+    module = nn.Module()
+    module.w, module.c = nn.Parameter(torch.ones(2)), nn.Linear(1, 1)
+    batch_norm = nn.BatchNorm1d(3)
+    calls = [
+        lambda: nn.Linear(3, 2)(torch.ones(2, 4)),
+        lambda: f.linear([1.0], x),
+        lambda: f.dropout(x, -0.1),
+        lambda: nn.Dropout(1.5),
+        lambda: f.dropout(torch.tensor([1, 2])),
+        lambda: f.embedding(torch.tensor([4]), table),
+        lambda: f.embedding(torch.tensor([1.0]), table),
+        lambda: nn.Embedding(3, 2, padding_idx=3),
+        lambda: f.one_hot(torch.tensor([0, 2]), 2),
+        lambda: f.one_hot(torch.tensor([-1])),
+        lambda: batch_norm(torch.ones(1, 3)),
+        lambda: batch_norm(three),
+        lambda: batch_norm(torch.ones(2, 4)),
+        lambda: batch_norm(x.double()),
+        lambda: batch_norm(x.long()),
+        lambda: f.layer_norm(x, (2,)),
+        lambda: f.layer_norm(x, (3,), three.double()),
+        lambda: f.rms_norm(x, (2,)),
+        lambda: f.group_norm(x, 2),
+        lambda: nn.GroupNorm(2, 3),
+        lambda: f.celu(x, 0.0),
+        lambda: f.hardtanh(x, 2, 1),
+        lambda: f.softshrink(x, -1.0),
+        lambda: f.glu(three),
+        lambda: f.gelu(x, approximate="foo"),
+        lambda: f.prelu(x, torch.ones(2)),
+        lambda: f.softmax(x, 2),
+        lambda: f.softmax(torch.tensor([1, 2]), 0),
+        lambda: f.elu(torch.tensor([1])),
+        lambda: f.relu(torch.tensor([True])),
+        lambda: f.bilinear(x, x, torch.ones(4, 3, 2)),
+        lambda: f.normalize(x.long()),
+        lambda: f.pad(x, (1,)),
+        lambda: module.register_parameter("a.b", None),
+        lambda: module.register_parameter("training", None),
+        lambda: module.register_parameter("q", torch.ones(1)),
+        lambda: module.register_parameter("z", torch.ones(1, requires_grad=True) * 1),
+        lambda: setattr(module, "w", three),
+        lambda: setattr(module, "c", 3),
+        lambda: module.add_module("x", 3),
+        lambda: module.nowhere,
+        lambda: module.get_submodule("x.y"),
+        lambda: module.get_parameter("c.q"),
+        lambda: module.get_buffer("w"),
+        lambda: nn.Module(1),
+        lambda: nn.Module(a=1),
+        lambda: module(1),
+        lambda: module.train("x"),
+        lambda: module.to(torch.int64),
+        lambda: net[3],
+        lambda: net.insert(9, nn.ReLU()),
+        lambda: nn.Sequential(3),
+        lambda: nn.ModuleList().extend(3),
+        lambda: nn.ModuleDict().update(3),
+        lambda: nn.ParameterList()(1),
+        lambda: nn.Parameter([1.0]),
+        lambda: nn.UninitializedParameter().shape,
+        lambda: nn.Unflatten(1, 3),
+        lambda: nn.utils.vector_to_parameters([1], [module.w]),
+        lambda: nn.utils.vector_to_parameters(torch.ones(1), [module.w]),
+    ]
+    return [_message(call) for call in calls]
+
+
 # Containers -----------------------------------------------------------------------------------------------------------
 
 

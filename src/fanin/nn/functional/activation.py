@@ -60,7 +60,7 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
     tensor([-1.0000,  0.5000])
     """
     if min_val > max_val:
-        raise ArgumentError(f"min_val cannot be greater than max_val, got {min_val} and {max_val}")
+        raise ArgumentError("min_val cannot be greater than max_val", remedy=f"Got {min_val} and {max_val}.")
     return _pointwise(ops.hardtanh, input, inplace, {"low": min_val, "high": max_val})
 
 
@@ -214,7 +214,7 @@ def gelu(input: Any, *, approximate: str = "none") -> Any:
     tensor([-0.1587,  1.9545])
     """
     if approximate not in ("none", "tanh"):
-        raise OperationError(f"approximate argument must be either none or tanh, got {approximate!r}.")
+        raise OperationError("approximate argument must be either none or tanh.", remedy=f"Got {approximate!r}.")
     return _pointwise(ops.gelu, input, False, {"approximate": approximate})
 
 
@@ -339,8 +339,13 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
     >>> torch.nn.functional.softshrink(torch.tensor([0.3, 1.0]))
     tensor([0.0000, 0.5000])
     """
-    if lambd < 0:
-        raise OperationError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+    require_tensor("softshrink", input)
+    if lambd < 0 and input._array.dtype.kind == "f":
+        limits = np.finfo(input._array.dtype)
+        raise OperationError(
+            f"lambda must be in range [0, {float(limits.max):g}] for input dtype {input.dtype.legacy_name}, "
+            f"but found {lambd:g}"
+        )
     return _pointwise(ops.soft_shrink, input, False, {"lambd": lambd})
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.dtypes import result_dtype
+from fanin._core.dtypes import from_numpy, result_dtype
 from fanin._core.errors import DtypeError, OperationError
 from fanin.nn.functional.checks import named, require_tensor
 from fanin.ops import arithmetic, elementwise, linalg, reduce
@@ -42,7 +42,10 @@ def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out:
 
 def _require_floating(function: str, dtype: Any) -> None:
     if dtype.kind != "f":
-        raise DtypeError(f"{function}: Expected a floating point or complex tensor as input. Got {dtype}")
+        raise DtypeError(
+            f"{function}: Expected a floating point or complex tensor as input. Got {from_numpy(dtype).legacy_name}",
+            remedy="Convert with .float() first.",
+        )
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
@@ -64,7 +67,8 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     dtype = result_dtype((a, b))
     if dtype.kind != "f":
         raise OperationError(
-            f"expected common dtype to be floating point, yet common dtype is {dtype}; convert with .float()"
+            f"expected common dtype to be floating point, yet common dtype is {from_numpy(dtype).legacy_name}",
+            remedy="Convert with .float() first.",
         )
     shape = broadcast_shape(a.shape, b.shape)
     dims = (wrap_dim(dim, len(shape)),) if shape else ()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fanin._core.dtypes import from_numpy
 from fanin._core.errors import ArgumentError, DtypeError, OperationError
 from fanin.nn.functional.checks import require_tensor
 from fanin.ops import arithmetic
@@ -137,9 +138,10 @@ def _scale(dtype: Any, p: float) -> Any:
 
 def _floating(array: Any) -> Any:
     if array.dtype.kind != "f":
+        name = from_numpy(array.dtype).legacy_name
         raise DtypeError(
-            f"result type Float can't be cast to the desired output type {array.dtype}: dropout needs a floating "
-            "input; convert with .float() first"
+            f"result type Float can't be cast to the desired output type {name}",
+            remedy="Dropout needs a floating input; convert with .float() first.",
         )
     return array.dtype
 

@@ -48,7 +48,8 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
         num_classes = int(classes.max()) + 1
     elif classes.max() >= num_classes:
         raise OperationError(
-            f"Class values must be smaller than num_classes: got {int(classes.max())} with num_classes={num_classes}."
+            "Class values must be smaller than num_classes.",
+            remedy=f"The largest is {int(classes.max())}, and num_classes is {num_classes}.",
         )
     return wrap(np.eye(num_classes, dtype=np.int64)[classes])
 
@@ -97,12 +98,12 @@ def _row_numbers(function: str, input: Any, weight: Any) -> Any:
     if index.dtype not in (np.int64, np.int32):
         raise OperationError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but "
-            f"got torch.{input.dtype.legacy_name}Tensor instead (while checking arguments for {function}); convert "
-            "with .long()"
+            f"got torch.{input.dtype.legacy_name}Tensor instead (while checking arguments for {function})",
+            remedy="Convert with .long().",
         )
     if index.size and (index.min() < 0 or index.max() >= len(table)):
         wrong = int(index[(index < 0) | (index >= len(table))].flat[0])
-        raise IndexRangeError(f"index out of range in self: {wrong} in a table of {len(table)} rows")
+        raise IndexRangeError("index out of range in self", remedy=f"It is {wrong}, in a table of {len(table)} rows.")
     return index
 
 

@@ -94,8 +94,8 @@ def _follow(running: Any, batch: Any, momentum: float) -> None:
 def _require_several_values(shape: tuple[int, ...]) -> None:
     if shape[0] * int(np.prod(shape[2:])) == 1:
         raise ArgumentError(
-            f"Expected more than 1 value per channel when training, got input size torch.Size({list(shape)}); "
-            "use a larger batch, or .eval() for single rows"
+            f"Expected more than 1 value per channel when training, got input size torch.Size({list(shape)})",
+            remedy="Use a larger batch, or .eval() for single rows.",
         )
 
 
@@ -229,10 +229,10 @@ def _last_dims(name: str, input: Any, normalized_shape: Any, **parameters: Any) 
                 f"{list(parameter._array.shape)} and normalized_shape = {wanted}"
             )
     if list(shape[len(shape) - len(wanted) :]) != wanted or len(shape) < len(wanted):
-        sizes = ", ".join(map(str, wanted))
+        # PyTorch's two layers differ in a comma.
+        sizes = ("" if name == "rms_norm" else ", ") + ", ".join(map(str, wanted))
         raise OperationError(
-            f"Given normalized_shape={wanted}, expected input with shape [*, {sizes}], but got input of "
-            f"size{list(shape)}"
+            f"Given normalized_shape={wanted}, expected input with shape [*{sizes}], but got input of size{list(shape)}"
         )
     return tuple(range(len(shape) - len(wanted), len(shape)))
 

@@ -54,8 +54,8 @@ def _padded(input: Any, axis: int, before: int, after: int, value: float) -> Any
     shape, dtype = input._array.shape, input._array.dtype
     if shape[axis] + before + after < 0:
         raise OperationError(
-            f"narrow(): length must be non-negative: a pad of {before} and {after} leaves less than nothing of "
-            f"dimension {axis} with size {shape[axis]}"
+            "narrow(): length must be non-negative.",
+            remedy=f"A pad of {before} and {after} is more than dimension {axis} with size {shape[axis]} has.",
         )
     if before < 0 or after < 0:
         kept = slice(max(-before, 0), shape[axis] - max(-after, 0))
