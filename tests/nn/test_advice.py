@@ -419,17 +419,17 @@ def steps_twice_with_the_same_gradients() -> None:
     optimizer.step()
 
 
-def trains_adversaries() -> None:
+def trains_adversaries(set_to_none: bool = True) -> None:
     generator, discriminator = network(), nn.Sequential(nn.Linear(1, 4), nn.ReLU(), nn.Linear(4, 1))
     make, judge = optim.Adam(generator.parameters()), optim.Adam(discriminator.parameters())
     criterion, (x, y) = nn.BCEWithLogitsLoss(), data()
     ones, zeros = torch.ones(16, 1), torch.zeros(16, 1)
     for _ in range(4):
-        judge.zero_grad()
+        judge.zero_grad(set_to_none)
         fake = generator(x)
         (criterion(discriminator(y), ones) + criterion(discriminator(fake.detach()), zeros)).backward()
         judge.step()
-        make.zero_grad()
+        make.zero_grad(set_to_none)
         criterion(discriminator(fake), ones).backward()  # leaves gradients with the judge as well
         make.step()
 
@@ -540,6 +540,7 @@ SOUND = {
     "two optimisers, same parameters": has_two_optimisers_for_the_same_parameters,
     "two steps": steps_twice_with_the_same_gradients,
     "adversaries": trains_adversaries,
+    "adversaries that fill with zeros": lambda: trains_adversaries(set_to_none=False),
     "closure": uses_a_closure(lambda optimizer: optimizer.zero_grad()),
     "closure that fills with zeros": uses_a_closure(lambda optimizer: optimizer.zero_grad(set_to_none=False)),
     "closure and line search": uses_a_closure(lambda optimizer: optimizer.zero_grad(), line_search_fn="strong_wolfe"),

@@ -45,9 +45,9 @@ def check_symmetry(parameters: Sequence[Any]) -> None:
         if units:
             advice.give(
                 advice.SymmetricStart,
-                f"the {units} units of a hidden layer (weight of shape {tuple(weight._array.shape)}) all start with the "
-                "same weights: they compute the same, get the same gradients and stay equal, so the layer works like "
-                "one unit. Start from random weights, e.g. torch.nn.init.kaiming_uniform_(weight) or "
+                f"the {units} units of a hidden layer (weight of shape {tuple(weight._array.shape)}) all start with "
+                "the same weights: they compute the same, get the same gradients and stay equal, so the layer works "
+                "like one unit. Start from random weights, e.g. torch.nn.init.kaiming_uniform_(weight) or "
                 "xavier_normal_(weight).",
             )
             return

@@ -173,7 +173,7 @@ def _add_to(leaf: TensorBase, grad: Any) -> None:
     elif held is None:
         leaf._grad = wrap(np.array(grad))
     else:
-        if held._used:
+        if held._used or held._mixed:
             # Zeroed by hand, or added to what a step has used: the next step can tell (optim/mistakes.py).
             held._mixed, held._used = bool(held._array.any()), False
         np.add(held._array, grad, out=held._array)
