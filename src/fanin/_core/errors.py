@@ -78,6 +78,10 @@ class MissingModuleError(FaninError, ModuleNotFoundError):
         self.name = name
 
 
+class MissingDeviceError(FaninError, AssertionError, RuntimeError):
+    """A device other than the CPU."""
+
+
 class TableError(FaninError, ValueError):
     """A table, or a folder with a trained model, that cannot be used as asked."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.dtypes import bool_, category, default_numpy
+from fanin._core.dtypes import bool_, category, default_numpy, from_numpy
 from fanin._core.errors import DtypeError, OperationError, UnsupportedDtypeError
 from fanin.ops import rules
 from fanin.ops.op import Op, Spec, define
@@ -82,6 +82,11 @@ def _subtract_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     if a.__class__ is np.ndarray and b.__class__ is np.ndarray and a.dtype is b.dtype and a.dtype.kind != "b":
         return inputs
     if any(x.__class__ is bool or (x.__class__ is np.ndarray and x.dtype.kind == "b") for x in inputs):
+        if all(x.__class__ is np.ndarray and x.dtype.kind == "b" for x in inputs):
+            raise DtypeError(
+                "Subtraction, the `-` operator, with two bool tensors is not supported. "
+                "Use the `^` or `logical_xor()` operator instead."
+            )
         raise DtypeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. "
             "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
@@ -115,6 +120,7 @@ multiply: Op = define(
     broadcast,
     vjps=(lambda g, out, a, b: sum_to(g * b, shape_of(a)), lambda g, out, a, b: sum_to(g * a, shape_of(b))),
     reads=None,
+    reads_by=((1,), (0,)),
     promote=to_common,
 )
 divide: Op = define(
@@ -123,6 +129,7 @@ divide: Op = define(
     float_broadcast,
     vjps=(lambda g, out, a, b: sum_to(g / b, shape_of(a)), lambda g, out, a, b: sum_to(-g * (a / b / b), shape_of(b))),
     reads=None,
+    reads_by=((1,), (0, 1)),
     promote=to_float,
 )
 
@@ -184,6 +191,7 @@ remainder: Op = define(
         lambda g, out, a, b: sum_to(-g * floor_divide(a, b), shape_of(b)),
     ),
     reads=None,
+    reads_by=((), (0, 1)),
     promote=to_common,
 )
 fmod: Op = define(
@@ -195,6 +203,7 @@ fmod: Op = define(
         lambda g, out, a, b: sum_to(-g * trunc_divide(a, b), shape_of(b)),
     ),
     reads=None,
+    reads_by=((), (0, 1)),
     promote=to_common,
 )
 
@@ -291,6 +300,7 @@ hypot: Op = define(
     vjps=(lambda g, out, a, b: _hypot_vjp(g, out, a), lambda g, out, a, b: _hypot_vjp(g, out, b)),
     reads=None,
     reads_out=True,
+    reads_by=((0, -1), (1, -1)),
     promote=floats_only("hypot_cpu"),
 )
 
@@ -363,7 +373,8 @@ lcm: Op = define("lcm", np.lcm, broadcast, promote=to_common)
 def _where_spec(condition: Spec, a: Any, b: Any) -> Spec:
     if condition.dtype != bool_.numpy:
         raise DtypeError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+            "where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{from_numpy(condition.dtype).legacy_name}"
         )
     spec = broadcast(a, b) if isinstance(a, Spec) or isinstance(b, Spec) else Spec((), rules.result_dtype((a, b)))
     return Spec(broadcast_shape(condition.shape, spec.shape), spec.dtype)
@@ -435,5 +446,6 @@ lerp: Op = define(
         lambda g, out, a, b, w: sum_to(g * (b - a), shape_of(w)),
     ),
     reads=None,
+    reads_by=((2,), (2,), (0, 1)),
     promote=_lerp_promote,
 )

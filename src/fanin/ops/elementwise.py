@@ -44,7 +44,10 @@ _OUT: dict[str, Any] = {"reads_out": True}
 
 def _negative_spec(x: Spec) -> Spec:
     if x.dtype.kind == "b":
-        raise DtypeError("Negation, the `-` operator, on a bool tensor is not supported. Use `~` or `logical_not()`.")
+        raise DtypeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. "
+            "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+        )
     return x
 
 

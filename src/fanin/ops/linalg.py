@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,18 +28,30 @@ def _matmul_spec(a: Spec, b: Spec) -> Spec:
     rows = a.shape if a.ndim > 1 else (1, *a.shape)
     columns = b.shape if b.ndim > 1 else (*b.shape, 1)
     if rows[-1] != columns[-2]:
-        if a.ndim == b.ndim == 1:
-            raise ShapeError(
-                f"inconsistent tensor size, expected tensor {list(a.shape)} and src {list(b.shape)} to match"
-            )
         raise ShapeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, rows))} and "
-            f"{'x'.join(map(str, columns))}): "
-            f"the last dimension of the first, {rows[-1]}, must equal {columns[-2]}"
+            _unfit(a, b, rows, columns),
+            remedy=f"The last dimension of the first, {rows[-1]}, must equal {columns[-2]}.",
         )
     lead = broadcast_shape(rows[:-2], columns[:-2])
     tail = (rows[-2],) * (a.ndim > 1) + (columns[-1],) * (b.ndim > 1)
     return Spec(lead + tail, a.dtype)
+
+
+def _unfit(a: Spec, b: Spec, rows: tuple[int, ...], columns: tuple[int, ...]) -> str:
+    """Return what PyTorch says of two shapes that do not multiply; its words depend on the product it would have used."""
+    if a.ndim == b.ndim == 1:
+        n, m = a.shape[0], b.shape[0]
+        return (
+            f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the same number of elements, but got "
+            f"{n} and {m} elements respectively"
+        )
+    if (a.ndim, b.ndim) == (2, 1):
+        return f"size mismatch, got input ({rows[0]}), mat ({rows[0]}x{rows[1]}), vec ({b.shape[0]})"
+    if a.ndim > 2 and b.ndim > 2:
+        expected, got = [math.prod(rows[:-2]), rows[-1]], [math.prod(columns[:-2]), columns[-2]]
+        return f"Expected size for first two dimensions of batch2 tensor to be: {expected} but got: {got}."
+    height = math.prod(rows[:-1])
+    return f"mat1 and mat2 shapes cannot be multiplied ({height}x{rows[-1]} and {columns[-2]}x{columns[-1]})"
 
 
 def _swap(x: Any) -> Any:
@@ -80,6 +93,7 @@ matmul: Op = define(
     _matmul_spec,
     vjps=(_matmul_vjp_a, _matmul_vjp_b),
     reads=None,
+    reads_by=((1,), (0,)),
     promote=require_same_dtype("matmul"),
     grad_name="MmBackward0",
 )
@@ -89,11 +103,11 @@ matmul: Op = define(
 
 def _linear_spec(x: Spec, weight: Spec, bias: Spec | None = None) -> Spec:
     if x.ndim == 0 or x.shape[-1] != weight.shape[-1]:
-        rows = int(np.prod(x.shape[:-1]))
+        rows = math.prod(x.shape[:-1])
         inner = x.shape[-1] if x.ndim else 1
         raise ShapeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{inner} and {weight.shape[-1]}x{weight.shape[0]}): "
-            f"linear expects {weight.shape[-1]} features in the last dimension, got an input of shape {list(x.shape)}"
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{inner} and {weight.shape[-1]}x{weight.shape[0]})",
+            remedy=f"The layer takes {weight.shape[-1]} features in the last dimension; the input has shape {list(x.shape)}.",
         )
     shape = x.shape[:-1] + weight.shape[:-1]
     if bias is not None and broadcast_shape(shape, bias.shape) != shape:
@@ -118,7 +132,7 @@ def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
 def _rows(x: Any) -> Any:
     shape = shape_of(x)
-    return x if len(shape) == 2 else reshape(x, (int(np.prod(shape[:-1], dtype=np.int64)), shape[-1]))
+    return x if len(shape) == 2 else reshape(x, (math.prod(shape[:-1]), shape[-1]))
 
 
 # A batch of rows comes first in each rule: on arrays it is one call of BLAS, without the detour over the operation.
@@ -152,6 +166,7 @@ linear: Op = define(
     _linear_spec,
     vjps=(_linear_vjp_x, _linear_vjp_weight, _linear_vjp_bias),
     reads=(0, 1),
+    reads_by=((1,), (0,), ()),
     promote=require_same_dtype("linear"),
     grad_name="AddmmBackward0",
 )
@@ -165,14 +180,17 @@ def _einsum_spec(*xs: Spec, equation: str) -> Spec:
     if len(terms) != len(xs):
         raise OperationError(f"einsum(): the equation names {len(terms)} operands, but {len(xs)} were given")
     sizes: dict[str, int] = {}
-    for term, x in zip(terms, xs, strict=True):
+    for operand, (term, x) in enumerate(zip(terms, xs, strict=True)):
         if len(term) != x.ndim:
             raise OperationError(
                 f"einsum(): the number of subscripts in {term!r} does not match the number of dimensions ({x.ndim})"
             )
         for letter, n in zip(term, x.shape, strict=True):
             if n != 1 and sizes.get(letter, 1) not in (1, n):
-                raise OperationError(f"einsum(): subscript {letter} has size {n} but was {sizes[letter]} before")
+                raise OperationError(
+                    f"einsum(): subscript {letter} has size {n} for operand {operand} which does not broadcast with "
+                    f"previously seen size {sizes[letter]}"
+                )
             sizes[letter] = max(n, sizes.get(letter, 1)) if n else 0
     return Spec(tuple(sizes[letter] for letter in output), xs[0].dtype)
 
@@ -294,6 +312,7 @@ solve: Op = define(
         lambda g, out, a, b: sum_to(solve(_swap(a), g), shape_of(b)),
     ),
     reads=(0,),
+    reads_by=((0, -1), (0,)),
     reads_out=True,
     grad_name="LinalgSolveExBackward0",
 )

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fanin._core.dtypes import bool_, category, int64
+from fanin._core.dtypes import bool_, category, from_numpy, int64
 from fanin._core.errors import DimensionError, DtypeError
 from fanin.ops.arithmetic import equal, expand, ones_like, where, zeros_like
 from fanin.ops.elementwise import cast, exp
@@ -77,8 +78,9 @@ sum_: Op = define(
 def _mean_spec(x: Spec, *, dim: Dims, keepdim: bool = False) -> Spec:
     if category(x.dtype) != 2:
         raise DtypeError(
-            f"mean(): could not infer output dtype. Input dtype must be a floating point dtype. Got: {x.dtype}; "
-            "convert with .float() first"
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
+            f"{from_numpy(x.dtype).legacy_name}",
+            remedy="Convert with .float() first.",
         )
     return Spec(reduced_shape(x.shape, dim, keepdim), x.dtype)
 
@@ -127,7 +129,7 @@ prod: Op = define(
 
 
 def _require_elements(name: str, x: Any, dim: Dims) -> None:
-    if count(x.shape, dim) == 0 and int(np.prod(reduced_shape(x.shape, dim, False))) > 0:
+    if 0 in x.shape and count(x.shape, dim) == 0 and math.prod(reduced_shape(x.shape, dim, False)) > 0:
         empty = next(axis for axis in dim if not x.shape[axis])
         raise DimensionError(f"{name}(): Expected reduction dim {empty} to have non-zero size, got {list(x.shape)}")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.dtypes import bool_, category, default_numpy, python_dtype, result_dtype
+from fanin._core.dtypes import bool_, category, default_numpy, from_numpy, python_dtype, result_dtype
 from fanin._core.errors import ArgumentError, DimensionError, DtypeError, ShapeError, UnsupportedDtypeError
 from fanin.ops.op import Spec
 
@@ -26,7 +26,8 @@ def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
             if result[axis] != 1:
                 raise ShapeError(
                     f"The size of tensor a ({result[axis]}) must match the size of tensor b ({size}) at non-singleton "
-                    f"dimension {axis}; the shapes were {' and '.join(str(list(s)) for s in shapes)}"
+                    f"dimension {axis}",
+                    remedy=f"The shapes were {' and '.join(str(list(s)) for s in shapes)}.",
                 )
             result[axis] = size
     return tuple(result)
@@ -143,12 +144,26 @@ def require_same_dtype(operation: str) -> Callable[[tuple[Any, ...]], tuple[Any,
         for x in inputs:
             if x is not None and x.dtype is not dtype and x.dtype != dtype:
                 raise DtypeError(
-                    f"{operation}: expected all tensors to have the same dtype, but got "
-                    f"{' and '.join(str(i.dtype) for i in inputs if i is not None)}; convert one with .to(dtype)"
+                    _different_dtypes(operation, dtype, x.dtype), remedy="Convert one with .to(dtype) or .float()."
                 )
         return inputs
 
     return check
+
+
+# The names of the types in C++, by which the products of two matrices call them.
+_C_NAMES = {
+    "float16": "c10::Half", "float32": "float", "float64": "double", "int8": "signed char", "int16": "short int",
+    "int32": "int", "int64": "long int", "uint8": "unsigned char", "bool": "bool",
+}  # fmt: skip
+
+
+def _different_dtypes(operation: str, first: np.dtype[Any], other: np.dtype[Any]) -> str:
+    """Return what PyTorch says of two dtypes that do not multiply."""
+    if operation in ("linear", "addmm"):
+        one, two = from_numpy(first).legacy_name, from_numpy(other).legacy_name
+        return f"mat1 and mat2 must have the same dtype, but got {one} and {two}"
+    return f"expected m1 and m2 to have the same dtype, but got: {_C_NAMES[first.name]} != {_C_NAMES[other.name]}"
 
 
 def require_float(operation: str, *specs: Any) -> None:

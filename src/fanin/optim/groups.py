@@ -28,7 +28,8 @@ def listed(params: Any) -> list[dict[str, Any]]:
     if isinstance(params, TensorBase):
         raise ArgumentTypeError(
             "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
-            f"{typename(params)}; for a single parameter give [parameter]"
+            f"{typename(params)}",
+            remedy="For a single parameter give [parameter].",
         )
     groups = list(params)
     if not groups:

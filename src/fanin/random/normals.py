@@ -54,7 +54,7 @@ def normal(
     """
     dtype = check_floating(dtype, '"normal_kernel_cpu"')
     if not std >= 0.0:
-        raise OperationError(f"normal expects std >= 0.0, but found std {std}")
+        raise OperationError(f"normal expects std >= 0.0, but found std {std:g}")
     count = math.prod(shape)
     if count < _BLOCK or not contiguous:
         return narrowed(fma64(scalar_normals(generator, count), std, mean), dtype).reshape(shape)

@@ -65,8 +65,8 @@ def _check_weights(weights: Array, num_samples: int, replacement: bool) -> None:
         raise OperationError(f"cannot sample n_sample <= 0 samples: got {num_samples}")
     if not replacement and num_samples > weights.shape[-1]:
         raise OperationError(
-            "cannot sample n_sample > prob_dist.size(-1) samples without replacement: "
-            f"got {num_samples} samples of {weights.shape[-1]}; pass replacement=True to draw an index more than once"
+            "cannot sample n_sample > prob_dist.size(-1) samples without replacement",
+            remedy=f"{num_samples} of {weights.shape[-1]} are asked for; replacement=True draws an index more than once.",
         )
     if not bool(np.all(np.isfinite(weights) & (weights >= 0))):
         raise OperationError("probability tensor contains either `inf`, `nan` or element < 0")

@@ -104,7 +104,8 @@ class Node:
             raise GraphError(
                 "Trying to backward through the graph a second time (or directly access saved tensors after they have "
                 "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
-                "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time."
+                "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time "
+                "or if you need to access saved tensors after calling backward."
             )
         for counter, seen in self.stamps:
             if counter[0] != seen:
@@ -211,7 +212,7 @@ def apply(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     if op.view:
         _share(result, inputs[0])
     if tracked and mode.enabled and op.differentiable and out.dtype.kind == "f":
-        result._node = Node(op, arrays, attrs, edges, out, _stamps(op, inputs, result))
+        result._node = Node(op, arrays, attrs, edges, out, _stamps(op, inputs, result, edges))
         result._requires_grad = True
     elif mode.inference:
         result._is_inference = True
@@ -241,18 +242,31 @@ def _explain(op: Op, arrays: Any, attrs: dict[str, Any]) -> None:
         raise error from None
 
 
-def _stamps(op: Op, inputs: Any, result: Any) -> list[tuple[list[int], int]]:
+def reads_of(op: Op, edges: list[Any]) -> Any:
+    """Return the numbers of the inputs whose values the derivatives of these edges read; -1 for the result."""
+    if op.reads_of:
+        wanted, bit = 0, 1
+        for edge in edges:
+            if edge is not None:
+                wanted += bit
+            bit += bit
+        return op.reads_of[wanted]
+    return range(len(edges)) if op.reads is None else op.reads
+
+
+def _stamps(op: Op, inputs: Any, result: Any, edges: list[Any]) -> list[tuple[list[int], int]]:
     """Return the versions of the values that the derivatives read, each with its counter."""
     stamps = []
     count = len(inputs)
-    for i in range(count) if op.reads is None else op.reads:
-        x = inputs[i] if i < count else None
+    reads = reads_of(op, edges)
+    for i in reads:
+        x = inputs[i] if 0 <= i < count else None
         if isinstance(x, TensorBase):
             counter = x._counter
             if counter is None or x._base is not None:
                 counter = version_counter(x)
             stamps.append((counter, counter[0]))
-    if op.reads_out:
+    if op.reads_out and (not op.reads_of or -1 in reads):
         counter = version_counter(result)
         stamps.append((counter, counter[0]))
     return stamps

@@ -14,7 +14,7 @@ from fanin.ops.arithmetic import sum_to
 from fanin.tensor import printing
 from fanin.tensor.backward import backward
 from fanin.tensor.base import TensorBase, version_counter
-from fanin.tensor.device import CPU, device
+from fanin.tensor.device import CPU, check_device, device
 from fanin.tensor.functions import shaping
 from fanin.tensor.functions.data import legacy_array
 from fanin.tensor.hooks import RemovableHandle
@@ -175,7 +175,7 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
             )
         if wanted and self._array.dtype.kind != "f":
             raise DtypeError(
-                f"only Tensors of floating point and complex dtype can require gradients, got {self.dtype}"
+                "only Tensors of floating point dtype can require gradients", remedy=f"This one has {self.dtype}."
             )
         self._requires_grad = bool(wanted)
 
@@ -214,8 +214,8 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
                 raise ArgumentTypeError(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
             if value._array.shape != self._array.shape:
                 raise ShapeError(
-                    f"assigned grad has data of a different size: expected {list(self._array.shape)}, "
-                    f"got {list(value._array.shape)}"
+                    f"attempting to assign a gradient of size '{list(value._array.shape)}' to a tensor of size "
+                    f"'{list(self._array.shape)}'. Please ensure that the gradient and the tensor are the same size"
                 )
             if value._array.dtype != self._array.dtype:
                 raise DtypeError(
@@ -316,8 +316,8 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         """
         if self._array.size != 1:
             raise OperationError(
-                f"a Tensor with {self._array.size} elements cannot be converted to Scalar; shape "
-                f"{list(self._array.shape)}"
+                f"a Tensor with {self._array.size} elements cannot be converted to Scalar",
+                remedy=f"Its shape is {list(self._array.shape)}; use .tolist(), or reduce it first.",
             )
         return self._array.item()
 
@@ -389,7 +389,7 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
 
     def cuda(self, *unused: Any, **also_unused: Any) -> Any:
         """Raise: fanin computes on the CPU."""
-        device("cuda")
+        check_device("cuda")
 
     def __reversed__(self) -> Any:
         return self.flip(tuple(range(self._array.ndim)))
@@ -420,7 +420,8 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         # Unlike `item`, PyTorch's float(t) and int(t) raise ValueError.
         if self._array.size != 1:
             raise ArgumentError(
-                f"only one element tensors can be converted to Python scalars; shape {list(self._array.shape)}"
+                "only one element tensors can be converted to Python scalars",
+                remedy=f"The shape is {list(self._array.shape)}; use .tolist(), or reduce it first.",
             )
         return self._array.item()
 
@@ -453,7 +454,9 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         if self._node is not None:
             raise GraphError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
-                "moment. Use .detach().clone() for a result."
+                "moment.  If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm "
+                "usage, see https://github.com/pytorch/pytorch/pull/103001",
+                remedy="Use .detach().clone() for a result.",
             )
         copied = object.__new__(self.__class__)
         memo[id(self)] = copied

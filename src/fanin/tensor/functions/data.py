@@ -118,7 +118,7 @@ def _sequence_error(data: Any) -> Exception:
         level, dim = [part for item in level for part in item], dim + 1
     odd = next((item for item in level if not isinstance(item, (bool, int, float))), None)
     if isinstance(odd, (str, bytes)):
-        return ArgumentError(f"too many dimensions '{type(odd).__name__}'; data must be numbers")
+        return ArgumentError(f"too many dimensions '{type(odd).__name__}'", remedy="Data must be numbers.")
     return OperationError(f"Could not infer dtype of {type(odd).__name__}")
 
 

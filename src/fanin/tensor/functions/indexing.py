@@ -37,8 +37,8 @@ def _item(item: Any) -> Any:
         array = array.astype(np.int64)
     if array.dtype.kind not in "biu":
         raise IndexRangeError(
-            "only integers, slices (`:`), ellipsis (`...`), None and long, int, byte or bool tensors are valid indices "
-            f"(got {kind.__name__} of {array.dtype}); convert with .long()"
+            "tensors used as indices must be long, int, byte or bool tensors",
+            remedy=f"This one holds {array.dtype}; convert with .long().",
         )
     if array.dtype == np.uint8 and isinstance(item, TensorBase):
         return array.astype(np.bool_)  # a tensor of bytes is a mask
@@ -134,7 +134,7 @@ def getitem(input: Any, index: Any) -> Any:
             input, where = apply(ops.getitem, (input,), {"index": first}), second
         return apply(ops.getitem, (input,), {"index": where})
     except IndexError as error:
-        raise IndexRangeError(str(error)) from None
+        raise IndexRangeError(str(error).replace("for axis", "for dimension")) from None
 
 
 def setitem(input: Any, index: Any, value: Any) -> None:
@@ -152,7 +152,7 @@ def setitem(input: Any, index: Any, value: Any) -> None:
             input, where = apply(ops.getitem, (input,), {"index": first}), second
         _set(input, where, value)
     except IndexError as error:
-        raise IndexRangeError(str(error)) from None
+        raise IndexRangeError(str(error).replace("for axis", "for dimension")) from None
 
 
 def _set(input: Any, where: Any, value: Any) -> None:

@@ -24,7 +24,7 @@ def index_array(function: str, index: Any, size: int, dim: int) -> Any:
     """Return an index tensor as an array; raise RuntimeError for what is no integer, IndexError outside the size."""
     array = require_tensor(function, index, "index")._array
     if array.dtype not in (np.int64, np.int32):
-        raise DtypeError(f"{function}(): Expected dtype int32/int64 for index, got {index.dtype}; convert with .long()")
+        raise DtypeError(f"{function}(): Expected dtype int32/int64 for index", remedy=f"It has {index.dtype}; convert with .long().")
     if array.size and (array.min() < 0 or array.max() >= size):
         wrong = int(array[(array < 0) | (array >= size)][0]) if array.ndim else int(array)
         raise IndexRangeError(f"{function}(): index {wrong} is out of range for dimension {dim} with size {size}")
@@ -91,11 +91,12 @@ def checked_positions(function: str, input: Any, dim: int, index: Any) -> tuple[
     dim = wrap_dim(require_dim(function, dim), array.ndim)
     positions = require_tensor(function, index, "index")._array
     if positions.dtype not in (np.int64, np.int32):
-        raise DtypeError(f"{function}(): Expected dtype int32/int64 for index, got {index.dtype}; convert with .long()")
+        raise DtypeError(f"{function}(): Expected dtype int32/int64 for index", remedy=f"It has {index.dtype}; convert with .long().")
     size = array.shape[dim] if array.ndim else 1
     if positions.size and max(positions.ndim, 1) != max(array.ndim, 1):
         raise ShapeError(
-            f"Index tensor must have the same number of dimensions as input tensor: {positions.ndim} and {array.ndim}"
+            "Index tensor must have the same number of dimensions as input tensor",
+            remedy=f"They have {positions.ndim} and {array.ndim}.",
         )
     if positions.size and (positions.min() < 0 or positions.max() >= size):
         wrong = int(positions[(positions < 0) | (positions >= size)].reshape(-1)[0])

@@ -40,7 +40,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
         return _collate_container(batch, row)
     raise ArgumentTypeError(
         "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; "
-        f"found {type(row)}; give the DataLoader a collate_fn for such rows"
+        f"found {type(row)}",
+        remedy="Give the DataLoader a collate_fn for such rows.",
     )
 
 

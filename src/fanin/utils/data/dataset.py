@@ -62,7 +62,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
     def __init__(self, *tensors: Tensor) -> None:
         assert all(tensors[0].size(0) == tensor.size(0) for tensor in tensors), (
-            f"Size mismatch between tensors: their first dimensions are {[t.size(0) for t in tensors]}"
+            "Size mismatch between tensors"
         )
         self.tensors = tensors
 
@@ -183,7 +183,8 @@ def _sizes(total: int, lengths: Sequence[int | float]) -> list[int]:
         return sizes
     if sum(lengths) != total:
         raise ArgumentError(
-            f"Sum of input lengths does not equal the length of the input dataset! {sum(lengths)} against {total}"
+            f"Sum of input lengths does not equal the length of the input dataset!",
+            remedy=f"{sum(lengths)} against {total}.",
         )
     if not all(isinstance(n, (int, np.integer)) for n in lengths):
         raise ArgumentTypeError(f"lengths must be ints or fractions that add up to 1, got {list(lengths)}")
