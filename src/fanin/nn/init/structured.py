@@ -39,7 +39,7 @@ def orthogonal_(tensor: Any, gain: float = 1, generator: Any = None) -> Any:
     True
 
     Reference: A. Saxe, J. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear
-    neural networks", 2013, arXiv 1312.6120, sec. 3.
+    neural networks", 2013, arXiv 1312.6120.
     """
     if tensor.dim() < 2:
         raise ArgumentError(
