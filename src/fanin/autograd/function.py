@@ -179,11 +179,6 @@ class FunctionNode(Node):
 
     __slots__ = ("count", "ctx", "function", "shapes")
 
-    ctx: FunctionCtx
-    function: type[Function]
-    count: int
-    shapes: list[Any]
-
     count: int  # of outputs
     ctx: FunctionCtx
     function: type[Function]
