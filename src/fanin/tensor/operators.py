@@ -79,7 +79,6 @@ class Operators:
     __rmul__ = _reflected(arithmetic.multiply)
     __imul__ = _in_place(arithmetic.multiply)
     __truediv__ = _binary(arithmetic.divide)
-    __rtruediv__ = _reflected(arithmetic.divide)
     __itruediv__ = _in_place(arithmetic.divide)
     __floordiv__ = _binary(arithmetic.floor_divide)
     __rfloordiv__ = _reflected(arithmetic.floor_divide)
@@ -112,6 +111,13 @@ class Operators:
     __eq__ = _comparison(arithmetic.equal, False)
     __ne__ = _comparison(arithmetic.not_equal, True)
     __hash__ = object.__hash__
+
+    def __rtruediv__(self, other: Any) -> Any:
+        # As PyTorch does it, to the last bit: the reciprocal first.
+        other = operand(other)
+        if other is NotImplemented:
+            return other
+        return apply(arithmetic.multiply, (apply(elementwise.reciprocal, (self,), {}), other), {})
 
     def __matmul__(self, other: Any) -> Any:
         return apply(linalg.matmul, (self, other), {}) if isinstance(other, TensorBase) else NotImplemented

@@ -411,3 +411,45 @@ def copies(torch):
         "flag": again.requires_grad,
         "of a result": raises(lambda: copy.deepcopy(w * 2)),
     }
+
+
+@case
+def only_what_is_read_must_stay(torch):
+    w, v = leaf(torch, 3, 3), leaf(torch, 3, 3, seed=1)
+    data = sample(torch, 2, 3, seed=2)
+
+    def changed(make, change):
+        def run():
+            a = w * 1
+            b = v * 1
+            y = make(a, b)
+            change(a, b)
+            y.sum().backward()
+
+        return raises(run)
+
+    first, second = (lambda a, b: a.add_(1)), (lambda a, b: b.add_(1))
+    linear = torch.nn.functional.linear
+
+    def weight_of_data():
+        y = linear(data, w)
+        with torch.no_grad():
+            w.add_(1)
+        y.sum().backward()
+
+    return {
+        "times a number": changed(lambda a, b: a * 2, first),
+        "by a number": changed(lambda a, b: a / 2, first),
+        "a number by": changed(lambda a, b: 2 / a, first),
+        "times data": changed(lambda a, b: a * data[0], first),
+        "product, first": changed(lambda a, b: a * b, first),
+        "product, second": changed(lambda a, b: a * b, second),
+        "quotient, first": changed(lambda a, b: a / b, first),
+        "quotient, second": changed(lambda a, b: a / b, second),
+        "quotient by data": changed(lambda a, b: a / data[0], first),
+        "matrices, first": changed(lambda a, b: a @ b, first),
+        "matrices with data": changed(lambda a, b: data @ a, first),
+        "layer, weight": changed(lambda a, b: linear(a, b), second),
+        "layer, input": changed(lambda a, b: linear(a, b), first),
+        "weight of data": raises(weight_of_data),
+    }
