@@ -12,7 +12,7 @@ from fanin._core.errors import GraphError
 from fanin.autograd import gradcheck, gradgradcheck
 from fanin.autograd.gradcheck import GradcheckError
 from fanin.ops.op import Op, Spec, get, table
-from fanin.tensor.tape import apply, wrap
+from fanin.tensor.tape import apply, reads_of, wrap
 from tests.ops.layer_samples import LAYERS
 from tests.ops.loss_samples import SAMPLES as LOSSES
 from tests.ops.samples import SAMPLES as PLAIN
@@ -116,12 +116,15 @@ def test_derivatives_read_only_what_the_record_says(name: str, number: int) -> N
         arrays = op.promote(inputs) if op.promote else inputs
         out = np.asarray(op.evaluate(*arrays, **attrs))
         grad = values(*out.shape, seed=5)
-        reads = range(len(arrays)) if op.reads is None else op.reads
-        spoilt = [x if i in reads or i not in floats(arrays) else np.full_like(x, np.nan) for i, x in enumerate(arrays)]
-        spoilt_out = out if op.reads_out else np.full_like(out, np.nan)
         for i in [] if name in REFUSED else differentiable_inputs(op, inputs):
+            edges = [object() if j == i else None for j in range(len(arrays))]
+            reads = reads_of(op, edges)
+            spoilt = [
+                x if j in reads or j not in floats(arrays) else np.full_like(x, np.nan) for j, x in enumerate(arrays)
+            ]
+            kept = op.reads_out and (not op.reads_of or -1 in reads)
             expected = op.vjp(i, grad, out, list(arrays), attrs)
-            actual = op.vjp(i, grad, spoilt_out, spoilt, attrs)
+            actual = op.vjp(i, grad, out if kept else np.full_like(out, np.nan), spoilt, attrs)
             np.testing.assert_array_equal(np.asarray(actual), np.asarray(expected))
 
 

@@ -37,7 +37,9 @@ def _indexed_spec(x: Spec, *, index: Index) -> Spec:
 
 def _getitem(x: Any, *, index: Index) -> Any:
     if is_basic(index):
-        return np.asarray(x[index])
+        part = x[index]
+        # One element alone would come as a number, without its place in the memory.
+        return part if part.__class__ is np.ndarray else x[(*index, Ellipsis)]
     last = index[-1]
     if last.__class__ is np.ndarray and last.dtype.kind != "b" and all(_is_whole(i) for i in index[:-1]):
         return np.take(x, last, axis=len(index) - 1)  # half the time of an index

@@ -48,6 +48,8 @@ class Op:
     vjp_each:  for operations of any number of inputs (cat): (i, grad, out, *inputs, **attrs) -> gradient of input i.
     reads:     the inputs whose values (not only shapes) the derivatives read; None stands for all of them.
     reads_out: whether the derivatives read the result.
+    reads_by:  for each input what its own derivative reads, where that is less: numbers of inputs, -1 for the result.
+               x * 2 reads nothing of x, and w * x nothing of w unless x has a gradient, too.
     promote:   promote(inputs) -> inputs, brings arrays to the dtype the operation works in; None when they are used
                as they come.
     view:      whether the result may share memory with the first input.
@@ -61,16 +63,25 @@ class Op:
     vjp_each: Vjp | None = None
     reads: tuple[int, ...] | None = ()
     reads_out: bool = False
+    reads_by: tuple[tuple[int, ...], ...] = ()
     promote: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
     view: bool = False
     grad_name: str = ""
     differentiable: bool = field(init=False, default=False)
+    reads_of: tuple[tuple[int, ...], ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "differentiable", self.vjp_each is not None or any(self.vjps))
+        if self.reads_by:
+            object.__setattr__(self, "reads_of", tuple(self._read_by(m) for m in range(2 ** len(self.reads_by))))
         if not self.grad_name:
             camel = "".join(part.capitalize() for part in self.name.split("_"))
             object.__setattr__(self, "grad_name", f"{camel}Backward0")
+
+    def _read_by(self, wanted: int) -> tuple[int, ...]:
+        """Return what the derivatives read when those of the inputs in a bit mask are wanted."""
+        read = {r for i, reads in enumerate(self.reads_by) if wanted >> i & 1 for r in reads}
+        return tuple(sorted(read))
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
         """Apply to arrays at once, or hand over to the tensors or symbols among the inputs."""

@@ -81,6 +81,7 @@ power: Op = define(
     vjps=(_power_vjp_base, _power_vjp_exponent),
     reads=None,
     reads_out=True,
+    reads_by=((0, 1), (0, 1, -1)),
     promote=_power_promote,
 )
 

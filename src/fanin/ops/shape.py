@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ def _reshape_spec(x: Spec, *, shape: tuple[int, ...]) -> Spec:
 
 def resolve_shape(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...]:
     """Return new with its one -1 filled in, so that it holds as many elements as old; raise ShapeError otherwise."""
-    total = int(np.prod(old))
+    total = math.prod(old)
+    if new == (-1,) and total:
+        return (total,)
     if new.count(-1) > 1:
         raise ShapeError("only one dimension can be inferred")
     if any(n < -1 for n in new):
         raise ShapeError(f"invalid shape dimension {min(new)}")
-    known = int(np.prod([n for n in new if n != -1]))
+    known = math.prod(n for n in new if n != -1)
     if -1 in new:
         if known == 0 and total == 0:
             raise ShapeError(

@@ -14,7 +14,7 @@ from fanin.ops.rules import shape_of
 from fanin.ops.shape import reshape
 from fanin.tensor.base import TensorBase, storage_offsets, version_counter
 from fanin.tensor.grad_mode import mode
-from fanin.tensor.tape import Node, _stamps, edge_of, evaluate, refresh
+from fanin.tensor.tape import Node, _stamps, edge_of, evaluate, reads_of, refresh
 
 # A view's elements are found in its base by number, so one pair of operations serves every kind of view. --------------
 
@@ -100,12 +100,12 @@ def write(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     tracked = mode.enabled and op.differentiable and any(isinstance(x, TensorBase) and x._requires_grad for x in inputs)
     if not tracked:
         return store(target, out)
-    if op.reads is None or 0 in op.reads:
-        arrays = [arrays[0].copy(), *arrays[1:]]
     edges = [edge_of(x) if isinstance(x, TensorBase) else None for x in inputs]
+    if 0 in reads_of(op, edges):
+        arrays = [arrays[0].copy(), *arrays[1:]]
     others = (None, *inputs[1:])  # the first input's old value was copied above: its change is this very one
     store(target, out)
-    rewrite_history(target, Node(op, arrays, attrs, edges, target._array, _stamps(op, others, target)))
+    rewrite_history(target, Node(op, arrays, attrs, edges, target._array, _stamps(op, others, target, edges)))
     return target
 
 

@@ -14,7 +14,7 @@ from fanin.tensor.base import TensorBase
 from fanin.tensor.functions import arithmetic
 from fanin.tensor.functions.operands import as_operand, number
 from fanin.tensor.grad_mode import mode
-from fanin.tensor.in_place import bump, check_fits, check_writable, store
+from fanin.tensor.in_place import bump, check_fits, check_memory, check_writable, store
 from fanin.tensor.tape import apply_in_place, label
 from fanin.tensor.tape import wrap as _wrap
 
@@ -49,7 +49,8 @@ def in_place(function: Callable[..., Any]) -> Callable[..., Any]:
         check_writable(self)
         result = function(_old_values(self), *args, **keywords)
         check_fits(self._array, result._array)
-        return copy_(self, result)
+        node = result._node
+        return copy_(self, result) if node is None else label(copy_(self, result), node.name())
 
     return _named(method, function.__name__)
 
@@ -64,6 +65,14 @@ def _named(method: Callable[..., Any], name: str) -> Callable[..., Any]:
     return method
 
 
+# PyTorch's names of the nodes where the view takes the place of its tensor.
+_IN_PLACE = {
+    "SqueezeBackward0": "SqueezeBackward3",
+    "UnsqueezeBackward0": "UnsqueezeBackward1",
+    "TBackward0": "TBackward1",
+}
+
+
 def reshape_in_place(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the method by which a tensor becomes a view of itself of another shape."""
 
@@ -71,6 +80,8 @@ def reshape_in_place(function: Callable[..., Any]) -> Callable[..., Any]:
         check_writable(self)
         result = function(self, *args, **keywords)
         self._array, self._node, self._requires_grad = result._array, result._node, result._requires_grad
+        if self._node is not None:
+            self._node.label = _IN_PLACE.get(self._node.name(), self._node.label)
         bump(self)
         return self
 
@@ -148,7 +159,8 @@ def fill_(self: Any, value: Any) -> Any:
     if not mode.enabled or not (self.requires_grad or getattr(value, "requires_grad", False)):
         check_writable(self)
         return store(self, value._array if isinstance(value, TensorBase) else _cast_number(value, self._array.dtype))
-    return label(apply_in_place(overwrite, (self, value), {}), "FillBackward0")
+    name = "FillBackward0" if isinstance(value, TensorBase) else "FillBackward2"
+    return label(apply_in_place(overwrite, (self, value), {}), name)
 
 
 def _cast_number(value: Any, dtype: np.dtype[Any]) -> Any:
@@ -159,7 +171,10 @@ def zero_(self: Any) -> Any:
     """Set every element to 0."""
     if mode.enabled and self.requires_grad:
         return label(apply_in_place(overwrite, (self, 0), {}), "ZeroBackward0")
-    return store(self, 0)
+    check_memory(self._array)
+    self._array.fill(0)
+    bump(self)
+    return self
 
 
 def fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Any:

@@ -111,7 +111,7 @@ def _sign_and_size(A: Any) -> tuple[Any, Any]:
 def logdet(input: Any) -> Any:
     """Return log(det) of square matrices: nan where the determinant is negative."""
     sign, size = _sign_and_size(input)
-    return size + wrap(np.where(sign._array < 0, np.nan, 0).astype(input._array.dtype))
+    return label(size + wrap(np.where(sign._array < 0, np.nan, 0).astype(input._array.dtype)), "WhereBackward0")
 
 
 def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False, out: Any = None) -> Any:

@@ -84,7 +84,7 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     dim, k = wrap_dim(dim, array.ndim), int(k)
     n = array.shape[dim] if array.ndim else 1
     if not 0 <= k <= n:
-        raise OperationError(f"selected index k out of range", remedy=f"k is {k}, and dimension {dim} has {n} elements.")
+        raise OperationError("selected index k out of range", remedy=f"k is {k}, and dimension {dim} has {n} elements.")
     order = _order(input, dim, largest)
     chosen = np.ascontiguousarray(order[along_dim(dim, slice(0, k))]) if array.ndim else order
     values, indices = _picked(input, dim, chosen, True, "TopkBackward0")

@@ -21,6 +21,7 @@ from fanin.tensor.functions.operands import (
     store_out,
     to_out,
 )
+from fanin.tensor.grad_mode import mode
 from fanin.tensor.tape import apply, label
 
 # Names of the nodes when dimensions are given.
@@ -103,7 +104,7 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     """Return the sum, nan counting as 0."""
     if dtype is not None:
         input = converted(input, dtype)
-    return sum(_without_nan(input), dim, keepdim, out=out)
+    return label(sum(_without_nan(input), dim, keepdim, out=out), "NansumBackward0")
 
 
 def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
@@ -189,6 +190,7 @@ def min(
 
 _ELEMENT = {"max": reduce.amax, "min": reduce.amin}
 _POSITION = {"max": reduce.argmax, "min": reduce.argmin}
+_NODE = {"max": "MaxBackward0", "min": "MinBackward0"}
 _PAIR = {"max": arithmetic.maximum, "min": arithmetic.minimum}
 
 
@@ -211,11 +213,16 @@ def _extreme(name: str, input: Any, dim: Any, keepdim: Any, other: Any, out: Any
 def _along(name: str, input: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
     dim = wrap_dim(dim, input._array.ndim)
     _require_some_along(name, input, dim)
+    if not input._array.ndim or not (mode.enabled and input.requires_grad):
+        dims = (dim,) if input._array.ndim else ()
+        values = label(apply(_ELEMENT[name], (input,), {"dim": dims, "keepdim": keepdim}), _NODE[name])
+        return values, apply(_POSITION[name], (input,), {"dim": dim, "keepdim": keepdim})
+    # The gradient goes to one of equal elements alone, so the values are taken from the positions.
     indices = apply(_POSITION[name], (input,), {"dim": dim, "keepdim": True})
     values = apply(gather, (input, indices), {"dim": dim})
-    if not keepdim and input._array.ndim:
+    if not keepdim:
         values, indices = values.squeeze(dim), indices.squeeze(dim)
-    return label(values, f"{name.capitalize()}Backward0"), indices
+    return label(values, _NODE[name]), indices
 
 
 def _require_some(name: str, input: Any) -> None:
@@ -255,7 +262,8 @@ def amin(
 def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False, out: Any = None) -> Any:
     """Return the smallest and the largest elements, of all or along a dimension."""
     dims = () if dim is None else dim
-    return return_types.aminmax((amin(input, dims, keepdim), amax(input, dims, keepdim)))
+    both = (amin(input, dims, keepdim), amax(input, dims, keepdim))
+    return return_types.aminmax(label(x, "AminmaxBackward0") for x in both)
 
 
 def argmax(

@@ -24,7 +24,9 @@ def index_array(function: str, index: Any, size: int, dim: int) -> Any:
     """Return an index tensor as an array; raise RuntimeError for what is no integer, IndexError outside the size."""
     array = require_tensor(function, index, "index")._array
     if array.dtype not in (np.int64, np.int32):
-        raise DtypeError(f"{function}(): Expected dtype int32/int64 for index", remedy=f"It has {index.dtype}; convert with .long().")
+        raise DtypeError(
+            f"{function}(): Expected dtype int32/int64 for index", remedy=f"It has {index.dtype}; convert with .long()."
+        )
     if array.size and (array.min() < 0 or array.max() >= size):
         wrong = int(array[(array < 0) | (array >= size)][0]) if array.ndim else int(array)
         raise IndexRangeError(f"{function}(): index {wrong} is out of range for dimension {dim} with size {size}")
@@ -91,7 +93,9 @@ def checked_positions(function: str, input: Any, dim: int, index: Any) -> tuple[
     dim = wrap_dim(require_dim(function, dim), array.ndim)
     positions = require_tensor(function, index, "index")._array
     if positions.dtype not in (np.int64, np.int32):
-        raise DtypeError(f"{function}(): Expected dtype int32/int64 for index", remedy=f"It has {index.dtype}; convert with .long().")
+        raise DtypeError(
+            f"{function}(): Expected dtype int32/int64 for index", remedy=f"It has {index.dtype}; convert with .long()."
+        )
     size = array.shape[dim] if array.ndim else 1
     if positions.size and max(positions.ndim, 1) != max(array.ndim, 1):
         raise ShapeError(

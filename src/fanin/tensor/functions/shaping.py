@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from fanin.tensor.tape import apply, label, wrap
 
 def sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
     """Return the sizes given as `f(2, 3)`, `f((2, 3))` or `f([2, 3])`."""
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+    if len(shape) == 1 and shape[0].__class__ is not int and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
     for n in shape:
         if n.__class__ is not int and not (is_dim(n) or isinstance(n, TensorBase)):
@@ -41,9 +42,10 @@ def reshape(input: Any, *shape: Any, **keywords: Any) -> Any:
 
 
 def _shape_argument(function: str, shape: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
-    for name in ("shape", "size"):
-        if name in keywords:
-            return (keywords[name],)
+    if keywords:
+        for name in ("shape", "size"):
+            if name in keywords:
+                return (keywords[name],)
     if not shape:
         raise ArgumentTypeError(f"{function}() missing the shape; give it as {function}(2, 3) or {function}((2, 3))")
     return shape
@@ -95,7 +97,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
         return _reshaped(input, (1,))
     if start == end:
         return input
-    merged = int(np.prod(shape[start : end + 1], dtype=np.int64))
+    merged = math.prod(shape[start : end + 1])
     return _reshaped(input, (*shape[:start], merged, *shape[end + 1 :]))
 
 
@@ -111,7 +113,7 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Any:
     parts = tuple(sizes) if isinstance(sizes, (tuple, list)) else (sizes,)
     if not parts:
         raise OperationError("unflatten: sizes must be non-empty")
-    known = int(np.prod([n for n in parts if n != -1], dtype=np.int64))
+    known = math.prod(n for n in parts if n != -1)
     if (-1 not in parts and known != shape[dim]) or (-1 in parts and (not known or shape[dim] % known)):
         raise OperationError(
             f"unflatten: Provided sizes {list(parts)} don't multiply up to the size of dim {dim} ({shape[dim]}) in the "
@@ -239,9 +241,9 @@ def expand_as(input: Any, other: Any) -> Any:
     return expand(input, tuple(other._array.shape))
 
 
-def broadcast_to(input: Any, size: Any) -> Any:
+def broadcast_to(input: Any, *size: Any) -> Any:
     """Return a view of the given shape, dimensions of size 1 repeated."""
-    return expand(require_tensor("broadcast_to", input), tuple(size))
+    return expand(require_tensor("broadcast_to", input), sizes(size))
 
 
 def broadcast_shapes(*shapes: Any) -> Any:
