@@ -12,7 +12,7 @@ from fanin.ops.elementwise import copy
 from fanin.ops.index import getitem
 from fanin.ops.rules import wrap_dim, wrap_dims
 from fanin.tensor.base import TensorBase
-from fanin.tensor.functions.operands import is_dim, require_dim, require_tensor, require_tensors, to_out
+from fanin.tensor.functions.operands import is_dim, numpy_names, require_dim, require_tensor, require_tensors, to_out
 from fanin.tensor.functions.shaping import atleast_1d, atleast_2d, atleast_3d, expand, reshape, sizes, unsqueeze
 from fanin.tensor.tape import apply, label
 
@@ -38,6 +38,7 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = None)
     return to_out(out, apply(ops.cat, given, {"dim": dim}), "cat")
 
 
+@numpy_names
 def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
     """Return tensors of one shape one after the other along a new dimension.
 
@@ -138,6 +139,7 @@ def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Any, .
     return _sections(input, tuple(split_sizes), wrap_dim(dim, input._array.ndim))
 
 
+@numpy_names
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     """Return at most `chunks` views of equal size along dim, the last one perhaps smaller."""
     array = require_tensor("chunk", input)._array
@@ -152,6 +154,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     return split(input, -(-n // chunks), dim)
 
 
+@numpy_names
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
     """Return views cut at the indices, or a number of views whose sizes differ by at most 1."""
     array = require_tensor("tensor_split", input)._array
@@ -202,6 +205,7 @@ def _even_split(function: str, input: Any, parts: Any, dim: int, least: int) -> 
     return tensor_split(input, parts, dim)
 
 
+@numpy_names
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     """Return the views that remain when dim is taken out, one for each position along it."""
     array = require_tensor("unbind", input)._array
@@ -244,6 +248,7 @@ def tile(input: Any, *dims: Any) -> Any:
     return repeat(input, (1,) * (input._array.ndim - len(times)) + times)
 
 
+@numpy_names
 def repeat_interleave(
     input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from fanin._core.errors import ArgumentTypeError, DtypeError, OperationError, ShapeError
 from fanin.ops import arithmetic, linalg, reduce
 from fanin.ops.rules import wrap_dim
-from fanin.tensor.functions.operands import converted, is_dim, number, reduction_dims, require_tensor, to_out
+from fanin.tensor.functions.operands import converted, is_dim, number, numpy_names, reduction_dims, require_tensor, to_out
 from fanin.tensor.tape import apply, label
 
 _ORDERS = {"inf": math.inf, "-inf": -math.inf}
@@ -114,6 +114,7 @@ def linalg_norm(
     return vector_norm(A, ord, dim, keepdim, dtype=dtype, out=out)
 
 
+@numpy_names
 def renorm(input: Any, p: float, dim: int, maxnorm: float, *, out: Any = None) -> Any:
     """Return the tensor with every slice along dim whose p-norm is above maxnorm scaled down to it."""
     dim = wrap_dim(dim, input._array.ndim)
@@ -151,6 +152,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_eucl
 # Softmax and its relatives --------------------------------------------------------------------------------------------
 
 
+@numpy_names
 def softmax(input: Any, dim: Any = None, dtype: Any = None, *, out: Any = None) -> Any:
     """Return exp(x) / sum exp(x) along dim: numbers in (0, 1) whose sum is 1.
 
@@ -161,6 +163,7 @@ def softmax(input: Any, dim: Any = None, dtype: Any = None, *, out: Any = None) 
     return to_out(out, _softmax(reduce.softmax, "softmax", input, dim, dtype), "softmax")
 
 
+@numpy_names
 def log_softmax(input: Any, dim: Any = None, dtype: Any = None, *, out: Any = None) -> Any:
     """Return log(softmax(x)) along dim, without overflow: x - logsumexp(x)."""
     return to_out(out, _softmax(reduce.log_softmax, "log_softmax", input, dim, dtype), "log_softmax")
@@ -176,6 +179,7 @@ def _softmax(op: Any, name: str, input: Any, dim: Any, dtype: Any) -> Any:
     return apply(op, (input,), {"dim": wrap_dim(dim, input._array.ndim)})
 
 
+@numpy_names
 def logsumexp(input: Any, dim: Any, keepdim: bool = False, *, out: Any = None) -> Any:
     """Return log(sum exp(x)) over the dimensions, without overflow.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,25 @@ from fanin.tensor.operators import operand
 from fanin.tensor.tape import apply, wrap
 
 _NUMBERS = frozenset((int, float, bool))
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def numpy_names(function: Function) -> Function:
+    """Let a function take `axis` for dim and `keepdims` for keepdim, as PyTorch's functions do for users of NumPy.
+
+    The functions that are called most often take them themselves: this costs a tenth of a microsecond.
+    """
+
+    @functools.wraps(function)
+    def either(*args: Any, **keywords: Any) -> Any:
+        if keywords:
+            if "axis" in keywords:
+                keywords["dim"] = keywords.pop("axis")
+            if "keepdims" in keywords:
+                keywords["keepdim"] = keywords.pop("keepdims")
+        return function(*args, **keywords)
+
+    return either  # type: ignore[return-value]
 
 
 def unary(op: Op, input: Any, out: Any = None, **attrs: Any) -> Any:

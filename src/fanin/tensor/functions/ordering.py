@@ -19,7 +19,7 @@ from fanin.ops.index import gather
 from fanin.ops.rules import wrap_dim
 from fanin.tensor import return_types
 from fanin.tensor.base import TensorBase
-from fanin.tensor.functions.operands import require_dim, require_tensor, store_out, to_out
+from fanin.tensor.functions.operands import numpy_names, require_dim, require_tensor, store_out, to_out
 from fanin.tensor.functions.selecting import along_dim
 from fanin.tensor.tape import apply, label, wrap
 
@@ -46,6 +46,7 @@ def _named(kind: Any, values: Any, indices: Any, out: Any, function: str) -> Any
     return kind((values, indices))
 
 
+@numpy_names
 def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False, *, out: Any = None) -> Any:
     """Return (values, indices) in order along dim; equal elements keep their order.
 
@@ -60,6 +61,7 @@ def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = Fal
     return _named(return_types.sort, values, indices, out, "sort")
 
 
+@numpy_names
 def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
     """Return the indices that sort the elements along dim."""
     dim = wrap_dim(dim, require_tensor("argsort", input)._array.ndim)
@@ -71,6 +73,7 @@ def msort(input: Any) -> Any:
     return sort(input, 0).values
 
 
+@numpy_names
 def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None) -> Any:
     """Return (values, indices) of the k largest or smallest elements along dim, in order.
 
@@ -91,6 +94,7 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     return _named(return_types.topk, values, indices, out, "topk")
 
 
+@numpy_names
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
     """Return (values, indices) of the k-th smallest elements along dim, counted from 1."""
     array = require_tensor("kthvalue", input)._array
@@ -115,11 +119,13 @@ def _at(input: Any, dim: int, order: Any, rank: Any, keepdim: bool, name: str) -
 # The middle -----------------------------------------------------------------------------------------------------------
 
 
+@numpy_names
 def median(input: Any, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """Return the median, the lower of the two middle elements; with dim, (values, indices) along it. nan wins."""
     return _median(input, dim, keepdim, out, "median", skip_nan=False)
 
 
+@numpy_names
 def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """Return the median of what is not nan; with dim, (values, indices) along it."""
     return _median(input, dim, keepdim, out, "nanmedian", skip_nan=True)
@@ -162,6 +168,7 @@ def _one_along(shape: tuple[int, ...], dim: int) -> tuple[int, ...]:
     return (*shape[:dim], 1, *shape[dim + 1 :])
 
 
+@numpy_names
 def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
     """Return (values, indices) of the most frequent elements along dim, the smallest of equally frequent ones."""
     array = require_tensor("mode", input)._array
@@ -179,6 +186,7 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None) -
     return _named(return_types.mode, *_picked(input, dim, chosen, keepdim, "ModeBackward0"), out, "mode")
 
 
+@numpy_names
 def quantile(
     input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear", out: Any = None
 ) -> Any:
@@ -193,6 +201,7 @@ def quantile(
     return to_out(out, _quantile(input, q, dim, keepdim, interpolation, "quantile", False), "quantile")
 
 
+@numpy_names
 def nanquantile(
     input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear", out: Any = None
 ) -> Any:

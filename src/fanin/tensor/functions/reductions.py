@@ -12,7 +12,9 @@ from fanin.ops.index import gather
 from fanin.ops.rules import wrap_dim
 from fanin.tensor import return_types
 from fanin.tensor.base import TensorBase
-from fanin.tensor.functions.operands import (
+from fanin.tensor.functions.operands import (,
+    numpy_names,
+)
     binary,
     converted,
     reduction_dims,
@@ -100,6 +102,7 @@ def prod(
     return result if dtype is None else converted(result, dtype)
 
 
+@numpy_names
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
     """Return the sum, nan counting as 0."""
     if dtype is not None:
@@ -107,6 +110,7 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     return label(sum(_without_nan(input), dim, keepdim, out=out), "NansumBackward0")
 
 
+@numpy_names
 def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
     """Return the mean of what is not nan."""
     if input._array.dtype.kind != "f":
@@ -159,6 +163,7 @@ def _as_bytes(input: Any, result: Any) -> Any:
     return converted(result, np.dtype(np.uint8)) if input._array.dtype == np.uint8 else result
 
 
+@numpy_names
 def count_nonzero(input: Any, dim: Any = None) -> Any:
     """Return how many elements are not 0."""
     return sum(apply(arithmetic.not_equal, (input, 0), {}), dim)
@@ -259,6 +264,7 @@ def amin(
     return _reduce(reduce.amin, input, dim, keepdim, axis, keepdims, out)
 
 
+@numpy_names
 def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False, out: Any = None) -> Any:
     """Return the smallest and the largest elements, of all or along a dimension."""
     dims = () if dim is None else dim

@@ -12,12 +12,13 @@ from fanin.ops.index import gather, getitem
 from fanin.ops.rules import wrap_dim
 from fanin.tensor import return_types
 from fanin.tensor.functions.joining import cat
-from fanin.tensor.functions.operands import converted, require_dim, require_tensor, to_out
+from fanin.tensor.functions.operands import converted, numpy_names, require_dim, require_tensor, to_out
 from fanin.tensor.functions.selecting import along_dim
 from fanin.tensor.tape import apply, label, wrap
 
 
-def cumsum(input: Any, dim: int, *, dtype: Any = None, out: Any = None, axis: int | None = None) -> Any:
+@numpy_names
+def cumsum(input: Any, dim: int, *, dtype: Any = None, out: Any = None) -> Any:
     """Return the running sum along dim; integers and bools add up in int64.
 
     >>> import fanin as torch
@@ -27,6 +28,7 @@ def cumsum(input: Any, dim: int, *, dtype: Any = None, out: Any = None, axis: in
     return _running("cumsum", reduce.cumsum, input, dim, dtype, out)
 
 
+@numpy_names
 def cumprod(input: Any, dim: int, *, dtype: Any = None, out: Any = None) -> Any:
     """Return the running product along dim; integers and bools multiply in int64."""
     return _running("cumprod", reduce.cumprod, input, dim, dtype, out)
@@ -38,6 +40,7 @@ def _running(name: str, op: Any, input: Any, dim: Any, dtype: Any, out: Any) -> 
     return to_out(out, converted(apply(op, (input,), {"dim": dim}), dtype), name)
 
 
+@numpy_names
 def logcumsumexp(input: Any, dim: int, *, out: Any = None) -> Any:
     """Return the logarithm of the running sum of exp along dim, without overflow."""
     dim = wrap_dim(dim, require_tensor("logcumsumexp", input)._array.ndim)
@@ -46,11 +49,13 @@ def logcumsumexp(input: Any, dim: int, *, out: Any = None) -> Any:
     return to_out(out, apply(reduce.logcumsumexp, (input,), {"dim": dim}), "logcumsumexp")
 
 
+@numpy_names
 def cummax(input: Any, dim: int, *, out: Any = None) -> Any:
     """Return (values, indices) of the largest element so far along dim, the later one among equals."""
     return _running_extreme("cummax", input, dim, np.maximum)
 
 
+@numpy_names
 def cummin(input: Any, dim: int, *, out: Any = None) -> Any:
     """Return (values, indices) of the smallest element so far along dim, the later one among equals."""
     return _running_extreme("cummin", input, dim, np.minimum)
@@ -72,6 +77,7 @@ def _running_extreme(name: str, input: Any, dim: int, extreme: np.ufunc) -> Any:
     return kind((values, wrap(indices)))
 
 
+@numpy_names
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None, *, out: Any = None) -> Any:
     """Return the differences of neighbours along dim, n times over; prepend and append lengthen the input first.
 
@@ -98,11 +104,13 @@ def _neighbours(x: Any, dim: int) -> Any:
     return apply(op, (after, before), {})
 
 
+@numpy_names
 def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
     """Return the integral along dim by the trapezoidal rule: the sum of (y[i] + y[i + 1]) / 2 * (x[i + 1] - x[i])."""
     return _areas(y, x, dx, dim).sum(dim)
 
 
+@numpy_names
 def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
     """Return the running integral along dim by the trapezoidal rule."""
     return cumsum(_areas(y, x, dx, dim), dim)

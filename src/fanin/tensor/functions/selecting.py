@@ -10,7 +10,7 @@ from fanin._core.errors import DimensionError, DtypeError, IndexRangeError, Oper
 from fanin.ops import index as ops
 from fanin.ops.rules import wrap_dim
 from fanin.tensor.base import TensorBase
-from fanin.tensor.functions.operands import number, require_dim, require_tensor, to_out
+from fanin.tensor.functions.operands import number, numpy_names, require_dim, require_tensor, to_out
 from fanin.tensor.functions.shaping import broadcast_tensors
 from fanin.tensor.tape import apply, label, wrap
 
@@ -33,6 +33,7 @@ def index_array(function: str, index: Any, size: int, dim: int) -> Any:
     return array
 
 
+@numpy_names
 def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
     """Return the slices along dim whose numbers are in a vector.
 
@@ -53,6 +54,7 @@ def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
     return to_out(out, label(result, "IndexSelectBackward0"), "index_select")
 
 
+@numpy_names
 def select(input: Any, dim: int, index: Any) -> Any:
     """Return the view at one position along dim, without that dimension."""
     array = require_tensor("select", input)._array
@@ -66,6 +68,7 @@ def select(input: Any, dim: int, index: Any) -> Any:
     return label(apply(ops.getitem, (input,), {"index": along_dim(dim, index)}), "SelectBackward0")
 
 
+@numpy_names
 def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
     """Return the view of `length` positions along dim, from start on."""
     array = require_tensor("narrow", input)._array
@@ -108,6 +111,7 @@ def checked_positions(function: str, input: Any, dim: int, index: Any) -> tuple[
     return dim, positions
 
 
+@numpy_names
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: Any = None) -> Any:
     """Return out[i][j] = input[index[i][j]][j] for dim 0, input[i][index[i][j]] for dim 1, and so on.
 

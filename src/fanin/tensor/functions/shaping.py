@@ -13,7 +13,7 @@ from fanin.ops import shape as ops
 from fanin.ops.arithmetic import expand_op
 from fanin.ops.rules import broadcast_shape, wrap_dim, wrap_dims
 from fanin.tensor.base import TensorBase
-from fanin.tensor.functions.operands import is_dim, require_dim, require_tensor, require_tensors
+from fanin.tensor.functions.operands import is_dim, numpy_names, require_dim, require_tensor, require_tensors
 from fanin.tensor.tape import apply, label, wrap
 
 
@@ -122,6 +122,7 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Any:
     return _reshaped(input, (*shape[:dim], *(shape[dim] // known if n == -1 else n for n in parts), *shape[dim + 1 :]))
 
 
+@numpy_names
 def squeeze(input: Any, dim: Any = None) -> Any:
     """Return a view without the dimensions of size 1: all of them, or those named.
 
@@ -135,6 +136,7 @@ def squeeze(input: Any, dim: Any = None) -> Any:
     return label(_reshaped(input, kept), "SqueezeBackward0" if dim is None else "SqueezeBackward1")
 
 
+@numpy_names
 def unsqueeze(input: Any, dim: int) -> Any:
     """Return a view with a dimension of size 1 put in at `dim`."""
     shape = require_tensor("unsqueeze", input)._array.shape

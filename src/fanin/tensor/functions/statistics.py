@@ -10,7 +10,7 @@ import numpy as np
 from fanin._core.errors import ArgumentTypeError, DtypeError, OperationError, UnsupportedDtypeError
 from fanin.ops import reduce
 from fanin.tensor import return_types
-from fanin.tensor.functions.operands import reduction_dims, require_tensor, to_out
+from fanin.tensor.functions.operands import numpy_names, reduction_dims, require_tensor, to_out
 from fanin.tensor.functions.reductions import mean
 from fanin.tensor.tape import apply, label, wrap
 
@@ -75,6 +75,7 @@ def _spread(
     return apply(op, (input,), {"dim": dims, "correction": correction, "keepdim": bool(keep)})
 
 
+@numpy_names
 def var_mean(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = _UNSET
 ) -> tuple[Any, Any]:
@@ -85,6 +86,7 @@ def var_mean(
     return label(found[0], "VarMeanBackward0"), label(found[1], "VarMeanBackward0")
 
 
+@numpy_names
 def std_mean(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = _UNSET
 ) -> tuple[Any, Any]:
