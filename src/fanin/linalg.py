@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from fanin._core.errors import OperationError
+from fanin.tensor.functions.decompositions import cholesky as _cholesky
 from fanin.tensor.functions.decompositions import (
-    cholesky,
     cond,
-    det,
     eigh,
     eigvalsh,
     lstsq,
@@ -24,7 +23,8 @@ from fanin.tensor.functions.decompositions import (
     solve_triangular,
     svdvals,
 )
-from fanin.tensor.functions.decompositions import inverse as inv
+from fanin.tensor.functions.decompositions import det as _det
+from fanin.tensor.functions.decompositions import inverse as _inverse
 from fanin.tensor.functions.decompositions import linalg_qr as qr
 from fanin.tensor.functions.decompositions import linalg_slogdet as slogdet
 from fanin.tensor.functions.decompositions import linalg_svd as svd
@@ -32,9 +32,36 @@ from fanin.tensor.functions.diagonals import vander as _vander
 from fanin.tensor.functions.norms import linalg_norm as norm
 from fanin.tensor.functions.norms import matrix_norm, vector_norm
 from fanin.tensor.functions.products import cross as _cross
-from fanin.tensor.functions.products import matmul, matrix_power, multi_dot, vecdot
+from fanin.tensor.functions.products import matmul, multi_dot, vecdot
+from fanin.tensor.functions.products import matrix_power as _matrix_power
 
 LinAlgError = OperationError
+
+
+def inv(A: Any, *, out: Any = None) -> Any:
+    """Return the inverse of square matrices.
+
+    Raises RuntimeError when a matrix is singular.
+    """
+    return _inverse(A, out=out)
+
+
+def det(A: Any) -> Any:
+    """Return the determinants of square matrices."""
+    return _det(A)
+
+
+def cholesky(A: Any, *, upper: bool = False, out: Any = None) -> Any:
+    """Return the lower triangular L with L L^T = A, of positive-definite A (L^T when upper).
+
+    Raises RuntimeError when A is not positive-definite.
+    """
+    return _cholesky(A, upper, out=out)
+
+
+def matrix_power(A: Any, n: int, *, out: Any = None) -> Any:
+    """Return the n-th power of square matrices; a negative n of the inverse."""
+    return _matrix_power(A, n, out=out)
 
 
 def cross(input: Any, other: Any, *, dim: int = -1, out: Any = None) -> Any:

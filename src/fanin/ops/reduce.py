@@ -195,11 +195,24 @@ all_: Op = define(
 
 
 def _var(x: Any, *, dim: Dims, correction: float = 1, keepdim: bool = False) -> Any:
+    return _wide_var(x, dim, correction, keepdim).astype(x.dtype)
+
+
+def _wide_var(x: Any, dim: Dims, correction: float, keepdim: bool) -> Any:
+    """Return the variance in double precision, in which PyTorch adds up the squares of floats as well.
+
+    So the standard deviation of standardised numbers prints as 1.
+    """
     n = count(x.shape, dim)
-    centred = x - np.true_divide(_add.reduce(x, axis=dim, keepdims=True), max(n, 1) if n else np.nan, dtype=x.dtype)
-    squares = _add.reduce(centred * centred, axis=dim, keepdims=keepdim)
+    wide = x.astype(np.float64)
+    wide -= _add.reduce(wide, axis=dim, keepdims=True) / (max(n, 1) if n else np.nan)
+    squares = _add.reduce(wide * wide, axis=dim, keepdims=keepdim)
     with np.errstate(all="ignore"):
-        return np.true_divide(squares, x.dtype.type(max(n - correction, 0)), dtype=x.dtype)
+        return np.true_divide(squares, np.float64(max(n - correction, 0)))
+
+
+def _std(x: Any, *, dim: Dims, correction: float = 1, keepdim: bool = False) -> Any:
+    return np.sqrt(_wide_var(x, dim, correction, keepdim)).astype(x.dtype)
 
 
 def _var_vjp(g: Any, out: Any, x: Any, *, dim: Dims, correction: float = 1, keepdim: bool = False) -> Any:
@@ -225,7 +238,7 @@ def _std_vjp(g: Any, out: Any, x: Any, *, dim: Dims, correction: float = 1, keep
 
 std: Op = define(
     "std",
-    lambda x, *, dim, correction=1, keepdim=False: np.sqrt(_var(x, dim=dim, correction=correction, keepdim=keepdim)),
+    _std,
     _var_spec,
     vjps=(_std_vjp,),
     reads=(0,),

@@ -31,7 +31,9 @@ class device:
             raise OperationError(f"Expected one of {', '.join(_KINDS)} device type at start of device string: {name}")
 
     def __repr__(self) -> str:
-        return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+        return (
+            f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+        )
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -58,6 +60,8 @@ def check_device(wanted: Any) -> None:
     if wanted is None or wanted is CPU or device(wanted).type == "cpu":
         return
     raise MissingDeviceError(
-        "Torch not compiled with CUDA enabled" if device(wanted).type == "cuda" else f"there is no device {str(wanted)!r}",
+        "Torch not compiled with CUDA enabled"
+        if device(wanted).type == "cuda"
+        else f"there is no device {str(wanted)!r}",
         remedy="fanin computes on the CPU. Test torch.cuda.is_available() (it is False) before you choose a device.",
     )

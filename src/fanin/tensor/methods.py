@@ -265,7 +265,8 @@ class Methods:
     unflatten = shaping.unflatten
     squeeze = shaping.squeeze
     unsqueeze = shaping.unsqueeze
-    transpose = swapaxes = swapdims = shaping.transpose
+    transpose = swapdims = shaping.transpose
+    swapaxes = shaping.swapaxes
     t = shaping.t
     permute = shaping.permute
     movedim = moveaxis = shaping.movedim
@@ -276,7 +277,11 @@ class Methods:
     is_same_size = shaping.is_same_size
 
     # Parts
-    split = joining.split
+
+    def split(self, split_size: Any, dim: Any = 0) -> Any:
+        """Return views of split_size elements along dim, the last one perhaps smaller, or of the sizes listed."""
+        return joining.split(self, split_size, dim)
+
     split_with_sizes = joining.split_with_sizes
     chunk = joining.chunk
     tensor_split = joining.tensor_split

@@ -148,7 +148,8 @@ class InPlaceMethods:
     # Shape
     squeeze_ = reshape_in_place(shaping.squeeze)
     unsqueeze_ = reshape_in_place(shaping.unsqueeze)
-    transpose_ = swapaxes_ = swapdims_ = reshape_in_place(shaping.transpose)
+    transpose_ = swapdims_ = reshape_in_place(shaping.transpose)
+    swapaxes_ = reshape_in_place(shaping.swapaxes)
     t_ = reshape_in_place(shaping.t)
 
     # Draws

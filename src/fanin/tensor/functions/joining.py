@@ -13,7 +13,16 @@ from fanin.ops.index import getitem
 from fanin.ops.rules import wrap_dim, wrap_dims
 from fanin.tensor.base import TensorBase
 from fanin.tensor.functions.operands import is_dim, numpy_names, require_dim, require_tensor, require_tensors, to_out
-from fanin.tensor.functions.shaping import atleast_1d, atleast_2d, atleast_3d, expand, reshape, sizes, unsqueeze
+from fanin.tensor.functions.shaping import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    expand,
+    named_or_rest,
+    reshape,
+    sizes,
+    unsqueeze,
+)
 from fanin.tensor.tape import apply, label
 
 
@@ -220,7 +229,7 @@ def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
 # Repeating ------------------------------------------------------------------------------------------------------------
 
 
-def repeat(input: Any, *repeats: Any) -> Any:
+def repeat(input: Any, *repeats: Any, **keywords: Any) -> Any:
     """Return the tensor repeated as often as said along each dimension; new dimensions come in front.
 
     >>> import fanin as torch
@@ -228,7 +237,7 @@ def repeat(input: Any, *repeats: Any) -> Any:
     tensor([[1, 2, 1, 2],
             [1, 2, 1, 2]])
     """
-    times, shape = sizes(repeats), input._array.shape
+    times, shape = sizes(named_or_rest("repeat", "repeats", repeats, keywords)), input._array.shape
     if len(times) < len(shape):
         raise OperationError(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
@@ -242,9 +251,9 @@ def repeat(input: Any, *repeats: Any) -> Any:
     return label(reshape(copied, [n * size for n, size in zip(times, shape, strict=True)]), "RepeatBackward0")
 
 
-def tile(input: Any, *dims: Any) -> Any:
+def tile(input: Any, *dims: Any, **keywords: Any) -> Any:
     """Return the tensor repeated as often as said along each dimension, the last ones when fewer are named."""
-    times = sizes(dims)
+    times = sizes(named_or_rest("tile", "dims", dims, keywords))
     return repeat(input, (1,) * (input._array.ndim - len(times)) + times)
 
 
@@ -289,9 +298,10 @@ def _index_tensor(values: Any) -> Any:
 # Turning --------------------------------------------------------------------------------------------------------------
 
 
-def flip(input: Any, *dims: Any) -> Any:
+def flip(input: Any, *dims: Any, **keywords: Any) -> Any:
     """Return a copy with the order along the dimensions reversed."""
-    wrapped = wrap_dims(sizes(dims), input._array.ndim) if sizes(dims) else ()
+    axes = sizes(named_or_rest("flip", "dims", dims, keywords))
+    wrapped = wrap_dims(axes, require_tensor("flip", input)._array.ndim) if axes else ()
     return apply(ops.flip, (input,), {"dims": wrapped})
 
 

@@ -8,7 +8,15 @@ from typing import Any
 from fanin._core.errors import ArgumentTypeError, DtypeError, OperationError, ShapeError
 from fanin.ops import arithmetic, linalg, reduce
 from fanin.ops.rules import wrap_dim
-from fanin.tensor.functions.operands import converted, is_dim, number, numpy_names, reduction_dims, require_tensor, to_out
+from fanin.tensor.functions.operands import (
+    converted,
+    is_dim,
+    number,
+    numpy_names,
+    reduction_dims,
+    require_tensor,
+    to_out,
+)
 from fanin.tensor.tape import apply, label
 
 _ORDERS = {"inf": math.inf, "-inf": -math.inf}

@@ -12,11 +12,10 @@ from fanin.ops.index import gather
 from fanin.ops.rules import wrap_dim
 from fanin.tensor import return_types
 from fanin.tensor.base import TensorBase
-from fanin.tensor.functions.operands import (,
-    numpy_names,
-)
+from fanin.tensor.functions.operands import (
     binary,
     converted,
+    numpy_names,
     reduction_dims,
     require_dim,
     require_tensor,
@@ -173,7 +172,14 @@ def count_nonzero(input: Any, dim: Any = None) -> Any:
 
 
 def max(
-    input: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, other: Any = None, out: Any = None
+    input: Any,
+    dim: Any = None,
+    keepdim: Any = None,
+    *,
+    axis: Any = None,
+    keepdims: Any = None,
+    other: Any = None,
+    out: Any = None,
 ) -> Any:
     """Return the largest element; with dim, (values, indices) along it; with a second tensor, the larger of each pair.
 
@@ -183,14 +189,21 @@ def max(
     values=tensor([5., 7.]),
     indices=tensor([1, 0]))
     """
-    return _extreme("max", input, dim if axis is None else axis, keepdim, other, out)
+    return _extreme("max", input, dim if axis is None else axis, keepdim if keepdims is None else keepdims, other, out)
 
 
 def min(
-    input: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, other: Any = None, out: Any = None
+    input: Any,
+    dim: Any = None,
+    keepdim: Any = None,
+    *,
+    axis: Any = None,
+    keepdims: Any = None,
+    other: Any = None,
+    out: Any = None,
 ) -> Any:
     """Return the smallest element; with dim, (values, indices) along it; with a tensor, the smaller of each pair."""
-    return _extreme("min", input, dim if axis is None else axis, keepdim, other, out)
+    return _extreme("min", input, dim if axis is None else axis, keepdim if keepdims is None else keepdims, other, out)
 
 
 _ELEMENT = {"max": reduce.amax, "min": reduce.amin}

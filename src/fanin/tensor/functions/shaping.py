@@ -42,13 +42,18 @@ def reshape(input: Any, *shape: Any, **keywords: Any) -> Any:
 
 
 def _shape_argument(function: str, shape: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+    return named_or_rest(function, "shape" if "shape" in keywords else "size", shape, keywords)
+
+
+def named_or_rest(function: str, name: str, rest: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the ints given in a row, or by their name; raise TypeError for none, or for another name."""
     if keywords:
-        for name in ("shape", "size"):
-            if name in keywords:
-                return (keywords[name],)
-    if not shape:
-        raise ArgumentTypeError(f"{function}() missing the shape; give it as {function}(2, 3) or {function}((2, 3))")
-    return shape
+        if list(keywords) != [name] or rest:
+            raise ArgumentTypeError(f"{function}() got an unexpected keyword argument {next(iter(keywords))!r}")
+        return (keywords[name],)
+    if not rest:
+        raise ArgumentTypeError(f"{function}() missing '{name}'; give it as {function}(2, 3) or {function}((2, 3))")
+    return rest
 
 
 def _reshaped(input: Any, shape: tuple[int, ...]) -> Any:
@@ -171,7 +176,7 @@ def permute(input: Any, *dims: Any, **keywords: Any) -> Any:
     torch.Size([5, 2, 3])
     """
     ndim = require_tensor("permute", input)._array.ndim
-    order = sizes((keywords["dims"],) if "dims" in keywords else dims)
+    order = sizes(named_or_rest("permute", "dims", dims, keywords))
     if len(order) != ndim:
         raise OperationError(
             f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
@@ -243,9 +248,9 @@ def expand_as(input: Any, other: Any) -> Any:
     return expand(input, tuple(other._array.shape))
 
 
-def broadcast_to(input: Any, *size: Any) -> Any:
+def broadcast_to(input: Any, *size: Any, **keywords: Any) -> Any:
     """Return a view of the given shape, dimensions of size 1 repeated."""
-    return expand(require_tensor("broadcast_to", input), sizes(size))
+    return expand(require_tensor("broadcast_to", input), *size, **keywords)
 
 
 def broadcast_shapes(*shapes: Any) -> Any:
@@ -325,5 +330,10 @@ def T(input: Any) -> Any:
     return apply(ops.permute, (input,), {"dims": tuple(range(input._array.ndim))[::-1]})
 
 
-swapaxes = swapdims = transpose
+def swapaxes(input: Any, axis0: int, axis1: int) -> Any:
+    """Return a view with two dimensions swapped."""
+    return transpose(input, axis0, axis1)
+
+
+swapdims = transpose
 moveaxis = movedim

@@ -51,7 +51,9 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
 
 
 def _places(input: Any, dim: int, positions: Any) -> Any:
-    return ops.along(positions, dim) if input._array.ndim else ()
+    if not input._array.ndim:
+        return ()
+    return ops.along(positions if positions.ndim else positions.reshape(1), dim)
 
 
 def _source(function: str, input: Any, positions: Any, src: Any) -> Any:
