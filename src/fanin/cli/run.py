@@ -42,8 +42,12 @@ def register(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     # It takes all that follows, so that a module's options are not taken for those of this command.
-    parser.add_argument("-m", dest="module", metavar="MODULE", nargs=argparse.REMAINDER, help="module to run, and its ARGS")
-    parser.add_argument("program", metavar="PROGRAM", nargs="?", help="Python file written for PyTorch; - reads it from stdin")
+    parser.add_argument(
+        "-m", dest="module", metavar="MODULE", nargs=argparse.REMAINDER, help="module to run, and its ARGS"
+    )
+    parser.add_argument(
+        "program", metavar="PROGRAM", nargs="?", help="Python file written for PyTorch; - reads it from stdin"
+    )
     parser.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="arguments of the program")
     parser.set_defaults(handler=run, plain_errors=False)
 

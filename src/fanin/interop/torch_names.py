@@ -32,17 +32,18 @@ _ROOMS = (
 
 # Packages that are of use only with PyTorch itself. Others that import torch get fanin, and may work.
 _NEIGHBOURS = frozenset(
-    "accelerate botorch fastai functorch gpytorch kornia lightning monai pyro pytorch_lightning tensorboardX timm torch_geometric "
-    "torchaudio torchdata torchinfo torchmetrics torchtext torchtune torchvision torchviz transformers".split()
+    "accelerate botorch fastai functorch gpytorch kornia lightning monai pyro pytorch_lightning tensorboardX timm "
+    "torch_geometric torchaudio torchdata torchinfo torchmetrics torchtext torchtune torchvision torchviz "
+    "transformers".split()
 )
 
 
 def answer_torch() -> None:
     """Let every later import of torch in this process be answered by fanin."""
     modules = _modules()
-    _take_names(modules)
-    for error in _errors(errors.FaninError):
+    for error in list(_errors(errors.FaninError)):
         _take_builtin_name(error)
+    _take_names(modules)
     fanin.__version__ = VERSION
     for module in modules.values():
         vars(module).setdefault("__path__", [])  # without it, an import below would not get as far as the refusal
@@ -130,8 +131,10 @@ def _home(module: str) -> str:
 
 
 def _errors(error: type[errors.FaninError]) -> Iterator[type[errors.FaninError]]:
+    """Iterate over the errors that PyTorch has built-in exceptions for; one with a name of its own there keeps it."""
     for each in error.__subclasses__():
-        yield each
+        if each.__module__ == errors.__name__:
+            yield each
         yield from _errors(each)
 
 

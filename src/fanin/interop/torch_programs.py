@@ -22,9 +22,10 @@ def run_file(path: Path, arguments: Sequence[str]) -> None:
 
     Raises OSError when the file cannot be read, SyntaxError when it is not Python.
     """
-    code = compile(path.read_bytes(), str(path), "exec")
+    file = str(path.absolute())
+    code = compile(path.read_bytes(), file, "exec")
     answer_torch()
-    _run(code, [str(path), *arguments], str(path.resolve().parent), __file__=str(path))
+    _run(code, [str(path), *arguments], str(path.resolve().parent), __file__=file)
 
 
 def run_source(source: bytes, arguments: Sequence[str]) -> None:
@@ -43,7 +44,9 @@ def run_module(name: str, arguments: Sequence[str]) -> None:
     sys.path[0:1] = [str(Path.cwd())]
     spec = _runnable(name)
     code = spec.loader.get_code(spec.name)  # type: ignore[union-attr]
-    _run(code, [str(spec.origin), *arguments], sys.path[0], __file__=spec.origin, __spec__=spec, __package__=spec.parent)
+    _run(
+        code, [str(spec.origin), *arguments], sys.path[0], __file__=spec.origin, __spec__=spec, __package__=spec.parent
+    )
 
 
 def _runnable(name: str) -> ModuleSpec:

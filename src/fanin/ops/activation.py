@@ -227,7 +227,7 @@ hard_shrink = define(
 # What is cut off is x limited to [-lambd, lambd].
 soft_shrink = define(
     "softshrink",
-    lambda x, *, lambd: x - np.minimum(np.maximum(x, -lambd), lambd),
+    lambda x, *, lambd: np.copysign(x - np.minimum(np.maximum(x, -lambd), lambd), x),  # -0. stays -0.
     same,
     vjps=(lambda g, out, x, *, lambd: outside(g, x, low=-lambd, high=lambd),),
     reads=(0,),

@@ -203,6 +203,7 @@ def _wide_var(x: Any, dim: Dims, correction: float, keepdim: bool) -> Any:
 
     So the standard deviation of standardised numbers prints as 1.
     """
+    _require_floats(x.dtype)
     n = count(x.shape, dim)
     wide = x.astype(np.float64)
     wide -= _add.reduce(wide, axis=dim, keepdims=True) / (max(n, 1) if n else np.nan)
@@ -221,9 +222,13 @@ def _var_vjp(g: Any, out: Any, x: Any, *, dim: Dims, correction: float = 1, keep
 
 
 def _var_spec(x: Spec, *, dim: Dims, correction: float = 1, keepdim: bool = False) -> Spec:
-    if category(x.dtype) != 2:
-        raise DtypeError("std and var only support floating point and complex dtypes")
+    _require_floats(x.dtype)
     return _reduced(x, dim=dim, keepdim=keepdim)
+
+
+def _require_floats(dtype: np.dtype[Any]) -> None:
+    if category(dtype) != 2:
+        raise DtypeError("std and var only support floating point and complex dtypes")
 
 
 var: Op = define("var", _var, _var_spec, vjps=(_var_vjp,), reads=(0,))

@@ -46,7 +46,7 @@ class Plan:
         for cohort in old.cohorts if old else ():
             cohort.leave()
         self.blocks: dict[Any, Block] = _blocks(params, starts, old.blocks if old else {})
-        self.owners = list(position) if starts else []
+        self.owners = list(dict.fromkeys(active)) if starts else []  # in their order, which a state_dict shows
         self.held = [rule.state[p] for p in self.owners]
         for p, held in zip(self.owners, self.held, strict=True):
             block = self.blocks[p._array.dtype]
