@@ -38,6 +38,8 @@ def test_the_first_program_prints_what_the_readme_says() -> None:
 
 @pytest.mark.parity
 def test_pytorch_prints_the_same() -> None:
-    source = program().replace("import fanin as torch", "import torch").replace("from fanin import", "from torch import")
+    source = (
+        program().replace("import fanin as torch", "import torch").replace("from fanin import", "from torch import")
+    )
     assert "fanin" not in source
     assert printed_by(source) == promised()

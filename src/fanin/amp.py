@@ -13,7 +13,7 @@ from fanin._core.missing import refuse
 from fanin.tensor.tensor import Tensor
 
 
-class autocast:  # noqa: N801 (PyTorch's name)
+class autocast:
     """Compute in the dtypes of the tensors: without a GPU, `torch.autocast("cuda")` is off.
 
     Raises:

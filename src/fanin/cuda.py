@@ -1,4 +1,4 @@
-"""torch.cuda on a library that computes on the CPU: nothing is available, and what scripts set beforehand is accepted."""
+"""torch.cuda on a library that computes on the CPU: nothing is available; what scripts set is accepted."""
 
 from __future__ import annotations
 

@@ -233,6 +233,4 @@ class ParameterDict(_Holder):
         return [f"  ({key}): {_described(value, type_name(value))}" for key, value in self.items()]
 
 
-
-
 __all__ = ["ParameterDict", "ParameterList"]

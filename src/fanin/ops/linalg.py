@@ -38,12 +38,12 @@ def _matmul_spec(a: Spec, b: Spec) -> Spec:
 
 
 def _unfit(a: Spec, b: Spec, rows: tuple[int, ...], columns: tuple[int, ...]) -> str:
-    """Return what PyTorch says of two shapes that do not multiply; its words depend on the product it would have used."""
+    """Return what PyTorch says of two shapes that do not multiply, in the words of the product it would have used."""
     if a.ndim == b.ndim == 1:
         n, m = a.shape[0], b.shape[0]
         return (
-            f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the same number of elements, but got "
-            f"{n} and {m} elements respectively"
+            f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the same number of elements, but "
+            f"got {n} and {m} elements respectively"
         )
     if (a.ndim, b.ndim) == (2, 1):
         return f"size mismatch, got input ({rows[0]}), mat ({rows[0]}x{rows[1]}), vec ({b.shape[0]})"
@@ -107,7 +107,7 @@ def _linear_spec(x: Spec, weight: Spec, bias: Spec | None = None) -> Spec:
         inner = x.shape[-1] if x.ndim else 1
         raise ShapeError(
             f"mat1 and mat2 shapes cannot be multiplied ({rows}x{inner} and {weight.shape[-1]}x{weight.shape[0]})",
-            remedy=f"The layer takes {weight.shape[-1]} features in the last dimension; the input has shape {list(x.shape)}.",
+            remedy=f"The layer takes {weight.shape[-1]} features in the last dimension, the input is {list(x.shape)}.",
         )
     shape = x.shape[:-1] + weight.shape[:-1]
     if bias is not None and broadcast_shape(shape, bias.shape) != shape:

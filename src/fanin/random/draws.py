@@ -59,8 +59,7 @@ def bernoulli_array(generator: Generator, p: Array, dtype: npt.DTypeLike | None 
     check_floating(p.dtype, '"bernoulli_tensor_cpu_p_"')
     if not bool(np.all((p >= 0.0) & (p <= 1.0))):
         raise OperationError(
-            "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If so, "
-            "please report an enhancement request to PyTorch.)",
+            "Expected p_in >= 0 && p_in <= 1 to be true, but got false.",
             remedy="Every probability must lie in [0, 1].",
         )
     units = unit53 if p.dtype.char == "d" else unit24

@@ -66,7 +66,7 @@ def _check_weights(weights: Array, num_samples: int, replacement: bool) -> None:
     if not replacement and num_samples > weights.shape[-1]:
         raise OperationError(
             "cannot sample n_sample > prob_dist.size(-1) samples without replacement",
-            remedy=f"{num_samples} of {weights.shape[-1]} are asked for; replacement=True draws an index more than once.",
+            remedy=f"{num_samples} of {weights.shape[-1]} are asked for; replacement=True lets one come again.",
         )
     if not bool(np.all(np.isfinite(weights) & (weights >= 0))):
         raise OperationError("probability tensor contains either `inf`, `nan` or element < 0")

@@ -120,7 +120,9 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
 
     def storage_offset(self) -> int:
         """Return where the first element lies in the memory of the base, counted in elements."""
-        base = self if self._base is None else self._base
+        base: Any = self
+        while base._base is not None:
+            base = base._base
         start = self._array.__array_interface__["data"][0] - base._array.__array_interface__["data"][0]
         return int(start) // self._array.itemsize
 
@@ -454,8 +456,7 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         if self._node is not None:
             raise GraphError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
-                "moment.  If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm "
-                "usage, see https://github.com/pytorch/pytorch/pull/103001",
+                "moment.",
                 remedy="Use .detach().clone() for a result.",
             )
         copied = object.__new__(self.__class__)

@@ -1,4 +1,4 @@
-"""torch.nn.utils.rnn, of which sequences of several lengths are padded to one; recurrent networks are not part of fanin."""
+"""torch.nn.utils.rnn, whose one use without recurrent networks is padding sequences to one length."""
 
 from __future__ import annotations
 

@@ -18,7 +18,9 @@ Rate = Any
 def check_optimizer(optimizer: Any) -> None:
     """Raise unless `optimizer` has parameter groups to write to."""
     if not isinstance(getattr(optimizer, "param_groups", None), list):
-        raise ArgumentTypeError(f"{type(optimizer).__name__} is not an Optimizer", remedy="it has no list `param_groups`")
+        raise ArgumentTypeError(
+            f"{type(optimizer).__name__} is not an Optimizer", remedy="it has no list `param_groups`"
+        )
 
 
 def is_tensor(value: Any) -> bool:

@@ -39,8 +39,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(row, (Mapping, Sequence)):
         return _collate_container(batch, row)
     raise ArgumentTypeError(
-        "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; "
-        f"found {type(row)}",
+        f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(row)}",
         remedy="Give the DataLoader a collate_fn for such rows.",
     )
 

@@ -61,9 +61,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """
 
     def __init__(self, *tensors: Tensor) -> None:
-        assert all(tensors[0].size(0) == tensor.size(0) for tensor in tensors), (
-            "Size mismatch between tensors"
-        )
+        assert all(tensors[0].size(0) == tensor.size(0) for tensor in tensors), "Size mismatch between tensors"
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
@@ -183,7 +181,7 @@ def _sizes(total: int, lengths: Sequence[int | float]) -> list[int]:
         return sizes
     if sum(lengths) != total:
         raise ArgumentError(
-            f"Sum of input lengths does not equal the length of the input dataset!",
+            "Sum of input lengths does not equal the length of the input dataset!",
             remedy=f"{sum(lengths)} against {total}.",
         )
     if not all(isinstance(n, (int, np.integer)) for n in lengths):
