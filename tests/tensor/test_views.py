@@ -106,9 +106,12 @@ def test_a_change_of_a_value_that_nobody_reads_is_none() -> None:
 
 def test_expanded_memory_cannot_be_written() -> None:
     x = torch.zeros(1, 3).expand(2, 3)
-    for change in (lambda: x.add_(1), lambda: x.uniform_(), lambda: x.zero_(), lambda: x.__setitem__(0, 1.0)):
+    for change in (lambda: x.add_(1), lambda: x.uniform_(), lambda: x.exp_(), lambda: x.__setitem__(slice(None), 1.0)):
         with pytest.raises(RuntimeError, match="single memory location"):
             change()
+    x[0] = torch.tensor([1.0, 2.0, 3.0])
+    assert x.tolist() == [[1, 2, 3], [1, 2, 3]]
+    assert x.fill_(4).tolist() == [[4, 4, 4], [4, 4, 4]]
 
 
 def test_chain_of_views_keeps_its_history() -> None:
@@ -121,3 +124,58 @@ def test_chain_of_views_keeps_its_history() -> None:
     (table * torch.tensor([[1.0, 10.0], [100.0, 1000.0]])).sum().backward()
     assert table.tolist() == [[3.0, 6.0], [12.0, 0.0]]
     assert w.grad.tolist() == [3.0, 30.0 + 600.0]
+
+
+def test_gradient_of_an_expanded_view_adds_up_after_a_change_of_its_base() -> None:
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = w * 1
+    twice = y.expand(2, 2)
+    y.mul_(3)
+    twice.sum().backward()
+    assert w.grad.tolist() == [6.0, 6.0]
+
+
+def test_change_of_a_view_of_memory_that_is_not_in_row_major_order() -> None:
+    w = torch.ones(2, 3, requires_grad=True)
+    turned = -(w.t())
+    row = turned[1]
+    row.mul_(0)
+    turned.sum().backward()
+    assert w.grad.tolist() == [[-1.0, 0.0, -1.0], [-1.0, 0.0, -1.0]]
+
+
+def test_a_stale_view_is_brought_up_to_date_as_the_other_operand() -> None:
+    w = torch.ones(2, requires_grad=True)
+    y = w * 1
+    first = y[:1]
+    y.mul_(3)
+    total = torch.zeros(1)
+    total.add_(first)
+    total.backward()
+    assert w.grad.tolist() == [3.0, 0.0]
+
+
+def test_a_tensor_multiplied_by_itself_in_place_says_so_at_backward() -> None:
+    w = torch.ones(2, requires_grad=True)
+    y = w * 2
+    y.mul_(y)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_views_of_a_detached_tensor_share_its_new_history() -> None:
+    w = torch.ones(2, requires_grad=True)
+    apart = (w * 1).detach()
+    part = apart[:1]
+    apart.add_(w * 5)
+    assert part.requires_grad
+    part.backward()
+    assert w.grad.tolist() == [5.0, 0.0]
+
+
+def test_a_masked_change_of_a_scalar_has_a_gradient() -> None:
+    w = torch.ones(2, requires_grad=True)
+    total = w.sum()
+    total[total.detach() > 1] = 0.5
+    (total * total).backward()
+    assert w.grad.tolist() == [0.0, 0.0]

@@ -53,9 +53,17 @@ def _expand_spec(x: Spec, *, shape: tuple[int, ...]) -> Spec:
     return Spec(tuple(shape), x.dtype)
 
 
+def _expand(x: Any, *, shape: tuple[int, ...]) -> Any:
+    # NumPy makes it read-only; whether a part of it may be written is for the writer to see (check_memory).
+    spread = np.broadcast_to(x, shape)
+    if spread is not x and isinstance(x, np.ndarray) and x.flags.writeable:
+        spread.flags.writeable = True
+    return spread
+
+
 expand_op: Op = define(
     "expand",
-    lambda x, *, shape: np.broadcast_to(x, shape),
+    _expand,
     _expand_spec,
     vjps=(lambda grad, out, x, *, shape: sum_to(grad, shape_of(x)),),
     view=True,

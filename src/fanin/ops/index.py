@@ -87,7 +87,7 @@ def _index_put_spec(x: Spec, values: Spec, *, index: Index, accumulate: bool = F
 
 
 def _index_put(x: Any, values: Any, *, index: Index, accumulate: bool = False) -> Any:
-    result = x.copy()
+    result = np.array(x)
     if accumulate:
         np.add.at(result, index, values)
     else:
@@ -186,7 +186,7 @@ _COMBINE = {"amax": np.maximum, "amin": np.minimum, "prod": np.multiply}
 
 
 def _scatter_combine(x: Any, source: Any, *, index: Index, how: str) -> Any:
-    result = x.copy()
+    result = np.array(x)
     _COMBINE[how].at(result, index, source)
     return result
 

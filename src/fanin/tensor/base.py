@@ -40,7 +40,9 @@ class TensorBase:
 
 def version_counter(x: TensorBase) -> list[int]:
     """Return the one-element list that counts the changes in place of x's memory."""
-    owner = x if x._base is None else x._base
+    owner = x
+    while owner._base is not None:  # a view of a detached tensor has that for its base
+        owner = owner._base
     if owner._counter is None:
         owner._counter = [0]
     counter: list[int] = owner._counter

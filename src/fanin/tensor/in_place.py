@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from fanin._core.dtypes import can_cast, from_numpy
 from fanin._core.errors import DtypeError, InPlaceError, ShapeError
-from fanin.ops.arithmetic import expand, sum_to, zeros_like
+from fanin.ops.arithmetic import zeros_like
+from fanin.ops.index import put_zeros
 from fanin.ops.op import Op, Spec, define
 from fanin.ops.rules import shape_of
 from fanin.ops.shape import reshape
 from fanin.tensor.base import TensorBase, storage_offsets, version_counter
 from fanin.tensor.grad_mode import mode
-from fanin.tensor.tape import Node, _stamps, edge_of, evaluate, reads_of, refresh
+from fanin.tensor.tape import Node, _stamps, edge_of, evaluate, reads_of, reads_result, refresh
 
 # A view's elements are found in its base by number, so one pair of operations serves every kind of view. --------------
 
@@ -27,18 +29,19 @@ read_view: Op = define(
     "read_view",
     _read_view,
     lambda base, *, positions: Spec(positions.shape, base.dtype),
-    vjps=(lambda g, out, base, *, positions: write_view(_zeros(g, shape_of(base)), g, positions=positions),),
+    vjps=(lambda g, out, base, *, positions: _added_up(g, shape_of(base), positions),),
     grad_name="AsStridedBackward0",
 )
 
 
-def _zeros(like: Any, shape: tuple[int, ...]) -> Any:
-    total = sum_to(zeros_like(like), (1,) * len(shape_of(like)))
-    return expand(reshape(total, (1,) * len(shape)), shape)
+def _added_up(g: Any, shape: tuple[int, ...], positions: Any) -> Any:
+    # An expanded view shows an element several times: the gradients add up.
+    flat = put_zeros(reshape(g, (math.prod(positions.shape),)), shape=(math.prod(shape),), index=(positions.reshape(-1),))
+    return reshape(flat, shape)
 
 
 def _write_view(base: Any, values: Any, *, positions: Any) -> Any:
-    result = np.array(base)
+    result = np.array(base, order="C")  # in any other order, reshaping would copy
     result.reshape(-1)[positions] = values
     return result
 
@@ -89,8 +92,9 @@ def check_writable(x: Any) -> None:
 def write(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     """Evaluate op and write the result into inputs[0], which is returned with its new history."""
     target = inputs[0]
-    if target._base is not None:
-        refresh(target)
+    for x in inputs:
+        if isinstance(x, TensorBase) and x._base is not None:
+            refresh(x)
     check_writable(target)
     arrays: Any = [x._array if isinstance(x, TensorBase) else x for x in inputs]
     if op.promote is not None:
@@ -103,9 +107,12 @@ def write(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     edges = [edge_of(x) if isinstance(x, TensorBase) else None for x in inputs]
     if 0 in reads_of(op, edges):
         arrays = [arrays[0].copy(), *arrays[1:]]
-    others = (None, *inputs[1:])  # the first input's old value was copied above: its change is this very one
+    # The first input's old value was copied above. Another one that shares its memory is spoilt by this very change.
+    stamps = _stamps(op, (None, *inputs[1:]), target, edges)
     store(target, out)
-    rewrite_history(target, Node(op, arrays, attrs, edges, target._array, _stamps(op, others, target, edges)))
+    if stamps and reads_result(op, edges):
+        stamps[-1] = (stamps[-1][0], stamps[-1][0][0])
+    rewrite_history(target, Node(op, arrays, attrs, edges, target._array, stamps))
     return target
 
 

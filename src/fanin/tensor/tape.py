@@ -254,6 +254,11 @@ def reads_of(op: Op, edges: list[Any]) -> Any:
     return range(len(edges)) if op.reads is None else op.reads
 
 
+def reads_result(op: Op, edges: list[Any]) -> bool:
+    """Say whether the derivatives of these edges read the result."""
+    return op.reads_out and (not op.reads_of or -1 in reads_of(op, edges))
+
+
 def _stamps(op: Op, inputs: Any, result: Any, edges: list[Any]) -> list[tuple[list[int], int]]:
     """Return the versions of the values that the derivatives read, each with its counter."""
     stamps = []
@@ -266,7 +271,7 @@ def _stamps(op: Op, inputs: Any, result: Any, edges: list[Any]) -> list[tuple[li
             if counter is None or x._base is not None:
                 counter = version_counter(x)
             stamps.append((counter, counter[0]))
-    if op.reads_out and (not op.reads_of or -1 in reads):
+    if op.reads_out and (not op.reads_of or -1 in reads):  # as reads_result says
         counter = version_counter(result)
         stamps.append((counter, counter[0]))
     return stamps
@@ -284,11 +289,10 @@ def _share(result: Any, source: Any) -> None:
     array = result._array
     if array is not source._array and (array.base is None or not np.may_share_memory(array, source._array)):
         return
-    base = source if source._base is None else source._base
+    # A detached tensor has a history of its own, which its views share.
+    base = source if source._base is None or source._detached else source._base
     result._base = base
     result._seen = base._rebased
-    if source._detached:
-        result._detached = True
 
 
 # Changing in place ----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 
 from fanin._core.dtypes import Array, dtype, from_numpy, get_default_dtype
 from fanin._core.errors import ArgumentError, ArgumentTypeError, DtypeError, GraphError, OperationError, ShapeError
+from fanin._core.missing import refuse_of_tensor
 from fanin.ops.arithmetic import sum_to
 from fanin.tensor import printing
 from fanin.tensor.backward import backward
@@ -24,6 +25,7 @@ from fanin.tensor.methods_in_place import InPlaceMethods
 from fanin.tensor.node_names import typed
 from fanin.tensor.operators import Operators
 from fanin.tensor.size import Size
+from fanin.tensor.storage import TypedStorage, UntypedStorage, memory_of
 from fanin.tensor.tape import apply, refresh, tensor_class, wrap
 
 
@@ -129,6 +131,14 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
     def data_ptr(self) -> int:
         """Return the address of the first element."""
         return int(self._array.__array_interface__["data"][0])
+
+    def storage(self) -> TypedStorage:
+        """Return the memory that it shares with its views, as elements of its dtype."""
+        return TypedStorage(memory_of(self))
+
+    def untyped_storage(self) -> UntypedStorage:
+        """Return the memory that it shares with its views, as bytes."""
+        return UntypedStorage(memory_of(self).view(np.uint8))
 
     T = property(shaping.T, doc="The dimensions in reverse order.")
     mT = property(shaping.mT, doc="The last two dimensions swapped.")
@@ -392,6 +402,9 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
     def cuda(self, *unused: Any, **also_unused: Any) -> Any:
         """Raise: fanin computes on the CPU."""
         check_device("cuda")
+
+    def __getattr__(self, name: str) -> Any:
+        refuse_of_tensor(self, name)
 
     def __reversed__(self) -> Any:
         return self.flip(tuple(range(self._array.ndim)))

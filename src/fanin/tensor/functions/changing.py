@@ -158,23 +158,27 @@ def fill_(self: Any, value: Any) -> Any:
         )
     if not mode.enabled or not (self.requires_grad or getattr(value, "requires_grad", False)):
         check_writable(self)
-        return store(self, value._array if isinstance(value, TensorBase) else _cast_number(value, self._array.dtype))
+        return _set_all(self, value._array.item() if isinstance(value, TensorBase) else value)
     name = "FillBackward0" if isinstance(value, TensorBase) else "FillBackward2"
     return label(apply_in_place(overwrite, (self, value), {}), name)
 
 
-def _cast_number(value: Any, dtype: np.dtype[Any]) -> Any:
-    return np.asarray(number(value)).astype(dtype, copy=False)
+def _set_all(self: Any, value: Any) -> Any:
+    """Set every element to a number; where several share a memory location, they agree."""
+    array = self._array
+    if not array.flags.writeable:
+        check_memory(array)
+    with np.errstate(all="ignore"):
+        array.fill(np.asarray(number(value)).astype(array.dtype, copy=False))
+    bump(self)
+    return self
 
 
 def zero_(self: Any) -> Any:
     """Set every element to 0."""
     if mode.enabled and self.requires_grad:
         return label(apply_in_place(overwrite, (self, 0), {}), "ZeroBackward0")
-    check_memory(self._array)
-    self._array.fill(0)
-    bump(self)
-    return self
+    return _set_all(self, 0)
 
 
 def fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Any:

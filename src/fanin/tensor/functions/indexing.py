@@ -168,6 +168,8 @@ def _set(input: Any, where: Any, value: Any) -> None:
         return
     check_writable(input)
     target = input._array[where]
+    if target.__class__ is np.ndarray and 0 in target.strides and ops.is_basic(where):
+        check_memory(target)
     try:
         input._array[where] = _trimmed(values, target)._array
     except ValueError:
