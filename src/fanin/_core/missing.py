@@ -3,55 +3,95 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from fanin._core.errors import NotInFaninError
+from fanin._core.errors import MissingNameError, NotInFaninError
 
 _SCOPE = "which trains fully connected networks"
 
 # Patterns of full names, and what to say of them; the first that matches speaks.
 _HINTS: tuple[tuple[str, str], ...] = (
     (
-        r"nn\.(Lazy)?Conv\w*|nn\.functional\.conv\w*",
+        r"nn\.(Lazy)?Conv\w*|(nn\.functional\.)?conv\w*",
         "flatten the input and use nn.Linear, or stay with PyTorch for images",
     ),
     (
-        r"nn\.(\w*Pool\w*|Upsample\w*|Pixel\w*|Fold|Unfold)",
+        r"nn\.(\w*Pool\w*|Upsample\w*|Pixel\w*|Fold|Unfold|ChannelShuffle|LocalResponseNorm|CrossMapLRN2d)"
+        r"|nn\.functional\.(\w*pool\w*|interpolate|upsample\w*|pixel\w*|fold|unfold|grid_sample|affine_grid)",
         "it belongs to convolutional networks; stay with PyTorch for them",
     ),
-    (r"nn\.(RNN|LSTM|GRU)\w*", "it belongs to recurrent networks; stay with PyTorch for them"),
-    (r"nn\.(Transformer\w*|MultiheadAttention)", "it belongs to transformers; stay with PyTorch for them"),
-    (r"nn\.BatchNorm[23]d", "use nn.BatchNorm1d, which takes (N, C) and (N, C, L)"),
+    (r"nn\.\w+Pad[123]d", "use nn.functional.pad"),
+    (
+        r"nn\.((RNN|LSTM|GRU)\w*|CTCLoss)|nn\.functional\.ctc_loss|nn\.utils\.rnn\.(pad_packed|pack)\w*",
+        "it belongs to recurrent networks; stay with PyTorch for them",
+    ),
+    (
+        r"nn\.(Transformer\w*|MultiheadAttention|attention)|nn\.functional\.(scaled_dot_product|multi_head)_attention\w*",
+        "it belongs to transformers; stay with PyTorch for them",
+    ),
+    (r"nn\.(BatchNorm[23]d|SyncBatchNorm)", "use nn.BatchNorm1d, which takes (N, C) and (N, C, L)"),
     (r"nn\.InstanceNorm[23]d", "use nn.InstanceNorm1d"),
     (r"nn\.Dropout[23]d", "use nn.Dropout"),
-    (r"nn\.(Data|DistributedData)Parallel|distributed\b.*", "fanin computes on one machine; use the model as it is"),
-    (r"(cuda\.)?amp\..*", "fanin computes in the dtype of the tensors; leave mixed precision out"),
-    (r"jit.*|fx.*|_dynamo.*|export.*|onnx.*", "use the model as it is, or save its state_dict with torch.save"),
-    (r"compile", "the eager model runs as it is; leave torch.compile out"),
-    (r"utils\.tensorboard.*", "print the losses, or log them with the csv module"),
+    (r"nn\.AdaptiveLogSoftmaxWithLoss", "use nn.CrossEntropyLoss"),
+    (
+        r"nn\.utils\.(parametrizations\b.*|weight_norm|spectral_norm|parametrize\b.*)",
+        "compute the normalised weight in forward and use nn.functional.linear",
+    ),
+    (r"nn\.utils\.prune\b.*", "multiply the weights by a mask of zeros and ones"),
+    (
+        r"nn\.(DataParallel|parallel\b.*)|distributed\b.*|utils\.data\.(distributed\b.*|DistributedSampler)",
+        "fanin computes on one machine; use the model and its loader as they are",
+    ),
+    (r"cuda\..*", "fanin computes on the CPU; test torch.cuda.is_available() before"),
+    (r"amp\..*", "fanin computes in the dtype of the tensors; leave mixed precision out"),
+    (r"(jit|fx|_dynamo|export|onnx)\b.*", "use the model as it is, or save its state_dict with torch.save"),
+    (r"compile|compiler\b.*", "the eager model runs as it is; leave torch.compile out"),
+    (r"utils\.tensorboard\b.*", "print the losses, or log them with the csv module"),
+    (r"utils\.checkpoint\b.*", "call the layers themselves: fully connected networks need little memory"),
     (r"optim\.SparseAdam", "fanin has no sparse gradients; use optim.Adam"),
     (r"optim\.(Adafactor|Muon)", "use optim.AdamW"),
-    (r"hub.*|utils\.model_zoo.*", "build the model from layers and load a state_dict with torch.load"),
-    (r"fft.*|stft|istft|complex\w*|view_as_complex|view_as_real|polar|cfloat|cdouble", "fanin has no complex dtypes"),
-    (r"sparse\w*", "use dense tensors"),
-    (r"quantiz\w*|ao\b.*|qint\w*", "fanin computes in floating point"),
-    (r"bfloat16", "use float32 or float16"),
+    (r"(hub|utils\.model_zoo)\b.*", "build the model from layers and load a state_dict with torch.load"),
+    (r"(Tensor\.)?(lstsq|solve|lu|qr)", "use torch.linalg.{0}"),
+    (r"(Tensor\.)?(symeig|eig)|linalg\.eig(vals)?", "fanin has no complex dtypes; use torch.linalg.eigh for symmetric matrices"),
+    (r"svd_lowrank|pca_lowrank|linalg\.(lu\w*|ldl\w*)|lu_\w+", "use torch.linalg.svd, qr or solve"),
+    (r"(Tensor\.)?gradient", "use torch.diff"),
     (
-        r"distributions.*",
+        r"(fft|special\.fft)\b.*|(Tensor\.)?(stft|istft|complex\w*|view_as_complex|view_as_real|polar|c(float|double|half)|angle|imag)",
+        "fanin has no complex dtypes",
+    ),
+    (r"sparse\w*\b.*|Tensor\.(to_sparse\w*|coalesce|is_coalesced|sparse_\w+|indices|values)", "use dense tensors"),
+    (r"quantiz\w*\b.*|ao\b.*|qu?int\w*|Tensor\.(dequantize|int_repr|q_\w+|qscheme)", "fanin computes in floating point"),
+    (r"(Tensor\.)?bfloat16|BFloat16\w+|float8\w*", "use float32 or float16"),
+    (
+        r"distributions\b.*",
         "draw with torch.randn, rand or bernoulli; torch.nn.GaussianNLLLoss and KLDivLoss give log densities",
     ),
     (r"func\b.*|vmap", "use torch.autograd.grad and torch.autograd.functional"),
-    (r"multiprocessing.*", "use Python's multiprocessing"),
-    (r"profiler.*", "use Python's cProfile"),
+    (r"multiprocessing\b.*", "use Python's multiprocessing"),
+    (r"(autograd\.)?profiler\b.*|utils\.(bottleneck|benchmark)\b.*", "use Python's cProfile and timeit"),
+    (r"(ops|library|_\w+)\b.*", "it is the inside of PyTorch"),
+)
+
+# Methods and attributes of torch.Tensor that fanin leaves out. Another name is a slip of the pen, as in PyTorch.
+_TENSOR_NAMES = frozenset(
+    "angle as_strided_scatter as_subclass bfloat16 ccol_indices cdouble cfloat chalf cholesky_inverse cholesky_solve "
+    "coalesce col_indices crow_indices dense_dim dequantize eig geqrf i0 igamma igammac imag indices int_repr "
+    "is_coalesced istft lstsq lu lu_solve ormqr orgqr q_per_channel_axis q_per_channel_scales q_per_channel_zero_points "
+    "q_scale q_zero_point qscheme record_stream reinforce row_indices smm solve sparse_dim sparse_mask sparse_resize_ "
+    "sspaddmm stft symeig to_mkldnn to_sparse to_sparse_bsc to_sparse_bsr to_sparse_coo to_sparse_csc to_sparse_csr "
+    "triangular_solve values xpu".split()
 )
 
 
 def explain(name: str) -> str:
     """Return the sentence about a name that is missing, such as "torch.nn.Conv2d"."""
     short = name.partition(".")[2]
-    hint = next((text for pattern, text in _HINTS if re.fullmatch(pattern, short)), "")
-    return f"{name} is not part of fanin, {_SCOPE}" + (f": {hint}" if hint else "")
+    for pattern, hint in _HINTS:
+        if re.fullmatch(pattern, short):
+            return f"{name} is not part of fanin, {_SCOPE}: {hint.format(short.rpartition('.')[2])}"
+    return f"{name} is not part of fanin, {_SCOPE}"
 
 
 def refuse(module: str) -> Callable[[str], NoReturn]:
@@ -59,7 +99,27 @@ def refuse(module: str) -> Callable[[str], NoReturn]:
 
     def __getattr__(name: str) -> NoReturn:
         if name.startswith("__"):
-            raise AttributeError(f"module has no attribute {name!r}")
-        raise NotInFaninError(explain(f"{module}.{name}"))
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        ours = sys.modules.get(module.replace("torch", "fanin", 1))
+        raise NotInFaninError(explain(f"{module}.{name}"), remedy=_similar(name, ours))
 
     return __getattr__
+
+
+def refuse_of_tensor(tensor: Any, name: str) -> NoReturn:
+    """Raise the AttributeError for an attribute that a tensor does not have, with a hint where PyTorch has it."""
+    if name in _TENSOR_NAMES:
+        raise NotInFaninError(explain(f"torch.Tensor.{name}"))
+    raise MissingNameError(
+        f"{type(tensor).__name__!r} object has no attribute {name!r}", remedy=_similar(name, type(tensor))
+    )
+
+
+def _similar(name: str, owner: Any) -> str:
+    """Return what a slip of the pen was probably meant to be."""
+    if name.startswith("_"):
+        return ""
+    import difflib  # of use in failures alone
+
+    found = difflib.get_close_matches(name, [known for known in dir(owner) if not known.startswith("_")], 1, 0.8)
+    return f"Did you mean {found[0]}?" if found else ""

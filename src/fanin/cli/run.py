@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -91,7 +90,8 @@ def _show(error: Exception) -> None:
     if isinstance(error, ImportError) and missing and not _raised_inside(error):
         error.add_note(explain(f"torch{missing[2]}.{missing[1]}"))
     sys.stdout.flush()
-    traceback.print_exception(type(error), error, _shown(error))
+    error.__traceback__ = _shown(error)
+    sys.excepthook(type(error), error, error.__traceback__)
 
 
 def _shown(error: Exception) -> TracebackType | None:

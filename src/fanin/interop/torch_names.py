@@ -13,7 +13,7 @@ from typing import Any
 
 import fanin
 from fanin._core import errors
-from fanin._core.missing import explain
+from fanin._core.missing import explain, refuse
 
 # The version of PyTorch whose names and numbers these are: programs compare it, and print it.
 VERSION = "2.13.0+cpu"
@@ -23,6 +23,7 @@ _ALIASES = {
     "utils.data.dataloader": "utils.data",
     "utils.data._utils.collate": "utils.data",
     "autograd.grad_mode": "autograd",
+    "storage": "tensor.storage",
     "autograd.anomaly_mode": "autograd",
 }
 _ROOMS = (
@@ -45,8 +46,10 @@ def answer_torch() -> None:
         _take_builtin_name(error)
     _take_names(modules)
     fanin.__version__ = VERSION
-    for module in modules.values():
+    for name, module in modules.items():
         vars(module).setdefault("__path__", [])  # without it, an import below would not get as far as the refusal
+        if isinstance(module, types.ModuleType):
+            vars(module).setdefault("__getattr__", refuse(name))
     sys.modules.update(modules)
     sys.meta_path.insert(0, _Refusal())
 
@@ -101,6 +104,7 @@ class _Refusal:
 # Where a class of fanin's is at home in torch, for those that no module of the same name shows.
 _HOMES = (
     (r"fanin\.tensor\.grad_mode", "torch.autograd.grad_mode"),
+    (r"fanin\.tensor\.storage", "torch.storage"),
     (r"fanin\.autograd\.anomaly", "torch.autograd.anomaly_mode"),
     (r"fanin\.(random\.generator|tensor\.functions\.sampling)", "torch._C"),
     (r"fanin\.(tensor|random|_core)\b.*", "torch"),
