@@ -36,7 +36,8 @@ read_view: Op = define(
 
 def _added_up(g: Any, shape: tuple[int, ...], positions: Any) -> Any:
     # An expanded view shows an element several times: the gradients add up.
-    flat = put_zeros(reshape(g, (math.prod(positions.shape),)), shape=(math.prod(shape),), index=(positions.reshape(-1),))
+    where = (positions.reshape(-1),)
+    flat = put_zeros(reshape(g, where[0].shape), shape=(math.prod(shape),), index=where)
     return reshape(flat, shape)
 
 
