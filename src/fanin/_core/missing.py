@@ -18,8 +18,11 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "flatten the input and use nn.Linear, or stay with PyTorch for images",
     ),
     (
-        r"nn\.(\w*Pool\w*|Upsample\w*|Pixel\w*|Fold|Unfold|ChannelShuffle|LocalResponseNorm|CrossMapLRN2d)"
-        r"|nn\.functional\.(\w*pool\w*|interpolate|upsample\w*|pixel\w*|fold|unfold|grid_sample|affine_grid)",
+        r"nn\.(\w*Pool\w*|Upsample\w*|Pixel\w*|Fold|Unfold|ChannelShuffle|LocalResponseNorm|CrossMapLRN2d)",
+        "it belongs to convolutional networks; stay with PyTorch for them",
+    ),
+    (
+        r"nn\.functional\.(\w*pool\w*|interpolate|upsample\w*|pixel\w*|fold|unfold|grid_sample|affine_grid)",
         "it belongs to convolutional networks; stay with PyTorch for them",
     ),
     (r"nn\.\w+Pad[123]d", "use nn.functional.pad"),
@@ -54,15 +57,21 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"optim\.(Adafactor|Muon)", "use optim.AdamW"),
     (r"(hub|utils\.model_zoo)\b.*", "build the model from layers and load a state_dict with torch.load"),
     (r"(Tensor\.)?(lstsq|solve|lu|qr)", "use torch.linalg.{0}"),
-    (r"(Tensor\.)?(symeig|eig)|linalg\.eig(vals)?", "fanin has no complex dtypes; use torch.linalg.eigh for symmetric matrices"),
+    (
+        r"(Tensor\.)?(symeig|eig)|linalg\.eig(vals)?",
+        "fanin has no complex dtypes; use torch.linalg.eigh for symmetric matrices",
+    ),
     (r"svd_lowrank|pca_lowrank|linalg\.(lu\w*|ldl\w*)|lu_\w+", "use torch.linalg.svd, qr or solve"),
     (r"(Tensor\.)?gradient", "use torch.diff"),
     (
-        r"(fft|special\.fft)\b.*|(Tensor\.)?(stft|istft|complex\w*|view_as_complex|view_as_real|polar|c(float|double|half)|angle|imag)",
+        r"fft\b.*|(Tensor\.)?(stft|istft|complex\w*|view_as_\w+|polar|c(float|double|half)|angle|imag)",
         "fanin has no complex dtypes",
     ),
     (r"sparse\w*\b.*|Tensor\.(to_sparse\w*|coalesce|is_coalesced|sparse_\w+|indices|values)", "use dense tensors"),
-    (r"quantiz\w*\b.*|ao\b.*|qu?int\w*|Tensor\.(dequantize|int_repr|q_\w+|qscheme)", "fanin computes in floating point"),
+    (
+        r"quantiz\w*\b.*|ao\b.*|qu?int\w*|Tensor\.(dequantize|int_repr|q_\w+|qscheme)",
+        "fanin computes in floating point",
+    ),
     (r"(Tensor\.)?bfloat16|BFloat16\w+|float8\w*", "use float32 or float16"),
     (
         r"distributions\b.*",
@@ -76,12 +85,12 @@ _HINTS: tuple[tuple[str, str], ...] = (
 
 # Methods and attributes of torch.Tensor that fanin leaves out. Another name is a slip of the pen, as in PyTorch.
 _TENSOR_NAMES = frozenset(
-    "angle as_strided_scatter as_subclass bfloat16 ccol_indices cdouble cfloat chalf cholesky_inverse cholesky_solve "
-    "coalesce col_indices crow_indices dense_dim dequantize eig geqrf i0 igamma igammac imag indices int_repr "
-    "is_coalesced istft lstsq lu lu_solve ormqr orgqr q_per_channel_axis q_per_channel_scales q_per_channel_zero_points "
-    "q_scale q_zero_point qscheme record_stream reinforce row_indices smm solve sparse_dim sparse_mask sparse_resize_ "
-    "sspaddmm stft symeig to_mkldnn to_sparse to_sparse_bsc to_sparse_bsr to_sparse_coo to_sparse_csc to_sparse_csr "
-    "triangular_solve values xpu".split()
+    "angle as_strided_scatter as_subclass bfloat16 ccol_indices cdouble cfloat chalf cholesky_inverse "
+    "cholesky_solve coalesce col_indices crow_indices dense_dim dequantize eig geqrf i0 igamma igammac imag indices "
+    "int_repr is_coalesced istft lstsq lu lu_solve ormqr orgqr q_per_channel_axis q_per_channel_scales "
+    "q_per_channel_zero_points q_scale q_zero_point qscheme record_stream reinforce row_indices smm solve "
+    "sparse_dim sparse_mask sparse_resize_ sspaddmm stft symeig to_mkldnn to_sparse to_sparse_bsc to_sparse_bsr "
+    "to_sparse_coo to_sparse_csc to_sparse_csr triangular_solve values xpu".split()
 )
 
 
