@@ -10,6 +10,7 @@ import numpy as np
 from fanin._core.errors import InPlaceError, OperationError, ShapeError
 from fanin.ops.index import overwrite
 from fanin.ops.op import Op
+from fanin.ops.rules import broadcast_shape
 from fanin.tensor.base import TensorBase
 from fanin.tensor.functions import arithmetic
 from fanin.tensor.functions.operands import as_operand, number
@@ -141,13 +142,15 @@ def copy_(self: Any, other: Any, non_blocking: bool = False) -> Any:
         return apply_in_place(overwrite, (self, other), {})
     check_writable(self)
     values = other._array if isinstance(other, TensorBase) else other
+    if np.ndim(values) > self._array.ndim:
+        raise ShapeError(
+            f"output with shape {list(self._array.shape)} doesn't match the broadcast shape {list(np.shape(values))}"
+        )
     try:
         return store(self, values)
     except ValueError:
-        raise ShapeError(
-            f"The size of tensor a ({list(self._array.shape)}) must match the size of tensor b "
-            f"({list(np.shape(values))}): copy_ broadcasts its source to the target"
-        ) from None
+        broadcast_shape(self._array.shape, np.shape(values))
+        raise
 
 
 def fill_(self: Any, value: Any) -> Any:

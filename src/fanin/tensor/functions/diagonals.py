@@ -111,7 +111,8 @@ def trace(input: Any) -> Any:
 
 def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
     """Return the view of all windows of `size` elements along a dimension, `step` apart, as a new last dimension."""
-    if not input._array.ndim:
+    scalar = not input._array.ndim
+    if scalar:
         input = input.reshape(1)
     dim = wrap_dim(dimension, input._array.ndim)
     n = input._array.shape[dim]
@@ -119,7 +120,8 @@ def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
         raise OperationError(f"maximum size for tensor at dimension {dim} is {n} but size is {size}")
     if step <= 0:
         raise OperationError(f"step is {step} but must be > 0")
-    return apply(ops.windows, (input,), {"dim": dim, "size": size, "step": step})
+    found = apply(ops.windows, (input,), {"dim": dim, "size": size, "step": step})
+    return found.squeeze(0) if scalar else found
 
 
 def block_diag(*tensors: Any) -> Any:

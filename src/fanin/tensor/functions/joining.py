@@ -334,12 +334,16 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     axes = (dims,) if is_dim(dims) else tuple(dims)
     if len(axes) != len(moves):
         raise OperationError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(axes)}")
+    if not input._array.ndim:
+        raise DimensionError(f"Dimension specified as {axes[0]} but tensor has no dimensions")
     axes = tuple(wrap_dim(d, input._array.ndim) for d in axes)
     return apply(ops.roll, (input,), {"shifts": moves, "dims": axes})
 
 
 def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
     """Return a copy turned k times by 90 degrees from the first towards the second of two dimensions."""
+    if input._array.ndim < 2:
+        raise OperationError(f"expected total dims >= 2, but got total dims = {input._array.ndim}")
     a, b = (wrap_dim(d, input._array.ndim) for d in dims)
     if a == b:
         raise OperationError("expected rotation dims to be different")

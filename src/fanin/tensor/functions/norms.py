@@ -125,6 +125,8 @@ def linalg_norm(
 @numpy_names
 def renorm(input: Any, p: float, dim: int, maxnorm: float, *, out: Any = None) -> Any:
     """Return the tensor with every slice along dim whose p-norm is above maxnorm scaled down to it."""
+    if input._array.ndim < 2:
+        raise OperationError(f"renorm: input needs at least 2 dimensions, got {input._array.ndim} dimensions")
     dim = wrap_dim(dim, input._array.ndim)
     others = tuple(axis for axis in range(input._array.ndim) if axis != dim)
     sizes = vector_norm(input, p, others, keepdim=True)

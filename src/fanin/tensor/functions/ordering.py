@@ -100,6 +100,8 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False, *, out: A
     array = require_tensor("kthvalue", input)._array
     dim = wrap_dim(dim, array.ndim)
     n = array.shape[dim] if array.ndim else 1
+    if not n:
+        raise DimensionError(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
     if not 1 <= k <= n:
         raise OperationError(f"kthvalue(): selected number k out of range for dimension {dim}: k is {k}, the size {n}")
     values, indices = _at(input, dim, _order(input, dim, False), k - 1, keepdim, "KthvalueBackward0")

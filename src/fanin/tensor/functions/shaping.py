@@ -203,6 +203,8 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     for name, dims in (("source", old), ("destination", new)):
         if len(set(dims)) != len(dims):
             raise OperationError(f"movedim: repeated dim in `{name}` ({list(dims)})")
+    if not ndim:
+        return _reshaped(input, ())
     order = [axis for axis in range(ndim) if axis not in old]
     for place, axis in sorted(zip(new, old, strict=True)):
         order.insert(place, axis)
