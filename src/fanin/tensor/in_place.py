@@ -9,6 +9,7 @@ import numpy as np
 
 from fanin._core.dtypes import can_cast, from_numpy
 from fanin._core.errors import DtypeError, InPlaceError, ShapeError
+from fanin._core.quiet import SILENT, begin_silence, end_silence
 from fanin.ops.arithmetic import zeros_like
 from fanin.ops.index import put_zeros
 from fanin.ops.op import Op, Spec, define
@@ -93,16 +94,24 @@ def check_writable(x: Any) -> None:
 def write(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     """Evaluate op and write the result into inputs[0], which is returned with its new history."""
     target = inputs[0]
+    arrays: Any = []
+    tracked = False
     for x in inputs:
-        if isinstance(x, TensorBase) and x._base is not None:
-            refresh(x)
+        if isinstance(x, TensorBase):
+            if x._base is not None:
+                refresh(x)
+            tracked = tracked or x._requires_grad
+            x = x._array
+        arrays.append(x)
     check_writable(target)
-    arrays: Any = [x._array if isinstance(x, TensorBase) else x for x in inputs]
     if op.promote is not None:
         arrays = op.promote(tuple(arrays))
+    tracked = tracked and mode.enabled and op.differentiable
+    if not tracked and op.evaluate.__class__ is np.ufunc and _computed_there(op.evaluate, arrays, target._array):
+        bump(target)
+        return target
     out = evaluate(op, arrays, attrs)
     check_fits(target._array, out)
-    tracked = mode.enabled and op.differentiable and any(isinstance(x, TensorBase) and x._requires_grad for x in inputs)
     if not tracked:
         return store(target, out)
     edges = [edge_of(x) if isinstance(x, TensorBase) else None for x in inputs]
@@ -115,6 +124,19 @@ def write(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         stamps[-1] = (stamps[-1][0], stamps[-1][0][0])
     rewrite_history(target, Node(op, arrays, attrs, edges, target._array, stamps))
     return target
+
+
+def _computed_there(ufunc: Any, arrays: Any, target: Any) -> bool:
+    """Compute into the target's memory, without an array in between; return False where shape or dtype do not allow it."""
+    check_memory(target)
+    silence = begin_silence(SILENT)
+    try:
+        ufunc(*arrays, out=target)
+    except (ValueError, TypeError):
+        return False
+    finally:
+        end_silence(silence)
+    return True
 
 
 def check_fits(target: Any, out: Any) -> None:

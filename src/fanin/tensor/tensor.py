@@ -12,6 +12,7 @@ from fanin._core.dtypes import Array, dtype, from_numpy, get_default_dtype
 from fanin._core.errors import ArgumentError, ArgumentTypeError, DtypeError, GraphError, OperationError, ShapeError
 from fanin._core.missing import refuse_of_tensor
 from fanin.ops.arithmetic import sum_to
+from fanin.ops.rules import wrap_dim
 from fanin.tensor import printing
 from fanin.tensor.backward import backward
 from fanin.tensor.base import TensorBase, version_counter
@@ -95,8 +96,6 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         """Return the shape, or the size of one dimension."""
         if dim is None:
             return Size(self._array.shape)
-        from fanin.ops.rules import wrap_dim
-
         return self._array.shape[wrap_dim(dim, self._array.ndim)]
 
     def dim(self) -> int:

@@ -171,8 +171,11 @@ def _set_all(self: Any, value: Any) -> Any:
     array = self._array
     if not array.flags.writeable:
         check_memory(array)
-    with np.errstate(all="ignore"):
-        array.fill(np.asarray(number(value)).astype(array.dtype, copy=False))
+    if value.__class__ is int and not value:
+        array.fill(0)
+    else:
+        with np.errstate(all="ignore"):
+            array.fill(np.asarray(number(value)).astype(array.dtype, copy=False))
     bump(self)
     return self
 
