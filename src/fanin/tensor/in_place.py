@@ -127,7 +127,7 @@ def write(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
 
 
 def _computed_there(ufunc: Any, arrays: Any, target: Any) -> bool:
-    """Compute into the target's memory, without an array in between; return False where shape or dtype do not allow it."""
+    """Compute into the target's memory, without an array in between; return False where shape or dtype forbid it."""
     check_memory(target)
     silence = begin_silence(SILENT)
     try:
