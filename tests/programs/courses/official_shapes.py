@@ -1,0 +1,42 @@
+"""Shapes, broadcasting, joining, sorting and selection, as reference tutorials walk through them."""
+import torch
+
+x = torch.arange(12, dtype=torch.float32)
+print(x, x.numel(), x.shape, x.reshape(3, 4), x.reshape(-1, 4).shape, sep="\n")
+X = x.reshape(3, 4)
+print(X[-1], X[1:3], X[:, 1], X[..., :2])
+X[1, 2] = 17
+X[:2, :] = 12
+print(X)
+a, b = torch.arange(3).reshape((3, 1)), torch.arange(2).reshape((1, 2))
+print(a + b, a * b, (a == b).int(), torch.broadcast_shapes((3, 1), (1, 2)), torch.broadcast_tensors(a, b)[0])
+Y = torch.tensor([[2.0, 1, 4, 3], [1, 2, 3, 4], [4, 3, 2, 1]])
+print(torch.cat((X, Y), dim=0), torch.cat((X, Y), dim=1), X == Y, X.sum(), X < Y, sep="\n")
+before = id(Y)
+Y = Y + X
+print(id(Y) == before)
+Z = torch.zeros_like(Y)
+print("id(Z):", (lambda i: (Z.__setitem__(slice(None), X + Y), id(Z) == i)[1])(id(Z)))
+before = id(X)
+X += Y
+print(id(X) == before, X)
+A = torch.arange(20, dtype=torch.float32).reshape(5, 4)
+B = A.clone()
+print(A, A.T, A + B, A * B, A.sum(axis=0), A.sum(axis=1), A.sum(axis=[0, 1]), A.mean(), A.sum() / A.numel(), A.mean(axis=0), A.sum(axis=1, keepdim=True), A / A.sum(axis=1, keepdims=True), A.cumsum(axis=0), sep="\n")
+y = torch.ones(4)
+v = torch.arange(4.0)
+print(torch.dot(v, y), torch.sum(v * y), torch.mv(A, v), A @ v, torch.mm(A, torch.ones(4, 3)), torch.norm(torch.tensor([3.0, -4.0])), torch.abs(torch.tensor([3.0, -4.0])).sum(), torch.norm(torch.ones((4, 9))))
+print(len(torch.zeros(2, 3, 4)), torch.zeros(2, 3, 4).ndim, torch.tensor([[1, 2], [3, 4]]).t(), torch.eye(3)[[2, 0, 1]], torch.ones(2, 3).flatten(), torch.ones(1, 3, 1).squeeze().shape, torch.ones(3).unsqueeze(-1).shape)
+t = torch.arange(24).reshape(2, 3, 4)
+print(t.sum(0), t.sum((0, 2)), t.permute(2, 0, 1).shape, t.transpose(-1, -2)[0], t[:, :, None].shape, t.flatten(1).shape, t.view(6, -1)[1], t.movedim(0, -1).shape, t[0, ..., 1], t[..., -1:], t[:, [0, 2]], t[t > 20], sep="\n")
+print(torch.stack([torch.tensor([1, 2]), torch.tensor([3, 4])]), torch.stack([torch.tensor([1, 2]), torch.tensor([3, 4])], dim=1), torch.hstack([torch.ones(2), torch.zeros(1)]), torch.vstack([torch.ones(2), torch.zeros(2)]), torch.column_stack([torch.ones(2), torch.zeros(2)]))
+print(torch.chunk(torch.arange(7), 3), torch.split(torch.arange(5), [2, 3]), torch.tensor_split(torch.arange(7), 3), torch.unbind(torch.eye(2)), torch.arange(6).view(2, 3).split(2, dim=1))
+s = torch.tensor([[3, 1, 2], [9, 7, 8]])
+print(s.sort(), s.argsort(dim=1, descending=True), s.topk(2).values, s.max(), s.argmax(), s.argmax(1), s.min(0), torch.sort(s.flatten(), descending=True).values, s.median(dim=1).values, s.float().quantile(0.5), s.unique(), s.flip(1), s.roll(1, 1), s.rot90(), s.kthvalue(2, dim=1).values)
+print(torch.where(s > 5, s, torch.zeros_like(s)), torch.where(s > 5), s.masked_select(s > 5), torch.masked_fill(s, s > 5, 0), s.clamp(2, 8), torch.nonzero(s > 7), s.gather(1, torch.tensor([[0], [2]])), torch.take(s, torch.tensor([0, 5])), s.index_select(1, torch.tensor([2, 0])), (s > 2).all(1), (s > 8).any(), s.eq(7).sum(), torch.isin(s, torch.tensor([1, 9])))
+print(torch.zeros(3, 5).scatter_(1, torch.tensor([[0, 1], [2, 2], [4, 0]]), 1.0), torch.zeros(3).index_add_(0, torch.tensor([0, 2, 0]), torch.tensor([1.0, 2, 3])), torch.zeros(4).scatter_add_(0, torch.tensor([1, 1, 3]), torch.ones(3)), torch.bincount(torch.tensor([0, 1, 1, 3])), torch.diag(torch.tensor([1, 2])), torch.triu(torch.ones(3, 3), 1), torch.tril_indices(3, 3))
+print(torch.einsum("ij->ji", A).shape, torch.einsum("ij,kj->ik", A, A)[0], torch.einsum("i,j->ij", v, v)[1], torch.einsum("bij,bjk->bik", torch.ones(2, 2, 3), torch.ones(2, 3, 1)).flatten(), torch.einsum("ii", torch.eye(3)), torch.tensordot(A, A, dims=2), torch.outer(v, v)[2], torch.kron(torch.eye(2), torch.ones(1, 2)), torch.linalg.multi_dot([torch.ones(2, 3), torch.ones(3, 2)]) if hasattr(torch.linalg, "multi_dot") else 0)
+print(torch.linalg.inv(torch.tensor([[2.0, 0], [0, 4]])), torch.linalg.det(torch.tensor([[1.0, 2], [3, 4]])), torch.linalg.eigvalsh(torch.tensor([[2.0, 1], [1, 2]])), torch.linalg.solve(torch.tensor([[2.0, 0], [0, 4]]), torch.tensor([2.0, 4])), torch.trace(torch.eye(3)), torch.linalg.norm(A), torch.linalg.matrix_rank(torch.ones(2, 2)), torch.linalg.pinv(torch.tensor([[1.0], [2.0]])))
+print(torch.arange(5) / 2, torch.arange(5) // 2, torch.arange(5) ** 2, 7 % torch.tensor([2, 3]), -torch.arange(3), ~torch.tensor([True, False]), torch.tensor([1, 2]) & 1, torch.tensor([1.0]) == 1, torch.tensor(3) > 2, (torch.ones(2, dtype=torch.int32) + 1.5).dtype, (torch.ones(1, dtype=torch.float16) + torch.ones(1)).dtype, (torch.ones(1).long() + torch.ones((), dtype=torch.float64)).dtype, torch.result_type(torch.ones(1, dtype=torch.int8), 1.0), torch.promote_types(torch.int32, torch.uint8), torch.can_cast(torch.float, torch.int) if hasattr(torch, "can_cast") else 0)
+print(torch.full((2, 2), 3), torch.full((2,), 3.0), torch.empty(2, 3).fill_(7), torch.ones(2, dtype=torch.bool), torch.arange(0, 1, 0.25), torch.arange(5, 0, -2), torch.linspace(0, 10, 5), torch.eye(2, 3), torch.zeros(()), torch.tensor(range(3)), torch.as_tensor([1.0]), torch.rand(0).shape, torch.cartesian_prod(torch.tensor([1, 2]), torch.tensor([3, 4])), torch.combinations(torch.arange(3)), torch.repeat_interleave(torch.tensor([1, 2]), torch.tensor([2, 1])), torch.tensor([1, 2]).repeat(2, 2), torch.tensor([[1], [2]]).expand(2, 3), torch.tensor([1, 2]).tile(2))
+print(torch.allclose(torch.tensor([0.1 + 0.2]), torch.tensor([0.3])), torch.equal(a, a.clone()), torch.isclose(torch.tensor([1.0, 2.0]), torch.tensor([1.0 + 1e-9, 2.1])), torch.isnan(torch.tensor([float("nan"), 1])), torch.isfinite(torch.tensor([float("inf"), 1])), torch.maximum(torch.tensor([1, 5]), torch.tensor([3, 2])), torch.lerp(torch.tensor(0.0), torch.tensor(10.0), 0.3), torch.logsumexp(torch.tensor([1000.0, 1000.0]), 0), torch.softmax(torch.tensor([1.0, 2.0]), 0), torch.log1p(torch.tensor(1e-10)), torch.prod(torch.tensor([1.0, 2, 3])), torch.std(torch.tensor([1.0, 2, 3])), torch.var(torch.tensor([1.0, 2, 3]), unbiased=False), torch.histc(torch.tensor([1.0, 2, 1]), bins=3, min=0, max=3), torch.cdist(torch.zeros(1, 2), torch.ones(1, 2)), torch.cross(torch.tensor([1.0, 0, 0]), torch.tensor([0, 1.0, 0]), dim=0))
