@@ -54,6 +54,10 @@ class InPlaceError(GraphError):
     """An in-place change that autograd cannot follow."""
 
 
+class CaptureError(GraphError):
+    """A step that cannot be written down as a graph: it reads or branches on a tensor's value in the middle."""
+
+
 class StateError(FaninError, RuntimeError):
     """A saved state that does not fit the object it is loaded into."""
 
