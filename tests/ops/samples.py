@@ -291,4 +291,9 @@ SAMPLES: dict[str, list[Sample]] = {
     "eigh_outer": [((values(3), POSITIVE_DEFINITE), {})],
     "det": [((values(3, 3) + 3 * np.eye(3),), {})],
     "log_abs_det": [((values(3, 3) + 3 * np.eye(3),), {})],
+    # counter_random
+    "random_keep": [
+        ((np.array([7, 3], np.uint64),), {"p_keep": p, "shape": shape, "stream": 1})
+        for p, shape in ((0.8, (3, 4)), (0.5, (2, 3, 5)), (1.0, ()), (0.0, (0, 3)))
+    ],
 }
