@@ -1,0 +1,201 @@
+"""Losses of numbers and of class numbers, and the slopes of the latter.
+
+Class numbers come with the data and cannot be refused here: the caller sees that they exist. A row of a class that does
+not exist gets a loss of inf, and nothing is read outside of the arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fanin.compiler.graph import constant
+from fanin.compiler.passes.lower.activations import log1p_exp_of_minus_size
+from fanin.compiler.passes.lower.common import astype, reduced, total, zero_unless
+from fanin.compiler.passes.lower.reductions import exp_of_shifted
+from fanin.compiler.passes.lower.rules import lowers
+from fanin.ops.arithmetic import equal, logical_and, maximum, minimum, not_equal, where
+from fanin.ops.elementwise import absolute, log, log1p
+from fanin.ops.reduce import amax
+from fanin.ops.shape import reshape
+
+# Numbers --------------------------------------------------------------------------------------------------------------
+
+
+@lowers("mse_loss")
+def mse(a: Any, b: Any, *, reduction: str) -> Any:
+    """Return (a - b)^2."""
+    difference = a - b
+    return reduced(difference * difference, reduction)
+
+
+@lowers("l1_loss")
+def l1(a: Any, b: Any, *, reduction: str) -> Any:
+    """Return |a - b|."""
+    return reduced(absolute(a - b), reduction)
+
+
+@lowers("huber_loss")
+def huber(a: Any, b: Any, *, reduction: str, delta: float) -> Any:
+    """Return m (|a - b| - m / 2) with m = min(|a - b|, delta)."""
+    size = absolute(a - b)
+    least = minimum(size, delta)
+    return reduced((size - least * 0.5) * least, reduction)
+
+
+@lowers("binary_cross_entropy")
+def bce(p: Any, t: Any, *, reduction: str) -> Any:
+    """Return -t log p - (1 - t) log(1 - p), the logarithms stopped at -100."""
+    return reduced((t - 1) * maximum(log1p(-p), -100) - t * maximum(log(p), -100), reduction)
+
+
+@lowers("binary_cross_entropy_with_logits")
+def bce_with_logits(x: Any, t: Any, positive: Any = None, *, reduction: str) -> Any:
+    """Return (1 - t) x - (1 + (w - 1) t) log s(x), s the sigmoid."""
+    rest = log1p_exp_of_minus_size(x)
+    if positive is None:
+        return reduced(maximum(x, 0) - x * t + rest, reduction)
+    return reduced((1 - t) * x + ((positive - 1) * t + 1) * (rest - minimum(x, 0)), reduction)
+
+
+# Class numbers --------------------------------------------------------------------------------------------------------
+
+
+def _counting(target: Any, ignore_index: int) -> Any:
+    """Return which rows count, (N)."""
+    return not_equal(target, ignore_index)
+
+
+def _hot(target: Any, classes: int, ignore_index: int) -> Any:
+    """Return the one-hot rows as bools, (N, C), none of it in a row that does not count."""
+    column = reshape(target, (target.size, 1))
+    hot = equal(column, constant(np.arange(classes)))
+    if 0 <= ignore_index < classes:
+        hot = logical_and(hot, not_equal(column, ignore_index))
+    return hot
+
+
+def _column(x: Any) -> Any:
+    return reshape(x, (x.size, 1))
+
+
+def _row_weight(hot: Any, weight: Any) -> Any:
+    """Return the weight of each row's class, (N); 0 of a row that does not count."""
+    return total(zero_unless(hot, weight), (1,))
+
+
+def _divisor(target: Any, weight: Any, classes: int, ignore_index: int, dtype: Any) -> Any:
+    """Return the number of rows that count, or the sum of their classes' weights."""
+    if weight is None:
+        valid = _counting(target, ignore_index)
+        return total(astype(valid, dtype), (0,))
+    return total(_row_weight(_hot(target, classes, ignore_index), weight), (0,))
+
+
+def _unless_none_counts(divisor: Any, target: Any, ignore_index: int) -> Any:
+    """Return 1 where no row counts: the mean of nothing is nan, but its gradient is 0."""
+    rows = total(astype(_counting(target, ignore_index), divisor.dtype), (0,))
+    return where(equal(rows, 0), 1.0, divisor)
+
+
+@lowers("class_total")
+def class_total(target: Any, weight: Any = None, *, ignore_index: int, dtype: Any) -> Any:
+    """Return what a mean divides by, and 1 where no row counts."""
+    classes = 0 if weight is None else weight.size
+    divisor = astype(_divisor(target, weight, classes, ignore_index, dtype), dtype)
+    return _unless_none_counts(divisor, target, ignore_index)
+
+
+@lowers("class_target")
+def class_target(
+    target: Any, weight: Any = None, *, classes: int, ignore_index: int, label_smoothing: float, dtype: Any
+) -> Any:
+    """Return the one-hot rows, smoothed and weighted; 0 in rows that do not count."""
+    hot = astype(_hot(target, classes, ignore_index), dtype)
+    if not label_smoothing:
+        return hot if weight is None else hot * weight
+    q = hot * (1 - label_smoothing) + label_smoothing / (classes or 1)
+    q = q if weight is None else q * weight
+    return zero_unless(_column(_counting(target, ignore_index)), q)
+
+
+def _loss_reduced(loss: Any, target: Any, weight: Any, classes: int, reduction: str, ignore_index: int) -> Any:
+    loss = zero_unless(_counting(target, ignore_index), loss)
+    if reduction == "none":
+        return loss
+    summed = total(loss, (0,))
+    return summed if reduction == "sum" else summed / _divisor(target, weight, classes, ignore_index, loss.dtype)
+
+
+@lowers("cross_entropy")
+def cross_entropy(
+    x: Any, target: Any, weight: Any = None, *, reduction: str, ignore_index: int, label_smoothing: float
+) -> Any:
+    """Return -sum_c q_c log softmax(x)_c of every row, x shifted by its maximum."""
+    classes = x.shape[1]
+    hot = _hot(target, classes, ignore_index)
+    shifted, e = exp_of_shifted(x, (1,))
+    log_total = log(total(e, (1,)))
+    loss = log_total - _picked(hot, shifted)
+    if weight is not None:
+        loss = loss * _row_weight(hot, weight)
+    if label_smoothing:
+        spread = _column(log_total) - shifted
+        spread = total(spread if weight is None else spread * weight, (1,))
+        loss = loss * (1 - label_smoothing) + spread * (label_smoothing / classes)
+    return _loss_reduced(loss, target, weight, classes, reduction, ignore_index)
+
+
+def _picked(hot: Any, x: Any) -> Any:
+    """Return the element of each row that is hot; -inf where none is."""
+    return amax(where(hot, x, -math.inf), dim=(1,), keepdim=False)
+
+
+def _share(g: Any, target: Any, weight: Any, classes: int, reduction: str, ignore_index: int) -> Any:
+    """Return the incoming gradient, divided where the loss was: (N, 1), or one number."""
+    if reduction == "none":
+        return _column(g)
+    if reduction == "sum":
+        return g
+    divisor = _divisor(target, weight, classes, ignore_index, g.dtype)
+    return g / _unless_none_counts(divisor, target, ignore_index)
+
+
+@lowers("cross_entropy_slope")
+def cross_entropy_slope(
+    g: Any, x: Any, target: Any, weight: Any = None, *, reduction: str, ignore_index: int, label_smoothing: float
+) -> Any:
+    """Return ((sum_c q_c) softmax(x) - q) g."""
+    classes = x.shape[1]
+    _, e = exp_of_shifted(x, (1,))
+    p = e / total(e, (1,), keepdim=True)
+    share = _share(g, target, weight, classes, reduction, ignore_index)
+    if label_smoothing:
+        options = {"ignore_index": ignore_index, "label_smoothing": label_smoothing, "dtype": x.dtype}
+        q = class_target(target, weight, classes=classes, **options)
+        return (p * total(q, (1,), keepdim=True) - q) * share
+    hot = _hot(target, classes, ignore_index)
+    if weight is not None:
+        share = share * _column(_row_weight(hot, weight))
+    return (p - astype(hot, x.dtype)) * zero_unless(_column(_counting(target, ignore_index)), share)
+
+
+@lowers("nll_loss")
+def nll(x: Any, target: Any, weight: Any = None, *, reduction: str, ignore_index: int) -> Any:
+    """Return minus the element of every row that belongs to its class."""
+    classes = x.shape[1]
+    hot = _hot(target, classes, ignore_index)
+    loss = -_picked(hot, x)
+    if weight is not None:
+        loss = loss * _row_weight(hot, weight)
+    return _loss_reduced(loss, target, weight, classes, reduction, ignore_index)
+
+
+@lowers("nll_loss_slope")
+def nll_slope(g: Any, target: Any, weight: Any = None, *, classes: int, reduction: str, ignore_index: int) -> Any:
+    """Return -g in every row at its class, else 0."""
+    share = -_share(g, target, weight, classes, reduction, ignore_index)
+    hot = _hot(target, classes, ignore_index)
+    return zero_unless(hot, share if weight is None else share * weight)
