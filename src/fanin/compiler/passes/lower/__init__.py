@@ -6,10 +6,8 @@ limits, so that single precision loses no more digits, and the same values at co
 
 from __future__ import annotations
 
-from typing import Any
-
 from fanin._core.errors import GraphError
-from fanin.compiler.graph import Graph, Value, in_order
+from fanin.compiler.graph import Graph, Value
 from fanin.compiler.passes.lower import (
     activations,
     elementwise,
@@ -21,6 +19,7 @@ from fanin.compiler.passes.lower import (
     shapes,
 )
 from fanin.compiler.passes.lower.rules import PRIMITIVES, RULES
+from fanin.ops.index import is_basic
 
 __all__ = ["PRIMITIVES", "RULES", "lower", "unsupported"]
 
@@ -34,8 +33,9 @@ def _lowered(value: Value) -> Value:
     if value.op is None or value.op.name not in RULES:
         return value
     new = RULES[value.op.name](*value.inputs, **value.attrs)
-    if new is None or new.weak != value.weak:
+    if new is None or new.weak is not value.weak:
         return value
+    assert isinstance(new, Value)
     if new.shape != value.shape or new.dtype != value.dtype:
         raise GraphError(f"the rule of {value.op.name} makes {new!r} of {value!r}")
     return new
@@ -49,4 +49,11 @@ def unsupported(graph: Graph) -> set[str]:
 def is_primitive(value: Value) -> bool:
     """Say whether the native engine has code for an operation with these inputs and attributes."""
     assert value.op is not None
-    return value.op.name in PRIMITIVES
+    name, attrs = value.op.name, value.attrs
+    if name not in PRIMITIVES:
+        return False
+    if name == "matmul":
+        return linear.is_plain_product(*value.inputs)
+    if name in ("getitem", "put_zeros"):
+        return is_basic(attrs["index"])
+    return not (attrs.get("decimals") or attrs.get("by_frequency")) and attrs.get("padding_idx") is None

@@ -28,7 +28,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
 def is_plain_product(a: Any, b: Any) -> bool:
     """Say whether two operands are matrices, or equally long stacks of them."""
-    return a.ndim == b.ndim >= 2 and a.shape[:-2] == b.shape[:-2]
+    return bool(a.ndim == b.ndim >= 2 and a.shape[:-2] == b.shape[:-2])
 
 
 @lowers("matmul")

@@ -63,13 +63,19 @@ def parts_together(*xs: Any, dim: int) -> Any:
 @lowers("tril")
 def tril(x: Any, *, diagonal: int) -> Any:
     """Return zeros above a diagonal."""
-    return zero_unless(constant(np.tri(*x.shape[-2:], k=diagonal, dtype=np.bool_)), x)
+    return zero_unless(constant(_below(x.shape, diagonal)), x)
 
 
 @lowers("triu")
 def triu(x: Any, *, diagonal: int) -> Any:
     """Return zeros below a diagonal."""
-    return zero_unless(constant(~np.tri(*x.shape[-2:], k=diagonal - 1, dtype=np.bool_)), x)
+    return zero_unless(constant(~_below(x.shape, diagonal - 1)), x)
+
+
+def _below(shape: tuple[int, ...], diagonal: int) -> Any:
+    """Return a mask of what lies on a diagonal and below."""
+    rows, columns = shape[-2:]
+    return np.tri(rows, columns, k=diagonal) == 1
 
 
 @lowers("diagonal")
