@@ -1,0 +1,177 @@
+"""The micro-kernel whose vectors run along K: few rows or few columns, both operands contiguous along K."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from fanin.compiler.native.product.kernel import KERNEL_ARGUMENTS, Arguments, Finish, carried_loop, finish_register
+from fanin.compiler.native.product.plan import pieces_of
+from fanin.compiler.native.target import Isa
+from fanin.compiler.native.vector import I32, I64, Code, element_type, function, width_of
+
+
+@dataclass(frozen=True)
+class Dot:
+    """What a micro-kernel is made for.
+
+    rows, columns: of a tile. down: whether tiles lie one below the other (else side by side).
+    lanes:         of a register. tail: K % lanes.
+    chains:        how many vectors of K are in flight, each with sums of its own.
+    remainder:     whether the vectors of K may be something else than a multiple of `chains`.
+    """
+
+    dtype: np.dtype
+    rows: int
+    columns: int
+    down: bool
+    lanes: int
+    tail: int
+    chains: int
+    remainder: bool
+    accumulates: bool
+
+
+def emit_dot(module: ir.Module, isa: Isa, name: str, dot: Dot, finish: Finish) -> Any:
+    """Write the function that computes `count` tiles in a line."""
+    made, code = function(module, name, [*KERNEL_ARGUMENTS, *finish.types], isa)
+    made.attributes.add("noinline")
+    given = Arguments(*made.args[: len(KERNEL_ARGUMENTS)])
+    context = made.args[len(KERNEL_ARGUMENTS) :]
+    with code.loop(0, given.count, name="tile") as number:
+        row = code.b.mul(number, I64(dot.rows if dot.down else 0))
+        column = code.b.mul(number, I64(0 if dot.down else dot.columns))
+        _finish(code, dot, given, (row, column), _sums(code, dot, given, (row, column)), finish, context)
+    code.b.ret_void()
+    return made
+
+
+def _sums(code: Code, dot: Dot, given: Arguments, at: tuple[Any, Any]) -> list[list[Any]]:
+    """Return one vector of partial sums for each row and column."""
+    element = element_type(dot.dtype)
+    a = [_line(code, given.a, at[0], r, given.stride_a, element) for r in range(dot.rows)]
+    b = [_line(code, given.b, at[1], c, given.stride_b, element) for c in range(dot.columns)]
+    size = dot.rows * dot.columns
+    values = [code.const(0, element, dot.lanes)] * (size * dot.chains)
+    whole = code.b.and_(given.inner, I64(-dot.lanes))
+    stop = code.b.and_(given.inner, I64(-dot.lanes * dot.chains)) if dot.remainder else whole
+    with carried_loop(code, stop, dot.lanes * dot.chains, values) as (k, carried):
+        for chain in range(dot.chains):
+            part = slice(chain * size, (chain + 1) * size)
+            place = code.b.add(k, I64(chain * dot.lanes))
+            carried[part] = _step(code, dot, (a, b), place, dot.lanes, carried[part])
+    sums = values[:size]
+    for chain in range(1, dot.chains):
+        sums = [code.add(x, y) for x, y in zip(sums, values[chain * size :], strict=False)]
+    if dot.remainder:
+        with carried_loop(code, whole, dot.lanes, sums, stop) as (k, carried):
+            carried[:] = _step(code, dot, (a, b), k, dot.lanes, list(carried))
+    for width in pieces_of(dot.tail, dot.lanes):
+        sums = _step(code, dot, (a, b), whole, width, sums)
+        whole = code.b.add(whole, I64(width))
+    return [sums[r * dot.columns : (r + 1) * dot.columns] for r in range(dot.rows)]
+
+
+def _line(code: Code, pointer: Any, first: Any, number: int, stride: Any, element: Any) -> Any:
+    return code.at(pointer, code.b.mul(code.b.add(first, I64(number)), stride), element)
+
+
+def _step(code: Code, dot: Dot, lines: tuple[list[Any], list[Any]], k: Any, width: int, sums: list[Any]) -> list[Any]:
+    element = element_type(dot.dtype)
+
+    def held(line: Any) -> Any:
+        return _widened(code, code.load(code.at(line, k, element), element, width), dot.lanes)
+
+    a, b = lines
+    out = list(sums)
+    few, many = (a, b) if dot.rows <= dot.columns else (b, a)
+    kept = [held(line) for line in few]
+    for j, line in enumerate(many):
+        y = held(line)
+        for i, x in enumerate(kept):
+            number = i * dot.columns + j if few is a else j * dot.columns + i
+            out[number] = code.fma(x, y, out[number])
+    return out
+
+
+def _widened(code: Code, a: Any, lanes: int) -> Any:
+    """Fill up with zeros."""
+    width = width_of(a)
+    if width == lanes:
+        return a
+    if width == 1:
+        return code.b.insert_element(code.const(0, a.type, lanes), a, I32(0))
+    order = [*range(width), *([width] * (lanes - width))]
+    return code.b.shuffle_vector(a, code.like(0, a), code.lanes(I32, order))
+
+
+def _finish(
+    code: Code,
+    dot: Dot,
+    given: Arguments,
+    at: tuple[Any, Any],
+    sums: list[list[Any]],
+    finish: Finish,
+    context: Sequence[Any],
+) -> None:
+    element = element_type(dot.dtype)
+    pieces = pieces_of(dot.columns, dot.lanes)
+    totals = _totals(code, dot, sums, pieces)
+    for r, row in enumerate(totals):
+        for start, total in zip([0, *accumulate(pieces)], row, strict=False):
+            m, n = code.b.add(at[0], I64(r)), code.b.add(at[1], I64(start))
+            place = code.at(given.c, code.b.add(code.b.mul(m, given.c_row), n), element)
+            if dot.accumulates:
+                total = _added(code, given.accumulate, place, total, element)
+            where = code.b.add(m, given.row), code.b.add(n, given.column)
+            finish_register(code, finish, total, where, place, context)
+
+
+def _added(code: Code, condition: Any, place: Any, total: Any, element: Any) -> Any:
+    before = code.b.block
+    with code.b.if_then(condition):
+        sum_ = code.add(code.load(place, element, width_of(total)), total)
+        inside = code.b.block
+    out = code.b.phi(total.type)
+    out.add_incoming(total, before)
+    out.add_incoming(sum_, inside)
+    return out
+
+
+def _totals(code: Code, dot: Dot, sums: list[list[Any]], pieces: list[int]) -> list[list[Any]]:
+    """Add the lanes up: for each row one vector for each piece of its columns."""
+    if dot.columns > 1:
+        starts = [0, *accumulate(pieces)]
+        return [[_added_up(code, row[s : s + w]) for s, w in zip(starts, pieces, strict=False)] for row in sums]
+    out: list[list[Any]] = []
+    for width in pieces_of(dot.rows, dot.lanes):
+        total = _added_up(code, [row[0] for row in sums[len(out) : len(out) + width]])
+        out += [[code.b.extract_element(total, I32(i)) if width > 1 else total] for i in range(width)]
+    return out
+
+
+def _added_up(code: Code, vectors: list[Any]) -> Any:
+    """Return lane i = the sum of the lanes of vectors[i]; their number is a power of two."""
+    count = len(vectors)
+    if count == 1:
+        return code.fold(vectors[0], code.add)
+    while len(vectors) > 1:
+        vectors = [_neighbours_added(code, x, y) for x, y in zip(vectors[::2], vectors[1::2], strict=True)]
+    out = vectors[0]
+    while width_of(out) > count:
+        half = range(width_of(out) // 2)
+        even, odd = (code.b.shuffle_vector(out, out, code.lanes(I32, [2 * i + j for i in half])) for j in (0, 1))
+        out = code.add(even, odd)
+    return out
+
+
+def _neighbours_added(code: Code, x: Any, y: Any) -> Any:
+    """Return the sums of two neighbours each: those of x, then those of y."""
+    width = width_of(x)
+    even, odd = (code.b.shuffle_vector(x, y, code.lanes(I32, range(j, 2 * width, 2))) for j in (0, 1))
+    return code.add(even, odd)

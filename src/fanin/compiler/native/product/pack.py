@@ -1,0 +1,82 @@
+"""B copied into panels: [panel][K][columns of the panel], so that a micro-kernel reads it in one stream."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from fanin.compiler.native.target import Isa
+from fanin.compiler.native.vector import I32, I64, POINTER, Code, element_type, function
+
+# Source, its strides over K and the columns, target, its stride over K, K.
+_ARGUMENTS = [POINTER, I64, I64, POINTER, I64, I64]
+
+
+def emit_copy(module: ir.Module, isa: Isa, name: str, dtype: np.dtype, pieces: tuple[int, ...]) -> Any:
+    """Write the function that copies a panel whose columns are neighbours already."""
+    made, code = function(module, name, _ARGUMENTS, isa)
+    made.attributes.add("noinline")
+    source, step, _, target, width, inner = made.args
+    element = element_type(dtype)
+    with code.loop(0, inner, name="k") as k:
+        line = code.at(source, code.b.mul(k, step), element)
+        out = code.at(target, code.b.mul(k, width), element)
+        for start, piece in zip([0, *accumulate(pieces)], pieces, strict=False):
+            code.store(code.load(code.at(line, I64(start), element), element, piece), code.at(out, I64(start), element))
+    code.b.ret_void()
+    return made
+
+
+def emit_turn(module: ir.Module, isa: Isa, name: str, dtype: np.dtype, width: int, contiguous: bool) -> Any:
+    """Write the function that copies `width` columns of a panel, of any strides.
+
+    Where K is contiguous, squares of width * width are transposed in registers.
+    """
+    made, code = function(module, name, _ARGUMENTS, isa)
+    made.attributes.add("noinline")
+    source, step, stride, target, out_stride, inner = made.args
+    element = element_type(dtype)
+    whole: Any = I64(0)
+    if contiguous and width > 1:
+        whole = code.b.and_(inner, I64(-width))
+        with code.loop(0, whole, width, "square") as k:
+            lines = [code.at(source, code.b.add(k, code.b.mul(I64(i), stride)), element) for i in range(width)]
+            square = transposed(code, [code.load(line, element, width) for line in lines])
+            for i, row in enumerate(square):
+                code.store(row, code.at(target, code.b.mul(code.b.add(k, I64(i)), out_stride), element))
+    with code.loop(whole, inner, name="k") as k:
+        at = code.b.mul(k, step)
+        places = [code.b.add(at, code.b.mul(I64(i), stride)) for i in range(width)]
+        gathered = _gathered(code, [code.load(code.at(source, place, element), element) for place in places])
+        code.store(gathered, code.at(target, code.b.mul(k, out_stride), element))
+    code.b.ret_void()
+    return made
+
+
+def _gathered(code: Code, scalars: list[Any]) -> Any:
+    if len(scalars) == 1:
+        return scalars[0]
+    out = ir.Constant(code.vector(scalars[0].type, len(scalars)), ir.Undefined)
+    for lane, scalar in enumerate(scalars):
+        out = code.b.insert_element(out, scalar, I32(lane))
+    return out
+
+
+def transposed(code: Code, rows: list[Any]) -> list[Any]:
+    """Transpose a square of registers: blocks of 1, 2, 4, ... lanes change places."""
+    width = len(rows)
+    size = 1
+    while size < width:
+        low = [lane if not lane & size else width + lane - size for lane in range(width)]
+        high = [lane + size if not lane & size else width + lane for lane in range(width)]
+        out = list(rows)
+        for i in (i for i in range(width) if not i & size):
+            out[i], out[i + size] = (
+                code.b.shuffle_vector(rows[i], rows[i + size], code.lanes(I32, order)) for order in (low, high)
+            )
+        rows = out
+        size *= 2
+    return rows

@@ -1,0 +1,297 @@
+"""The matrix products of one LLVM module: loops over blocks and panels that call shared micro-kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from llvmlite import ir
+
+from fanin.compiler.native.product.dot import Dot, emit_dot
+from fanin.compiler.native.product.kernel import Arguments, Epilogue, Finish
+from fanin.compiler.native.product.pack import emit_copy, emit_turn
+from fanin.compiler.native.product.plan import (
+    UNROLL,
+    Panels,
+    Plan,
+    Rows,
+    chains_of,
+    dot_tile,
+    inner_blocks,
+    plan,
+    row_chunk,
+    split_rows,
+    tallest,
+)
+from fanin.compiler.native.product.shape import ProductShape
+from fanin.compiler.native.product.tile import Tile, emit_tile
+from fanin.compiler.native.target import Isa
+from fanin.compiler.native.vector import I1, I64, Code, element_type
+
+
+class Products:
+    """Writes products into a module. Micro-kernels of the same tile, epilogue and context types are made once.
+
+    Two epilogues are the same if they are equal (`==`), so that frozen dataclasses with `__call__` are shared between
+    layers.
+    """
+
+    def __init__(self, module: ir.Module, isa: Isa) -> None:
+        self.module = module
+        self.isa = isa
+        self._made: dict[Any, Any] = {}
+
+    def packed_size(self, shape: ProductShape) -> int:
+        """Return the elements of a buffer for B in panels; 0 when B is used where it lies."""
+        if not shape.rows or not shape.columns or not plan(self.isa, shape).packed:
+            return 0
+        return shape.inner * shape.columns
+
+    def emit_pack(self, code: Code, shape: ProductShape, b: Any, packed: Any) -> None:
+        """Copy B into panels."""
+        if not self.packed_size(shape):
+            return
+        element = element_type(shape.dtype)
+        for group in plan(self.isa, shape).panels:
+            with code.loop(0, group.count, name="panel") as number:
+                column = code.b.add(code.b.mul(number, I64(group.width)), I64(group.first))
+                source = code.at(b, code.b.mul(column, I64(shape.b_column)), element)
+                target = code.at(packed, code.b.mul(column, I64(shape.inner)), element)
+                self._pack_panel(code, shape, group, source, target)
+
+    def _pack_panel(self, code: Code, shape: ProductShape, group: Panels, source: Any, target: Any) -> None:
+        element, dtype = element_type(shape.dtype), shape.dtype
+        strides = [I64(shape.b_inner), I64(shape.b_column)]
+        if shape.b_column == 1:
+            copy = self._function(("copy", dtype, group.pieces), emit_copy, dtype, group.pieces)
+            code.b.call(copy, [source, *strides, target, I64(group.width), I64(shape.inner)])
+            return
+        start = 0
+        for width in group.pieces:
+            key = ("turn", dtype, width, shape.b_inner == 1)
+            turn = self._function(key, emit_turn, dtype, width, shape.b_inner == 1)
+            line = code.at(source, I64(start * shape.b_column), element)
+            out = code.at(target, I64(start), element)
+            code.b.call(turn, [line, *strides, out, I64(group.width), I64(shape.inner)])
+            start += width
+
+    def emit(
+        self,
+        code: Code,
+        shape: ProductShape,
+        a: Any,
+        b: Any,
+        c: Any,
+        *,
+        accumulate: Any = False,
+        epilogue: Epilogue | None = None,
+        context: Sequence[Any] = (),
+        first_row: Any = None,
+    ) -> None:
+        """Compute a product at code's position.
+
+        Args:
+            code: where the calls are written.
+            shape: sizes and strides.
+            a: pointer to A.
+            b: pointer to B, or to its panels if `packed_size` is not 0.
+            c: pointer to C, all of which may be written.
+            accumulate: add to what C holds: a bool, or an i1.
+            epilogue: called inside the micro-kernel for each finished register as (code, acc, row, column, context):
+                acc are neighbours of a row from `column` on. It stores what it wants; without one, acc goes to C.
+            context: values that the epilogue uses, handed through as the function's arguments.
+            first_row: i64 that rows are counted from in the epilogue.
+        """
+        if not shape.rows or not shape.columns:
+            return
+        given = Arguments(
+            a=a,
+            stride_a=I64(shape.a_row),
+            step_a=I64(shape.a_inner),
+            b=b,
+            stride_b=I64(shape.b_inner),
+            c=c,
+            c_row=I64(shape.c_row),
+            inner=I64(shape.inner),
+            count=I64(1),
+            accumulate=I1(int(accumulate)) if isinstance(accumulate, bool) else accumulate,
+            row=I64(0) if first_row is None else first_row,
+            column=I64(0),
+        )
+        finish = Finish(epilogue, tuple(value.type for value in context))
+        chosen = plan(self.isa, shape)
+        job = _Job(self, code, shape, chosen, given, finish, list(context), accumulate is not False)
+        if chosen.dot:
+            job.emit_dots()
+        else:
+            job.emit_blocks()
+
+    def _function(self, key: tuple[Any, ...], emit: Any, *args: Any) -> Any:
+        if key not in self._made:
+            name = self.module.get_unique_name(f"product.{key[0]}")
+            self._made[key] = emit(self.module, self.isa, name, *args)
+        return self._made[key]
+
+    def tile(self, tile: Tile, finish: Finish) -> Any:
+        """Return the function of a tile."""
+        return self._function(("tile", tile, *finish.key()), emit_tile, tile, finish)
+
+    def dot(self, dot: Dot, finish: Finish) -> Any:
+        """Return the function of a tile whose vectors run along K."""
+        return self._function(("dot", dot, *finish.key()), emit_dot, dot, finish)
+
+
+class _Job:
+    """One product on its way to calls."""
+
+    def __init__(
+        self,
+        products: Products,
+        code: Code,
+        shape: ProductShape,
+        plan: Plan,
+        given: Arguments,
+        finish: Finish,
+        context: list[Any],
+        accumulates: bool,
+    ) -> None:
+        self.products = products
+        self.code = code
+        self.shape = shape
+        self.plan = plan
+        self.given = given
+        self.finish = finish
+        self.context = context
+        self.accumulates = accumulates
+        self.element = element_type(shape.dtype)
+
+    # Vectors along the columns ------------------------------------------------------------------------------------
+
+    def emit_blocks(self) -> None:
+        """Walk over K in blocks; all but the last leave partial sums in C."""
+        count, size = inner_blocks(self.shape.inner)
+        b, code = self.code.b, self.code
+        if count > 1:
+            with code.loop(0, count - 1, name="block") as number:
+                start = b.mul(number, I64(size))
+                again = b.or_(self.given.accumulate, b.icmp_signed(">", number, I64(0)))
+                self._emit_block(start, size, again, True, Finish(None, ()), [])
+        last = (count - 1) * size
+        again = self.given.accumulate if count == 1 else I1(1)
+        accumulates = self.accumulates or count > 1
+        self._emit_block(I64(last), self.shape.inner - last, again, accumulates, self.finish, self.context)
+
+    def _emit_block(
+        self, start: Any, inner: int, again: Any, accumulates: bool, finish: Finish, context: list[Any]
+    ) -> None:
+        shape, code = self.shape, self.code
+        given = replace(
+            self.given,
+            a=code.at(self.given.a, code.b.mul(start, I64(shape.a_inner)), self.element),
+            inner=I64(inner),
+            accumulate=again,
+        )
+        for group in self.plan.panels:
+            width = group.width if self.plan.packed else shape.b_inner
+            below = replace(given, stride_b=I64(width))
+            below = replace(below, b=code.at(given.b, code.b.mul(start, I64(width)), self.element))
+            for rows in split_rows(shape.rows, tallest(self.products.isa, len(group.pieces))):
+                tile = self._tile(rows, group, inner, accumulates)
+                called = self.products.tile(tile, finish)
+                self._emit_tiles(called, rows, group, inner, below, context)
+
+    def _emit_tiles(
+        self, called: Any, rows: Rows, group: Panels, inner: int, given: Arguments, context: list[Any]
+    ) -> None:
+        """Call for each chunk of rows (which stays in the second cache) and each panel."""
+        code, shape = self.code, self.shape
+        chunk = row_chunk(rows.height, inner, shape.dtype.itemsize)
+        with code.loop(0, rows.count, chunk, "chunk") as first:
+            left = code.b.sub(I64(rows.count), first)
+            row = code.b.add(code.b.mul(first, I64(rows.height)), I64(rows.first))
+            below = replace(
+                given,
+                a=code.at(given.a, code.b.mul(row, I64(shape.a_row)), self.element),
+                c=code.at(given.c, code.b.mul(row, I64(shape.c_row)), self.element),
+                row=code.b.add(given.row, row),
+                count=code.lesser(left, I64(chunk)),
+            )
+            with code.loop(0, group.count, name="panel") as number:
+                column = code.b.add(code.b.mul(number, I64(group.width)), I64(group.first))
+                stride = shape.inner if self.plan.packed else shape.b_column
+                here = replace(
+                    below,
+                    b=code.at(given.b, code.b.mul(column, I64(stride)), self.element),
+                    c=code.at(below.c, column, self.element),
+                    column=column,
+                )
+                code.b.call(called, [*here.values, *context])
+
+    def _tile(self, rows: Rows, group: Panels, inner: int, accumulates: bool) -> Tile:
+        shape = self.shape
+        chains = chains_of(self.products.isa, rows.height * len(group.pieces), inner)
+        unroll = max(chains, UNROLL if inner >= UNROLL else 1)
+        return Tile(
+            dtype=shape.dtype,
+            rows=rows.height,
+            pieces=group.pieces,
+            along_rows=shape.a_inner == 1,
+            along_inner=shape.a_row == 1 and shape.a_inner != 1,
+            unroll=unroll,
+            chains=chains,
+            remainder=inner % unroll != 0,
+            accumulates=accumulates,
+        )
+
+    # Vectors along K ----------------------------------------------------------------------------------------------
+
+    def emit_dots(self) -> None:
+        """Walk over the tiles of a product whose vectors run along K."""
+        shape = self.shape
+        height, width = dot_tile(shape.rows, shape.columns)
+        column = 0
+        for columns in (width, shape.columns % width):
+            count = (shape.columns - column) // columns if columns else 0
+            for rows in split_rows(shape.rows, height) if count else ():
+                self._emit_dot(rows, column, columns, count)
+            column += count * columns
+
+    def _emit_dot(self, rows: Rows, column: int, columns: int, count: int) -> None:
+        """Tiles lie side by side, or one below the other: the function runs along the longer way."""
+        code, shape = self.code, self.shape
+        down = rows.count > count
+        called = self.products.dot(self._dot(rows.height, columns, down), self.finish)
+        with code.loop(0, count if down else rows.count, name="line") as number:
+            number_row, number_column = (I64(0), number) if down else (number, I64(0))
+            m = code.b.add(code.b.mul(number_row, I64(rows.height)), I64(rows.first))
+            n = code.b.add(code.b.mul(number_column, I64(columns)), I64(column))
+            place = code.b.add(code.b.mul(m, I64(shape.c_row)), n)
+            here = replace(
+                self.given,
+                a=code.at(self.given.a, code.b.mul(m, I64(shape.a_row)), self.element),
+                b=code.at(self.given.b, code.b.mul(n, I64(shape.b_column)), self.element),
+                stride_b=I64(shape.b_column),
+                c=code.at(self.given.c, place, self.element),
+                row=code.b.add(self.given.row, m),
+                column=n,
+                count=I64(rows.count if down else count),
+            )
+            code.b.call(called, [*here.values, *self.context])
+
+    def _dot(self, rows: int, columns: int, down: bool) -> Dot:
+        shape = self.shape
+        lanes = self.products.isa.lanes(shape.dtype)
+        vectors, tail = divmod(shape.inner, lanes)
+        chains = chains_of(self.products.isa, rows * columns, vectors)
+        return Dot(
+            dtype=shape.dtype,
+            rows=rows,
+            columns=columns,
+            down=down,
+            lanes=lanes,
+            tail=tail,
+            chains=chains,
+            remainder=vectors % chains != 0,
+            accumulates=self.accumulates,
+        )
