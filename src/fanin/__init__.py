@@ -137,13 +137,15 @@ short = int16
 # Rooms that are loaded when they are first named, so that importing fanin stays quick.
 _ROOMS = (
     "advice", "amp", "autograd", "backends", "cuda", "information", "linalg", "mps", "nn", "optim",
-    "serialization", "special", "testing", "utils", "version",
+    "serialization", "special", "testing", "training", "utils", "version",
 )  # fmt: skip
 _FROM_ROOMS = {
     "save": "serialization",
     "load": "serialization",
+    **dict.fromkeys(("fit", "fit_many", "Ensemble", "History"), "training"),
     "autocast": "amp",
     "GradScaler": "amp",
+    "compile": "compiler.compile",
     "ema": "optim.moving_average", "set_num_threads": "_core.threads",
     "get_num_threads": "_core.threads",
     "set_printoptions": "tensor.printing",

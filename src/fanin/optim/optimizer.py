@@ -17,7 +17,7 @@ from fanin.optim.groups import Params, complete, listed, required
 from fanin.optim.hooks import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from fanin.optim.mistakes import check_symmetry, note_step
 from fanin.optim.saving import packed, unpacked
-from fanin.tensor.grad_mode import enable_grad, no_grad
+from fanin.tensor.grad_mode import enable_grad, mode, no_grad
 from fanin.tensor.hooks import RemovableHandle
 
 __all__ = [
@@ -152,6 +152,8 @@ class Optimizer:
         return self._step(closure)
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+        if mode.capture is not None:
+            return mode.capture.optimizer_step(self, closure)
         loss = None
         if closure is not None:
             with enable_grad():

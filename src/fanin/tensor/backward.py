@@ -10,6 +10,8 @@ import numpy as np
 from fanin._core.dtypes import FLOATS
 from fanin._core.errors import DtypeError, GraphError, ShapeError
 from fanin.tensor.base import TensorBase
+from fanin.tensor.grad_mode import mode
+from fanin.tensor.in_place import store
 from fanin.tensor.tape import as_tensor, call_hooks, edge_of, refresh, walk, wrap
 
 
@@ -170,6 +172,8 @@ def _add_to(leaf: TensorBase, grad: Any) -> None:
     held = leaf._grad
     if isinstance(grad, TensorBase):
         leaf._grad = grad if held is None else held + grad
+    elif mode.capture is not None:
+        leaf._grad = wrap(grad) if held is None else store(held, held._array + grad)
     elif held is None:
         leaf._grad = wrap(np.array(grad))
     else:

@@ -16,6 +16,7 @@ class _Mode(threading.local):
 
     enabled = True
     inference = False
+    capture: Any = None  # what notes operations in place of computing them, while a function is compiled
 
 
 mode = _Mode()

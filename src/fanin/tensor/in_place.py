@@ -69,6 +69,12 @@ def positions_in(base: Any, view: Any) -> Any:
     return order[np.searchsorted(addresses, storage_offsets(view), sorter=order)]
 
 
+def _positions(base: Any, view: Any) -> Any:
+    if mode.capture is not None:
+        return mode.capture.positions(base, view)
+    return positions_in(base._array, view._array)
+
+
 def bump(x: TensorBase) -> None:
     """Count one change of x's memory."""
     version_counter(x)[0] += 1
@@ -103,6 +109,8 @@ def write(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
             tracked = tracked or x._requires_grad
             x = x._array
         arrays.append(x)
+    if mode.capture is not None:
+        return mode.capture.write(op, inputs, arrays, attrs, tracked)
     check_writable(target)
     if op.promote is not None:
         arrays = op.promote(tuple(arrays))
@@ -175,6 +183,8 @@ def check_memory(array: Any) -> None:
 
 def store(target: Any, values: Any) -> Any:
     """Copy values into a tensor's memory and count the change."""
+    if mode.capture is not None:
+        return mode.capture.store(target, values)
     array = target._array
     check_memory(array)
     with np.errstate(all="ignore"):
@@ -190,7 +200,7 @@ def rewrite_history(target: Any, node: Node) -> None:
     if base is None or target._detached:
         target._rebased += 1
         return
-    positions = positions_in(base._array, target._array)
+    positions = _positions(base, target)
     edges = [edge_of(base), node]
     arrays = [base._array, target._array]
     base._node = Node(write_view, arrays, {"positions": positions}, edges, base._array, [])
@@ -205,6 +215,6 @@ def reread(x: Any) -> None:
     x._seen = base._rebased
     if not base._requires_grad or x._array.dtype.kind != "f":
         return
-    positions = positions_in(base._array, x._array)
+    positions = _positions(base, x)
     x._node = Node(read_view, [base._array], {"positions": positions}, [edge_of(base)], x._array, [])
     x._requires_grad = True

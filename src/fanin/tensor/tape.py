@@ -48,7 +48,9 @@ _new = object.__new__
 def wrap(array: Any) -> Any:
     """Return a tensor around an array, without copying; a NumPy scalar becomes zero-dimensional."""
     result = _new(_tensor_class)
-    result._array = array if array.__class__ is np.ndarray else np.asarray(array)
+    if array.__class__ is not np.ndarray:
+        array = np.asarray(array) if mode.capture is None else mode.capture.adopt(array)
+    result._array = array
     return result
 
 
@@ -177,7 +179,7 @@ def label(result: Any, name: str) -> Any:
 
 
 def _placed(array: Any, edge: Node | None) -> Any:
-    if not isinstance(array, np.ndarray):
+    if not hasattr(array, "dtype"):
         return array
     tensor = wrap(array)
     if edge is not None:
@@ -190,6 +192,8 @@ def _placed(array: Any, edge: Node | None) -> Any:
 
 def apply(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     """Evaluate an operation on tensors and numbers, and remember it when one of them requires a gradient."""
+    if mode.capture is not None:
+        return mode.capture.apply(op, inputs, attrs)
     tracked = False
     arrays: Any = []
     edges: list[Any] = []
@@ -379,7 +383,7 @@ def walk(
         nodes = reachable([edge for edge, _ in roots])
     useful = None if targets is None else leading_to(nodes, targets) | targets
     wanted: dict[Any, Any] = {}
-    plain = useful is None and not create_graph and not anomaly.enabled
+    plain = useful is None and not create_graph and not anomaly.enabled and mode.capture is None
     former, mode.enabled = mode.enabled, create_graph
     silence = begin_silence(SILENT)
     try:
@@ -451,8 +455,11 @@ def _add(held: dict[Any, Any], edge: Any, grad: Any) -> None:
         grad = np.asarray(grad)
     if isinstance(grad, np.ndarray):
         grad = grad.astype(_dtype_of(edge), copy=False)
-    elif isinstance(grad, TensorBase) and grad._array.dtype != _dtype_of(edge):
-        grad = apply(cast, (grad,), {"dtype": _dtype_of(edge)})
+    elif isinstance(grad, TensorBase):
+        if grad._array.dtype != _dtype_of(edge):
+            grad = apply(cast, (grad,), {"dtype": _dtype_of(edge)})
+    elif grad.dtype != _dtype_of(edge):
+        grad = cast(grad, dtype=_dtype_of(edge))
     before = held.get(edge)
     held[edge] = grad if before is None else before + grad
 

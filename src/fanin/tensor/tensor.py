@@ -19,6 +19,7 @@ from fanin.tensor.base import TensorBase, version_counter
 from fanin.tensor.device import CPU, check_device, device
 from fanin.tensor.functions import shaping
 from fanin.tensor.functions.data import legacy_array
+from fanin.tensor.grad_mode import mode
 from fanin.tensor.hooks import RemovableHandle
 from fanin.tensor.layout import layout, strided
 from fanin.tensor.methods import Methods
@@ -238,6 +239,8 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
     @property
     def data(self) -> Any:
         """The same values and memory, off the tape; changes through it are not noticed by autograd."""
+        if mode.capture is not None:
+            return mode.capture.alias(wrap(self._array), self)
         return wrap(self._array)
 
     @data.setter
@@ -275,6 +278,8 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         result = wrap(self._array)
         result._base = self if self._base is None else self._base
         result._detached = True
+        if mode.capture is not None:
+            mode.capture.alias(result, self)
         return result
 
     def detach_(self) -> Any:
@@ -484,7 +489,7 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         return _rebuild, (self.__class__, self._array, self._requires_grad, extra)
 
 
-_NOT_COPIED = {"_array", "_base", "_counter", "_hooks", "_grad", "_node"}
+_NOT_COPIED = {"_array", "_base", "_counter", "_hooks", "_grad", "_node", "_alias", "_lifted", "_made"}
 
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool, extra: dict[str, Any]) -> Tensor:

@@ -161,6 +161,8 @@ def fill_(self: Any, value: Any) -> Any:
         )
     if not mode.enabled or not (self.requires_grad or getattr(value, "requires_grad", False)):
         check_writable(self)
+        if mode.capture is not None and isinstance(value, TensorBase):
+            return store(self, value._array)
         return _set_all(self, value._array.item() if isinstance(value, TensorBase) else value)
     name = "FillBackward0" if isinstance(value, TensorBase) else "FillBackward2"
     return label(apply_in_place(overwrite, (self, value), {}), name)
@@ -168,6 +170,8 @@ def fill_(self: Any, value: Any) -> Any:
 
 def _set_all(self: Any, value: Any) -> Any:
     """Set every element to a number; where several share a memory location, they agree."""
+    if mode.capture is not None:
+        return mode.capture.store(self, np.asarray(number(value)))
     array = self._array
     if not array.flags.writeable:
         check_memory(array)

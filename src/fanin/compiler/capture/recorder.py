@@ -1,0 +1,400 @@
+"""What a capture notes: operations as values, tensors from outside as leaves, and what is written where."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fanin._core.errors import CaptureError
+from fanin.compiler import graph
+from fanin.compiler.capture import aliases
+from fanin.compiler.capture.aliases import KEY, Alias
+from fanin.compiler.capture.fields import LIFTED, MADE
+from fanin.compiler.graph import DATA, SCALAR, STATE, Value
+from fanin.ops.op import Op
+from fanin.tensor import tape
+from fanin.tensor.base import TensorBase
+from fanin.tensor.grad_mode import mode
+from fanin.tensor.in_place import check_fits, check_writable, rewrite_history
+from fanin.tensor.tape import Node, edge_of, reads_result, refresh
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Lifted:
+    """A tensor from outside: what it was, and the leaf that stands for its array.
+
+    fields: all its fields at the first touch; the array among them.
+    array:  its memory, as code sees it that runs while the capture pauses.
+    """
+
+    tensor: Any
+    array: Any
+    fields: dict[str, Any]
+    leaf: Value
+    grad_was_read: bool = False
+    grad_was_written: bool = False
+    owner: Lifted | None = None  # another tensor of exactly this memory, whose leaf this one uses
+
+
+@dataclass(frozen=True)
+class ScalarLeaf:
+    """A number of a step, and where the host finds it: in `hyper` or in the "state" of a cohort, under a name."""
+
+    leaf: Value
+    cohort: Any
+    kind: str
+    name: str
+
+
+@dataclass
+class Capture:
+    """One run of a function on values."""
+
+    number: int = field(default_factory=lambda: next(_numbers))
+    lifted: list[Lifted] = field(default_factory=list)
+    data: list[Value] = field(default_factory=list)
+    scalars: list[ScalarLeaf] = field(default_factory=list)
+    cohorts: list[Any] = field(default_factory=list)
+    steps: dict[int, int] = field(default_factory=dict)  # how many steps each optimiser takes in one call
+    optimizers: list[Any] = field(default_factory=list)
+    afterwards: list[Callable[[], Any]] = field(default_factory=list)  # what the host does after each call
+    key: Value | None = None  # the seed and the number of the step, of which random masks are made
+    draws: int = 0
+    counters: dict[int, tuple[list[int], int]] = field(default_factory=dict)
+
+    # Reading and writing the fields of tensors --------------------------------------------------------------------
+
+    def read(self, tensor: Any) -> Any:
+        """Return a tensor's array: a value, or an array of the capture's own making."""
+        fields = tensor.__dict__
+        record = fields.get(LIFTED)
+        if record is None and fields.get(MADE) != self.number:
+            return self.lift(tensor)
+        alias = fields.get(KEY)
+        if alias is not None:
+            whole = alias.parent._array
+            if whole is not alias.seen:
+                fields["_array"], alias.seen = alias.shown(whole), whole
+        try:
+            return fields["_array"]
+        except KeyError:
+            raise AttributeError("_array") from None
+
+    def rebind(self, tensor: Any, array: Any) -> None:
+        """Give a tensor another array, as `result._array = ...` does."""
+        fields = tensor.__dict__
+        if LIFTED not in fields and fields.get(MADE) != self.number:
+            if "_array" in fields:
+                self.lift(tensor)
+            else:
+                fields[MADE] = self.number
+        fields.pop(KEY, None)
+        fields["_array"] = array
+
+    def read_grad(self, tensor: Any) -> Any:
+        """Return `.grad`, and remember whether it was read before it was written."""
+        fields = tensor.__dict__
+        if fields.get(MADE) != self.number:
+            record = fields.get(LIFTED)
+            if record is None:
+                self.lift(tensor)
+                record = fields[LIFTED]
+            record.grad_was_read = record.grad_was_read or not record.grad_was_written
+        return fields.get("_grad")
+
+    def write_grad(self, tensor: Any, grad: Any) -> None:
+        """Set `.grad`."""
+        fields = tensor.__dict__
+        if fields.get(MADE) != self.number:
+            if LIFTED not in fields:
+                self.lift(tensor)
+            fields[LIFTED].grad_was_written = True
+        fields["_grad"] = grad
+
+    def lift(self, tensor: Any) -> Any:
+        """Make a leaf of a tensor from outside."""
+        fields = tensor.__dict__
+        array = fields.get("_array")
+        if not isinstance(array, np.ndarray):
+            raise _left_over(array)
+        owner = self._owner_of(array)
+        leaf = Value(array.shape, array.dtype, role=STATE) if owner is None else owner.leaf
+        record = Lifted(tensor, array, dict(fields), leaf, owner=owner)
+        counter = fields.get("_counter")
+        if counter is not None:
+            self.counters[id(counter)] = (counter, counter[0])
+        self.lifted.append(record)
+        fields[LIFTED] = record
+        if owner is None:
+            fields["_array"] = leaf
+        else:
+            fields["_array"] = owner.tensor._array
+            fields[KEY] = Alias(self.number, owner.tensor, None, {}, fields["_array"])
+        return fields["_array"]
+
+    def _owner_of(self, array: Any) -> Lifted | None:
+        for record in self.lifted:
+            if record.owner is None and _same_memory(record.array, array):
+                return record
+        return None
+
+    def argument(self, tensor: Any, array: Any, name: str) -> Any:
+        """Return a tensor like an argument of the call, whose values come with each call."""
+        made = object.__new__(type(tensor))
+        kept = {k: v for k, v in tensor.__dict__.items() if k not in _NOT_AN_ARGUMENTS}
+        made.__dict__.update(kept)
+        leaf = Value(array.shape, array.dtype, role=DATA, name=name)
+        made._array = leaf
+        self.data.append(leaf)
+        return made
+
+    def release(self) -> None:
+        """Give every tensor from outside what it had."""
+        for record in self.lifted:
+            fields = record.tensor.__dict__
+            fields.clear()
+            fields.update(record.fields)
+            fields["_array"] = record.array
+        for counter, count in self.counters.values():
+            counter[0] = count
+
+    def forget(self) -> None:
+        """Undo what the capture changed for good: the state that it started for optimisers."""
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Work on the real arrays for a while."""
+        former, mode.capture = mode.capture, None
+        try:
+            yield
+        finally:
+            mode.capture = former
+
+    # Operations ---------------------------------------------------------------------------------------------------
+
+    def apply(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """Note an operation on tensors and numbers, and put it on the tape when one of them requires a gradient."""
+        tracked, arrays, edges = False, [], []
+        for x in inputs:
+            edge = None
+            if isinstance(x, TensorBase):
+                if x._base is not None:
+                    refresh(x)
+                if x._requires_grad:
+                    tracked, edge = True, edge_of(x)
+                x = x._array
+            arrays.append(x)
+            edges.append(edge)
+        out, arrays = self.evaluate(op, arrays, attrs)
+        result = tape.wrap(out)
+        if op.view and isinstance(inputs[0], TensorBase):
+            self._share(result, inputs[0], op, attrs)
+        if tracked and mode.enabled and op.differentiable and out.dtype.kind == "f":
+            stamps = tape._stamps(op, inputs, result, edges)
+            result._node = Node(op, arrays, attrs, edges, out, stamps)
+            result._requires_grad = True
+        elif mode.inference:
+            result._is_inference = True
+        return result
+
+    def adopt(self, array: Any) -> Any:
+        """Return what a tensor may hold: a value, or an array in place of a NumPy scalar."""
+        return array if isinstance(array, Value) else np.asarray(array)
+
+    def evaluate(self, op: Op, arrays: list[Any], attrs: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the value of an operation and its promoted inputs; computed at once where nothing is symbolic."""
+        if symbolic(arrays):
+            _refuse_values(op, attrs)
+            value = graph.apply(op, tuple(arrays), attrs)
+            return value, value.inputs
+        _refuse_values(op, attrs)
+        if op.promote is not None:
+            arrays = list(op.promote(tuple(arrays)))
+        return tape.evaluate(op, arrays, attrs), arrays
+
+    def _share(self, result: Any, source: Any, op: Op | None, attrs: dict[str, Any]) -> None:
+        """Note that a view shares memory, version and history with the tensor it came from."""
+        base = source if source._base is None or source._detached else source._base
+        whole = source._array
+        if isinstance(whole, np.ndarray) and op is not None:
+            array = result._array
+            if array is not whole and (array.base is None or not np.may_share_memory(array, whole)):
+                return
+        elif op is not None and op.name == "getitem" and not _is_basic(attrs["index"]):
+            return
+        result._base, result._seen = base, base._rebased
+        self.alias(result, source, op, attrs)
+
+    def alias(self, result: Any, source: Any, op: Op | None = None, attrs: dict[str, Any] | None = None) -> Any:
+        """Note that a tensor shows the memory of another one, and return it."""
+        result.__dict__[KEY] = Alias(self.number, source, op, attrs or {}, source._array)
+        return result
+
+    def positions(self, base: Any, view: Any) -> Any:
+        """Return where each element of a view lies in its base."""
+        return aliases.positions(base, view)
+
+    # Changing in place --------------------------------------------------------------------------------------------
+
+    def write(self, op: Op, inputs: tuple[Any, ...], arrays: list[Any], attrs: dict[str, Any], tracked: bool) -> Any:
+        """Evaluate op and let inputs[0] have the result, with its new history."""
+        target = inputs[0]
+        check_writable(target)
+        out, arrays = self.evaluate(op, arrays, attrs)
+        check_fits(target._array, out)
+        if not (tracked and mode.enabled and op.differentiable):
+            return self.store(target, out)
+        edges = [edge_of(x) if isinstance(x, TensorBase) else None for x in inputs]
+        stamps = tape._stamps(op, (None, *inputs[1:]), target, edges)
+        self.store(target, out)
+        if stamps and reads_result(op, edges):
+            stamps[-1] = (stamps[-1][0], stamps[-1][0][0])
+        rewrite_history(target, Node(op, arrays, attrs, edges, target._array, stamps))
+        return target
+
+    def store(self, target: Any, values: Any) -> Any:
+        """Give a tensor, and whatever shares its memory, new values; count the change."""
+        old = target._array
+        if not isinstance(old, Value) and not isinstance(values, Value):
+            with np.errstate(all="ignore"):
+                np.copyto(old, values, casting="unsafe")
+        else:
+            self._place(target, _fitted(values, old))
+        self._count(target)
+        return target
+
+    def _place(self, target: Any, value: Any) -> None:
+        fields = target.__dict__
+        alias = fields.get(KEY)
+        if alias is not None:
+            self._place(alias.parent, alias.put(alias.parent._array, value))
+            alias.seen = alias.parent._array
+        fields["_array"] = value
+
+    def _count(self, target: Any) -> None:
+        counter = tape.version_counter(target)
+        self.counters.setdefault(id(counter), (counter, counter[0]))
+        counter[0] += 1
+
+    # Steps of optimisers ------------------------------------------------------------------------------------------
+
+    def scalar(self, cohort: Any, kind: str, name: str) -> Value:
+        """Return the leaf of a number that the host knows at each step."""
+        leaf = Value((), np.float64, role=SCALAR, weak=True, name=name)
+        self.scalars.append(ScalarLeaf(leaf, cohort, kind, name))
+        return leaf
+
+    def earlier(self, cohort: Any) -> dict[str, Any]:
+        """Return the numbers of the state as an earlier step of the same call left them."""
+        found: dict[str, Any] = {}
+        for other in self.cohorts:
+            if other is not cohort and other.optimizer is cohort.optimizer and other.params == cohort.params:
+                found.update(other.results)
+        return found
+
+    def optimizer_step(self, optimizer: Any, closure: Any) -> None:
+        """Note a step of an optimiser."""
+        from fanin.optim.engine import symbolic
+
+        if closure is not None:
+            raise CaptureError(
+                "a step with a closure cannot be captured",
+                remedy="Compute the loss and call backward() in the captured function, then optimizer.step().",
+            )
+        if self.afterwards:
+            raise CaptureError(
+                "an optimizer takes a step after a scheduler's step, in one captured function",
+                remedy="Call scheduler.step() after optimizer.step(), at the end of the function or outside of it.",
+            )
+        if not any(optimizer is known for known in self.optimizers):
+            self.optimizers.append(optimizer)
+        nth = self.steps.get(id(optimizer), 0)
+        self.steps[id(optimizer)] = nth + 1
+        symbolic.take_step(self, optimizer, nth)
+
+    # Random numbers -----------------------------------------------------------------------------------------------
+
+    def keep(self, shape: tuple[int, ...], p_keep: float) -> Value:
+        """Return a mask that is True with probability p_keep, drawn anew at each call of what is compiled."""
+        from fanin.ops.counter_random import random_keep
+
+        if self.key is None:
+            self.key = Value((2,), np.uint64, role=STATE, name="key")
+        attrs = {"p_keep": float(p_keep), "shape": tuple(shape), "stream": self.draws}
+        self.draws += 1
+        return graph.apply(random_keep, (self.key,), attrs)
+
+    def refuse_draw(self) -> None:
+        """Raise: numbers drawn now would be the same at every call."""
+        raise CaptureError(
+            "random numbers are drawn in the middle of a captured step; they would be the same at every call",
+            remedy="Draw them outside, and pass them to the compiled function as an argument.",
+        )
+
+
+_NOT_AN_ARGUMENTS = {"_array", "_base", "_counter", "_hooks", "_grad", "_node", KEY, LIFTED, MADE}
+
+
+def symbolic(arrays: Any) -> bool:
+    """Say whether a value is among some arrays."""
+    return any(isinstance(x, Value) for x in arrays)
+
+
+def _is_basic(index: Any) -> bool:
+    from fanin.ops.index import is_basic
+
+    return is_basic(index)
+
+
+def _same_memory(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    here, there = a.__array_interface__, b.__array_interface__
+    return bool(
+        a.size
+        and here["data"][0] == there["data"][0]
+        and a.shape == b.shape
+        and a.strides == b.strides
+        and a.dtype == b.dtype
+    )
+
+
+def _fitted(values: Any, old: Any) -> Any:
+    """Return values in the shape and dtype of what they replace."""
+    from fanin.ops import op
+
+    if not isinstance(values, Value):
+        values = graph.constant(np.broadcast_to(np.asarray(values), old.shape).astype(old.dtype))
+    if values.dtype != old.dtype or values.weak:
+        values = graph.apply(op.get("cast"), (values,), {"dtype": old.dtype})
+    if values.shape != old.shape:
+        values = graph.apply(op.get("expand"), (values,), {"shape": old.shape})
+    return values
+
+
+def _refuse_values(op: Op, attrs: dict[str, Any]) -> None:
+    for attr in attrs.values():
+        parts = attr if isinstance(attr, tuple) else (attr,)
+        if any(isinstance(part, Value) for part in parts):
+            raise CaptureError(
+                f"{op.name} with indices that are computed in the step cannot be captured yet",
+                remedy="Use gather, index_select or an embedding, whose indices may come with the data.",
+            )
+
+
+def _left_over(array: Any) -> Exception:
+    if isinstance(array, Value):
+        return CaptureError(
+            "a tensor that was made while a function was captured is used after it",
+            remedy="Return the tensor from the compiled function instead of keeping it in an attribute or a list.",
+        )
+    warnings.warn("a tensor without an array", stacklevel=2)
+    return AttributeError("_array")

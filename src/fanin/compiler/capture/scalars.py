@@ -1,0 +1,193 @@
+"""The numbers of a step that the host computes: rates, corrections, and what else a rule's `hyper` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fanin.compiler import numpy_engine
+from fanin.compiler.graph import CONSTANT, Value, in_order
+from fanin.optim.engine.memory import STEP
+from fanin.optim.engine.trace import is_flag
+
+
+class HostScalars:
+    """The scalars of the steps of all optimisers in a captured function, in the order of the graph's.
+
+    leaves:  the graph's scalars, each with the cohort, kind and name of its source.
+    cohorts: the parameters that share their scalars, of all optimisers and groups.
+    calls:   each optimiser with how many steps it takes in one call.
+    """
+
+    def __init__(self, leaves: Sequence[Any], cohorts: Sequence[Any], calls: Sequence[tuple[Any, int]]) -> None:
+        self.leaves, self.cohorts, self.calls = tuple(leaves), tuple(cohorts), tuple(calls)
+        position = {cohort: i for i, cohort in enumerate(self.cohorts)}
+        self._sources = [(position[s.cohort], s.kind == "state", s.name) for s in self.leaves]
+        self._numbered = any(cohort.names for cohort in self.cohorts)
+        self._steps_of = {id(optimizer): count for optimizer, count in self.calls}
+
+    def __len__(self) -> int:
+        return len(self.leaves)
+
+    def flags(self) -> tuple[Any, ...]:
+        """Return all that needs another capture when it is another at the next step."""
+        found = []
+        for cohort in self.cohorts:
+            hyper = self._hyper(cohort, 0)
+            flags = None if hyper is None else tuple((n, v) for n, v in hyper.items() if is_flag(v))
+            found.append((flags, bool(cohort.group.get("maximize", False))))
+        return tuple(found)
+
+    @property
+    def expected(self) -> tuple[Any, ...]:
+        """The flags that the capture was made with."""
+        return tuple((cohort.flags, cohort.negate) for cohort in self.cohorts)
+
+    def row(self) -> list[float] | None:
+        """Return the scalars of the next step; None when a flag is another than in the capture."""
+        hypers = []
+        for cohort in self.cohorts:
+            hyper = self._hyper(cohort, 0)
+            if hyper is None or bool(cohort.group.get("maximize", False)) is not cohort.negate:
+                return None
+            for name, value in cohort.flags:
+                if hyper.get(name) is not value and hyper.get(name) != value:
+                    return None
+            hypers.append(hyper)
+        return [
+            float(self._number(self.cohorts[at], name) if is_state else hypers[at][name])
+            for at, is_state, name in self._sources
+        ]
+
+    def table(self, steps: int) -> np.ndarray[Any, Any]:
+        """Return the scalars of the next `steps` calls, (steps, n), without taking them.
+
+        There are fewer rows where a flag changes on the way, and none when it has changed already.
+        """
+        if self.row() is None:
+            return np.empty((0, len(self.leaves)))
+        columns = {cohort: self._columns(cohort, steps) for cohort in self.cohorts}
+        length = min((n for n, _ in columns.values()), default=steps)
+        if self._numbered:
+            return self._table_with_state(length)
+        table = np.empty((length, len(self.leaves)))
+        for i, leaf in enumerate(self.leaves):
+            table[:, i] = columns[leaf.cohort][1][leaf.name][:length]
+        return table
+
+    def advance(self, steps: int = 1) -> None:
+        """Count steps as taken, as the optimisers themselves would have."""
+        for _ in range(steps if self._numbered else 0):
+            self._advance_numbers()
+            self._count(1)
+        if not self._numbered:
+            self._count(steps)
+        for optimizer, count in self.calls:
+            optimizer._step_count += count * steps
+
+    # One cohort ---------------------------------------------------------------------------------------------------
+
+    def _hyper(self, cohort: Any, call: int) -> dict[str, Any] | None:
+        """Return `hyper` for a call from now on; None when the parameters have not taken the same number of steps."""
+        counts = cohort.counts()
+        if counts.count(counts[0]) != len(counts):
+            return None
+        step = counts[0] + 1 + cohort.nth + call * self._steps_of[id(cohort.optimizer)]
+        hyper: dict[str, Any] = cohort.optimizer.hyper(cohort.group, step)
+        return hyper
+
+    def _number(self, cohort: Any, name: str) -> float:
+        block, members = cohort.place()
+        return float(block.scalars[name][members[0]])
+
+    def _columns(self, cohort: Any, steps: int) -> tuple[int, dict[str, Any]]:
+        """Return for how many calls the flags stay, and each number of these calls."""
+        every = self._steps_of[id(cohort.optimizer)]
+        first = cohort.counts()[0] + 1 + cohort.nth
+        numbers = first + every * np.arange(steps)
+        columns = _vectorised(cohort.optimizer.hyper, cohort.group, numbers)
+        if columns is not None:
+            return steps, columns
+        rows = []
+        for number in numbers.tolist():
+            hyper = cohort.optimizer.hyper(cohort.group, number)
+            if tuple((n, v) for n, v in hyper.items() if is_flag(v)) != cohort.flags:
+                break
+            rows.append({n: float(v) for n, v in hyper.items() if not is_flag(v)})
+        names = rows[0] if rows else {}
+        return len(rows), {n: np.array([row[n] for row in rows]) for n in names}
+
+    def _count(self, steps: int) -> None:
+        for cohort in self.cohorts:
+            block, members = cohort.place()
+            if STEP in block.scalars:
+                block.scalars[STEP][members if len(members) < len(block.params) else slice(None)] += steps
+            else:
+                for i in members:
+                    block.counts[i] += steps
+
+    # Numbers of the state -----------------------------------------------------------------------------------------
+
+    def _advance_numbers(self) -> None:
+        """Compute the state's numbers of the next step, and write them where the optimisers keep them."""
+        row = self.row()
+        assert row is not None
+        held: dict[Value, Any] = dict(zip((s.leaf for s in self.leaves), row, strict=True))
+        for cohort in self.cohorts:
+            for name in cohort.names:
+                result = _on_host(cohort.results[name], held)
+                block, members = cohort.place()
+                block.scalars[name][members] = result
+
+    def _table_with_state(self, steps: int) -> np.ndarray[Any, Any]:
+        """Take the steps one after the other, and put everything back."""
+        places = [cohort.place()[0] for cohort in self.cohorts]
+        saved = [({n: a.copy() for n, a in block.scalars.items()}, list(block.counts)) for block in places]
+        rows = []
+        for _ in range(steps):
+            rows.append(self.row())
+            self._advance_numbers()
+            self._count(1)
+        for block, (scalars, counts) in zip(places, saved, strict=True):
+            for name, array in scalars.items():
+                block.scalars[name][...] = array
+            block.counts[:] = counts
+        return np.array(rows).reshape(steps, len(self.leaves))
+
+
+def _vectorised(hyper: Callable[..., Any], group: dict[str, Any], steps: Any) -> dict[str, Any] | None:
+    """Return the numbers of many steps from one call of `hyper`; None where it does not work on an array of steps."""
+    try:
+        many = hyper(group, steps)
+    except Exception:  # a branch on the step, a function of the math module: anything that takes numbers only
+        return None
+    columns = {}
+    for number, name in ((n, name) for name in many for n in (0, len(steps) - 1)):
+        one = hyper(group, int(steps[number])).get(name)
+        if is_flag(one) or is_flag(many[name]):
+            if one is not many[name] and one != many[name]:
+                return None
+            continue
+        column = columns[name] = np.broadcast_to(np.asarray(_plain(many[name]), np.float64), steps.shape)
+        if not np.isclose(column[number], float(one), rtol=1e-12, atol=0, equal_nan=True):
+            return None
+    return columns
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if hasattr(value, "_array") else value
+
+
+def _on_host(result: Any, held: dict[Value, Any]) -> float:
+    """Return the number that an expression of scalars has."""
+    if not isinstance(result, Value):
+        return float(result)
+    for value in in_order([result]):
+        if value.role == CONSTANT:
+            held[value] = value.array
+        elif value.op is not None and value not in held:
+            inputs = [held[x] if isinstance(x, Value) else x for x in value.inputs]
+            held[value] = numpy_engine.evaluate(value, inputs)
+    return float(held[result])
