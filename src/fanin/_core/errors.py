@@ -119,3 +119,35 @@ class FileArgumentError(FaninError, TypeError, AttributeError):
 
 class ArgumentConflictError(FaninError, AssertionError):
     """Arguments of which at most one may be given."""
+
+
+class TrainingError(FaninError, RuntimeError):
+    """Training that cannot begin, or cannot go on."""
+
+
+class DivergenceError(TrainingError, FloatingPointError):
+    """A loss that became NaN or infinite while training.
+
+    epoch, step: when, both counted from 1.
+    loss:        what the loss was.
+    cause:       what most likely led there.
+    history:     the epochs before.
+    """
+
+    def __init__(
+        self, message: str, *, epoch: int, step: int, loss: float, cause: str, history: object, remedy: str = ""
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.epoch, self.step, self.loss, self.cause, self.history = epoch, step, loss, cause, history
+
+
+class JobsError(TrainingError):
+    """Networks of `fit_many` that failed, while the others were trained.
+
+    errors:    the exception of each job that failed, by its number.
+    histories: those of the others, in the order of the jobs; None for one that failed.
+    """
+
+    def __init__(self, message: str, *, errors: dict[int, BaseException], histories: list[object]) -> None:
+        super().__init__(message)
+        self.errors, self.histories = errors, histories

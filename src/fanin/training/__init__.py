@@ -1,0 +1,8 @@
+"""Training runs: `fit` and `fit_many`, and what they take and return."""
+
+from fanin.training.callbacks import Callback, Training
+from fanin.training.ensemble import Ensemble
+from fanin.training.fit import fit
+from fanin.training.history import History
+
+__all__ = ["Callback", "Ensemble", "History", "Training", "fit"]

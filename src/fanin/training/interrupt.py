@@ -1,0 +1,46 @@
+"""Ctrl-C while training: the first ends it after the current epoch, the second at once."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+
+class Interrupt:
+    """Notes the first Ctrl-C inside its block in `wanted`; the second does what it would have done before.
+
+    Only the main thread gets signals, and only its handler can be changed; elsewhere the block changes nothing. A
+    program that ignores the signal (as under nohup) goes on ignoring it.
+    """
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._before: Any = None
+
+    def __enter__(self) -> Interrupt:
+        """Take over the signal."""
+        if threading.current_thread() is threading.main_thread():
+            before = signal.getsignal(signal.SIGINT)
+            if callable(before):
+                self._before = before
+                signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the signal back."""
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.wanted and self._before is not None:
+            before = self._before
+            self.__exit__()
+            before(number, frame)
+            return
+        self.wanted = True
+        if sys.stderr.isatty():
+            sys.stderr.write("\nstopping after this epoch; Ctrl-C again stops at once\n")

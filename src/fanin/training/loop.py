@@ -1,0 +1,258 @@
+"""The epochs of one run: steps, validation, schedule, callbacks, the best weights, checkpoints, and how it ends."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fanin._core.errors import DivergenceError
+from fanin.training.callbacks import Callbacks, Training
+from fanin.training.checkpoint import CheckpointFile, Parts, check_same
+from fanin.training.divergence import cause_of
+from fanin.training.engines import Engine, NotFinite, Steps, Task
+from fanin.training.history import History
+from fanin.training.interrupt import Interrupt
+from fanin.training.judging import Judge
+from fanin.training.progress import Progress
+from fanin.training.schedule import Schedule
+from fanin.training.weights import Kept
+
+RECENT = 1000  # losses of the steps before a divergence that its diagnosis reads
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where a run is saved, and what is compared when it goes on."""
+
+    file: CheckpointFile
+    fingerprint: dict[str, Any]
+    resume: bool
+
+
+@dataclass
+class Run:
+    """One call of `fit`, checked and ready.
+
+    tell: is told the share of the run that is done, besides the progress bar.
+    """
+
+    training: Training
+    task: Task
+    parts: Parts
+    make_engine: Callable[[], Engine]
+    judge: Judge | None
+    schedule: Schedule
+    callbacks: Callbacks
+    patience: int | None = None
+    restore_best: bool = True
+    saving: Saving | None = None
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    progress: bool = True
+    tell: Callable[[float], None] | None = None
+
+    @property
+    def history(self) -> History:
+        """The epochs so far."""
+        return self.training.history
+
+    def go(self) -> History:
+        """Run to the end."""
+        modes = [(module, module.training) for module in self.task.model.modules()]
+        try:
+            with self.interrupt:
+                return self._go()
+        finally:
+            for module, mode in modes:
+                module.training = mode
+
+    def _go(self) -> History:
+        self._best = Kept(self.task.model)
+        self._recent: list[float] = []
+        self._resume()
+        if not self.history.losses:
+            self._best.take()
+        self.callbacks.call("on_train_begin", self.training)
+        bar = Progress(self.progress, self._describe)
+        self._watch = _Watch(self, bar)
+        engine = None
+        try:
+            while self._goes_on():
+                engine = engine or self._engine()
+                self._epoch(engine)
+        except NotFinite as problem:
+            self._diverged(problem)
+        except KeyboardInterrupt:
+            self._end("interrupted", True)
+            raise
+        finally:
+            bar.close()
+            if engine is not None:
+                engine.close()
+        self._finish()
+        return self.history
+
+    def _engine(self) -> Engine:
+        engine = self.make_engine()
+        self.history.engine = engine.name
+        return engine
+
+    def _goes_on(self) -> bool:
+        training = self.training
+        if not training.reason and self.patience is not None and self._waited() >= self.patience:
+            training.reason = "patience"
+        if not training.reason and self.interrupt.wanted:
+            training.reason = "interrupted"
+        return not training.reason and len(self.history) < training.epochs
+
+    def _waited(self) -> int:
+        """Return the number of epochs since the best one."""
+        return len(self.history) - self.history.best_epoch
+
+    # One epoch --------------------------------------------------------------------------------------------------------
+
+    def _epoch(self, engine: Engine) -> None:
+        started = time.perf_counter()
+        training, task = self.training, self.task
+        training.epoch = len(self.history) + 1
+        rate = float(task.optimizer.param_groups[0].get("lr", math.nan))
+        self.callbacks.call("on_epoch_begin", training)
+        task.model.train()
+        self._watch.begin()
+        steps = engine.run_epoch(self._watch)
+        self._recent = [*self._recent, *steps.losses[-RECENT:].tolist()][-RECENT:]
+        validation, metrics = self._validation(steps)
+        self._record(steps.mean(), validation, metrics, rate, started)
+        self.schedule.end_epoch(self.history.judged[-1])
+        self.callbacks.call("on_epoch_end", training)
+        self._save(final=False)
+
+    def _validation(self, steps: Steps) -> tuple[float | None, dict[str, float]]:
+        if self.judge is None:
+            return None, {}
+        loss, metrics = self.judge.judge(self.task.model)
+        if self.judge.loss is None:
+            return None, metrics
+        if not math.isfinite(loss):
+            raise _NotFiniteValidation(len(steps.losses) - 1, loss)
+        return loss, metrics
+
+    def _record(
+        self, loss: float, validation: float | None, metrics: dict[str, float], rate: float, started: float
+    ) -> None:
+        history = self.history
+        # The weights first: should Ctrl-C come in between, the history still names an epoch whose weights were kept.
+        judged = loss if validation is None else validation
+        if not history.judged or judged < history.best_loss:
+            self._best.take()
+        history.losses.append(loss)
+        if validation is not None:
+            history.validation_losses.append(validation)
+        for name, value in metrics.items():
+            history.metrics.setdefault(name, []).append(value)
+        history.rates.append(rate)
+        history.seconds.append(time.perf_counter() - started)
+
+    # The end ----------------------------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        reason = self.training.reason
+        self.history.stopped = reason or "finished"
+        self._save(final=True)
+        self._end(self.history.stopped, self.patience is not None or reason == "interrupted")
+        self.callbacks.call("on_train_end", self.training)
+
+    def _end(self, reason: str, restore: bool) -> None:
+        self.history.stopped = reason
+        if restore and self.restore_best:
+            self._best.put_back()
+
+    def _diverged(self, problem: NotFinite) -> None:
+        epoch, step = len(self.history) + 1, problem.step + 1
+        cause, remedy = cause_of(self.task, problem.batch, [*self._recent, *problem.losses], problem.before)
+        loss = problem.losses[-1]
+        self._end("diverged", True)
+        what = "validation loss" if isinstance(problem, _NotFiniteValidation) else "loss"
+        where = (
+            f"after epoch {epoch}" if isinstance(problem, _NotFiniteValidation) else f"in epoch {epoch}, step {step}"
+        )
+        raise DivergenceError(
+            f"fit: the {what} became {loss} {where}. The likely cause: {cause}. {remedy}{self._kept()}",
+            epoch=epoch,
+            step=step,
+            loss=loss,
+            cause=cause,
+            history=self.history,
+        ) from None
+
+    def _kept(self) -> str:
+        if not self.restore_best:
+            return ""
+        best = self.history.best_epoch
+        kept = f"those of epoch {best}" if best else "those it started with"
+        return f" The model's weights are {kept}."
+
+    # Saving -----------------------------------------------------------------------------------------------------------
+
+    def _save(self, final: bool) -> None:
+        if self.saving is None or not self.history.losses:
+            return
+        if final or self.saving.file.is_due():
+            self.saving.file.write(
+                {
+                    "fanin_fit": 1,
+                    "fingerprint": self.saving.fingerprint,
+                    "history": self.history.to_dict(),
+                    "reason": self.training.reason,
+                    "best": self._best.to_tensors(),
+                    **self.parts.state(),
+                }
+            )
+
+    def _resume(self) -> None:
+        saving = self.saving
+        if saving is None or not saving.resume or not saving.file.exists():
+            return
+        saved = saving.file.read()
+        check_same(saved["fingerprint"], saving.fingerprint, saving.file.path)
+        self.parts.load(saved)
+        self._best.load(saved["best"])
+        self.training.history = History.from_dict(saved["history"])
+        self.training.epoch = len(self.history)
+
+    # Progress ---------------------------------------------------------------------------------------------------------
+
+    def _describe(self) -> str:
+        training, history = self.training, self.history
+        rate = float(self.task.optimizer.param_groups[0].get("lr", math.nan))
+        text = f"epoch {training.epoch}/{training.epochs}  loss {self._watch.loss:.4g}  rate {rate:.2g}"
+        return text + (f"  best {history.best_loss:.4g} (epoch {history.best_epoch})" if history.losses else "")
+
+
+class _NotFiniteValidation(NotFinite):
+    def __init__(self, step: int, loss: float) -> None:
+        super().__init__(step, None, [loss], False)
+
+
+class _Watch:
+    """Turns steps into a share of the whole run."""
+
+    def __init__(self, run: Run, bar: Progress) -> None:
+        self._run, self._bar = run, bar
+        self._steps = run.task.source.steps
+        self._finished = 0
+        self.loss = math.nan
+
+    def begin(self) -> None:
+        """Take note that an epoch begins."""
+        self._finished = len(self._run.history)
+
+    def step(self, done: int, loss: float) -> None:
+        """Take note of a step."""
+        self.loss = loss
+        share = done / self._steps if self._steps else 0.0
+        self._bar.update(self._finished + share, self._run.training.epochs)
+        if self._run.tell is not None:
+            self._run.tell((self._finished + share) / self._run.training.epochs)

@@ -1,0 +1,49 @@
+"""Copies of a model's parameters and buffers, to go back to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fanin.nn.parameter import is_lazy
+from fanin.tensor.in_place import store
+from fanin.tensor.tape import wrap
+
+
+def tensors_of(model: Any) -> dict[str, Any]:
+    """Return the model's parameters and buffers, also those that a state_dict leaves out, by name."""
+    named = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    return {name: tensor for name, tensor in named.items() if not is_lazy(tensor)}
+
+
+class Kept:
+    """One copy of a model's parameters and buffers, in the same memory each time."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.arrays: dict[str, Any] = {}
+
+    def take(self) -> None:
+        """Copy the present values."""
+        for name, tensor in tensors_of(self._model).items():
+            held = self.arrays.get(name)
+            if held is None or held.shape != tensor._array.shape or held.dtype != tensor._array.dtype:
+                self.arrays[name] = tensor._array.copy()
+            else:
+                np.copyto(held, tensor._array)
+
+    def put_back(self) -> None:
+        """Write the copy into the model."""
+        for name, tensor in tensors_of(self._model).items():
+            if name in self.arrays:
+                store(tensor, self.arrays[name])
+
+    def to_tensors(self) -> dict[str, Any]:
+        """Return the copy by name, as tensors that share its memory."""
+        return {name: wrap(array) for name, array in self.arrays.items()}
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Take over a copy that `to_tensors` returned."""
+        self.arrays = {name: tensor._array.copy() for name, tensor in saved.items()}
