@@ -1,0 +1,37 @@
+"""tanh, sinh, cosh."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanin.compiler.native.math.exponential import expm1_reduced, power_of_e, reduced
+from fanin.compiler.native.math.parts import horner, is_single, no_more, two_to, with_sign
+from fanin.compiler.native.vector import Code
+
+# (tanh x - x) / x^3 in x^2 for |x| < 0.626, 2^-27.5 of the result; tests/compiler/fit_polynomial.py.
+_TANH = (-0.005697394765, 0.02063255762, -0.05373780216, 0.1333142044, -0.3333328119)
+_NEAR_ZERO = 0.625
+
+
+def tanh(code: Code, x: Any) -> Any:
+    """Return tanh x."""
+    size = no_more(code, code.abs(x), 10.0 if is_single(x) else 20.0)
+    return with_sign(code, (_tanh_single if is_single(x) else _tanh_double)(code, size), x)
+
+
+def _tanh_single(code: Code, x: Any) -> Any:
+    """Return 1 - 2 / (e^(2 x) + 1), and a polynomial below 0.625, where that loses digits. 1.7 ulp."""
+    r, n = reduced(code, x, scale=2.0)
+    above = code.fma(two_to(code, n), power_of_e(code, r, scale=2.0), code.like(1.0, x))
+    far = code.sub(code.like(1.0, x), code.div(code.like(2.0, x), above))
+    z = code.mul(x, x)
+    near = code.fma(code.mul(z, x), horner(code, z, _TANH), x)
+    return code.select(code.compare("<", x, code.like(_NEAR_ZERO, x)), near, far)
+
+
+def _tanh_double(code: Code, x: Any) -> Any:
+    """Return E / (E + 2) with E = e^(2 x) - 1, which is right to the last digits at 0, too."""
+    r, n = reduced(code, x, scale=2.0)
+    power = two_to(code, n)
+    e = code.fma(power, expm1_reduced(code, r, scale=2.0), code.sub(power, code.like(1.0, x)))
+    return code.div(e, code.add(e, code.like(2.0, x)))

@@ -1,0 +1,77 @@
+"""log and its relatives.
+
+x = 2^e m with m in [sqrt(1/2), sqrt(2)), log x = e log 2 + log m. float32: with f = m - 1, log m = f - f^2/2 + f^3 p(f),
+as in Cephes' logf, p of degree 8 (2^-30). float64: s = f / (2 + f), log m = f - (f^2/2 - s (f^2/2 + s^2 p(s^2))), as in
+fdlibm's e_log.c, p of degree 6 (2^-59). The polynomials are fitted by tests/compiler/fit_polynomial.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanin.compiler.native.math.exponential import LOG_2, kind
+from fanin.compiler.native.math.parts import INF, NAN, float_bits, format_of, horner, integer_bits, is_single
+from fanin.compiler.native.vector import Code, scalar_type
+
+_SINGLE = (
+    0.06746637556, -0.116756507, 0.1188816289, -0.124055896, 0.1421955254, -0.1666799578, 0.2000211863, -0.250000096,
+    0.3333331261,
+)  # fmt: skip
+_DOUBLE = (
+    0.147956023517274309, 0.153140868476259101, 0.181835628441121899, 0.222221986029394661, 0.285714287420855698,
+    0.399999999994160901, 0.666666666666673419,
+)  # fmt: skip
+_ROOT_HALF = {"f4": 0x3F3504F3, "f8": 0x3FE6A09E667F3BCD}
+
+
+def split(code: Code, x: Any) -> tuple[Any, Any]:
+    """Return f = m - 1 and the exponent e as a float, of positive x = 2^e m."""
+    form = format_of(x)
+    small = code.compare("<", x, code.like(form.smallest_normal, x))
+    x = code.select(small, code.mul(x, code.like(2.0 ** (form.mantissa + 1), x)), x)
+    i = integer_bits(code, x)
+    start = code.like(_ROOT_HALF[kind(x)], i)
+    moved = code.sub(i, start)
+    m = code.add(code.b.and_(moved, code.like((1 << form.mantissa) - 1, i)), start)
+    e = _exponent(code, moved, x)
+    e = code.sub(e, code.select(small, code.like(form.mantissa + 1.0, x), code.like(0.0, x)))
+    return code.sub(float_bits(code, m), code.like(1.0, x)), e
+
+
+def _exponent(code: Code, moved: Any, x: Any) -> Any:
+    form = format_of(x)
+    if is_single(x):
+        return code.cast(code.b.ashr(moved, code.like(form.mantissa, moved)), scalar_type(x))
+    # AVX2 neither shifts 64 bits with their sign nor converts them: the exponent becomes the low digits of 2^52 + it.
+    top = code.b.lshr(code.add(moved, code.like(1 << 62, moved)), code.like(form.mantissa, moved))
+    pattern = code.b.or_(top, integer_bits(code, code.like(2.0**52, x)))
+    return code.sub(float_bits(code, pattern), code.like(2.0**52 + (1 << 10), x))
+
+
+def log_of(code: Code, f: Any, e: Any, extra: Any = None) -> Any:
+    """Return log(1 + f) + e log 2 + extra, smallest parts first."""
+    high, low = LOG_2[kind(f)]
+    tail = code.fma(e, code.like(low, f), extra) if extra is not None else code.mul(e, code.like(low, f))
+    half = code.mul(code.mul(f, f), code.like(0.5, f))
+    if is_single(f):
+        square = code.mul(f, f)
+        tail = code.fma(code.mul(square, f), horner(code, f, _SINGLE), tail)
+    else:
+        s = code.div(f, code.add(f, code.like(2.0, f)))
+        z = code.mul(s, s)
+        tail = code.fma(s, code.fma(z, horner(code, z, _DOUBLE), half), tail)
+    return code.fma(e, code.like(high, f), code.add(f, code.sub(tail, half)))
+
+
+def _special(code: Code, x: Any, out: Any) -> Any:
+    """Put in the limits: log(inf) = inf, log(nan) = nan, log(0) = -inf, nan below."""
+    zero = code.like(0.0, x)
+    out = code.select(code.compare("<", x, code.like(INF, x)), out, x)
+    below = code.select(code.compare("==", x, zero), code.like(-INF, x), code.like(NAN, x))
+    return code.select(code.compare("<=", x, zero), below, out)
+
+
+def log(code: Code, x: Any) -> Any:
+    """Return the natural logarithm."""
+    f, e = split(code, x)
+    return _special(code, x, log_of(code, f, e))

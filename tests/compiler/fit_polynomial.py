@@ -1,0 +1,143 @@
+"""Fit the polynomials of fanin.compiler.native.math: Remez's exchange in 50 digits. Run by hand; needs mpmath.
+
+The approximation minimises max |weight(x) (p(x) - f(x))| over [low, high]. Every row of FITS tells what is fitted; the
+weight is the share of the fitted part in the function's result, over that result, so that the error printed is relative.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from mpmath import mp, mpf
+
+mp.dps = 50
+Function = Callable[[Any], Any]
+
+
+def _value(coefficients: list[Any], x: Any) -> Any:
+    total = mpf(0)
+    for c in reversed(coefficients):
+        total = total * x + c
+    return total
+
+
+def _solve(points: list[Any], f: Function, weight: Function) -> list[Any]:
+    n = len(points)
+    matrix, right = mp.matrix(n, n), mp.matrix(n, 1)
+    for i, x in enumerate(points):
+        for j in range(n - 1):
+            matrix[i, j] = x**j
+        matrix[i, n - 1] = (-1) ** i / max(weight(x), TINY)  # zero weights make no equation
+        right[i] = f(x)
+    return list(mp.lu_solve(matrix, right))
+
+
+def _extremes(grid: list[Any], errors: list[Any], n: int) -> list[Any]:
+    """Return the n largest errors of alternating sign, as positions in order."""
+    picked: list[int] = []
+    for i, e in enumerate(errors):
+        if picked and (e > 0) == (errors[picked[-1]] > 0):
+            if abs(e) > abs(errors[picked[-1]]):
+                picked[-1] = i
+        else:
+            picked.append(i)
+    while len(picked) > n:
+        picked.pop(0 if abs(errors[picked[0]]) < abs(errors[picked[-1]]) else -1)
+    return [grid[i] for i in picked]
+
+
+def remez(f: Function, weight: Function, low: Any, high: Any, degree: int, rounds: int = 7) -> tuple[list[Any], Any]:
+    """Return the coefficients, lowest first, and the largest weighted error."""
+    low, high, n = mpf(low), mpf(high), degree + 2
+    spread = [(low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * i / (60 * n)) for i in range(60 * n + 1)]
+    points = [spread[round(i * 60 * n / (n - 1))] for i in range(n)]
+    at = [(x, f(x), weight(x)) for x in spread]
+    for _ in range(rounds):
+        coefficients = _solve(points, f, weight)[:-1]
+        errors = [w * (_value(coefficients, x) - y) for x, y, w in at]
+        found = _extremes(spread, errors, n)
+        if len(found) < n:
+            break
+        points = found
+    return coefficients, max(abs(e) for e in errors)
+
+
+def _tail(f: Function, head: list[Any], power: int, near: list[Any]) -> Function:
+    """Return (f(x) - head(x)) / x^power, by `near` (a short series) close to zero."""
+
+    def tail(x: Any) -> Any:
+        if abs(x) < mpf(10) ** -8:
+            return _value(near, x)
+        return (f(x) - _value(head, x)) / x**power
+
+    return tail
+
+
+def _even(f: Function, first: Any, sign: int = 1) -> tuple[Function, Function]:
+    """Return g with f(x) = x (first + x^2 g(x^2)), and the weight that makes its error one of f."""
+
+    def g(z: Any) -> Any:
+        x = mp.sqrt(z)
+        return (f(x) / x - first) / z
+
+    return g, lambda z: z * mp.sqrt(z) / f(mp.sqrt(z))
+
+
+def _series(f: Function, start: int) -> list[Any]:
+    return mp.taylor(f, 0, start + 4)[start:]
+
+
+HALF = mp.log(2) / 2 * mpf("1.003")
+TINY = mpf(10) ** -9
+
+
+def _expm1_tail(x: Any) -> Any:
+    """(e^x - 1 - x) / x^2."""
+    return _tail(mp.exp, [1, 1], 2, _series(mp.exp, 2))(x)
+
+
+def _exp_weight(x: Any) -> Any:
+    return x * x / mp.exp(x)
+
+
+def _expm1_weight(x: Any) -> Any:
+    return mpf(1) if abs(x) < TINY else abs(x * x / mp.expm1(x))
+
+
+def _fits() -> dict[str, tuple[Function, Function, Any, Any, int]]:
+    fits: dict[str, tuple[Function, Function, Any, Any, int]] = {}
+
+    def even(name: str, f: Function, first: Any, high: Any, degree: int) -> None:
+        g, weight = _even(f, first)
+        fits[name] = (g, weight, TINY, mpf(high) ** 2, degree)
+
+    fits["exp f4"] = (_expm1_tail, _exp_weight, -HALF, HALF, 4)
+    fits["exp f8"] = (_expm1_tail, _exp_weight, -HALF, HALF, 9)
+    fits["exp f8 10"] = (_expm1_tail, _exp_weight, -HALF, HALF, 10)
+    fits["expm1 f4"] = (_expm1_tail, _expm1_weight, -HALF, HALF, 5)
+    fits["expm1 f4 4"] = (_expm1_tail, _expm1_weight, -HALF, HALF, 4)
+    fits["expm1 f8"] = (_expm1_tail, _expm1_weight, -HALF, HALF, 10)
+    low, high = mp.sqrt(mpf(1) / 2) - 1, mp.sqrt(2) - 1
+    log_tail = _tail(mp.log1p, [0, 1, mpf(-1) / 2], 3, _series(mp.log1p, 3))
+    fits["log f4"] = (log_tail, lambda x: abs(x**3 / mp.log1p(x)) if abs(x) > TINY else x, low, high, 7)
+    fits["log f4 8"] = (log_tail, lambda x: abs(x**3 / mp.log1p(x)) if abs(x) > TINY else x, low, high, 8)
+    even("log f8", lambda s: 2 * mp.atanh(s), 2, mpf("0.17158"), 6)
+    even("tanh f4", mp.tanh, 1, "0.626", 4)
+    return fits
+
+
+def main(names: list[str]) -> None:
+    """Print coefficients, the highest power first."""
+    for name, fit in _fits().items():
+        if names and name not in names:
+            continue
+        coefficients, error = remez(*fit)
+        print(f"{name}: error {mp.nstr(error, 3)} = 2^{mp.nstr(mp.log(error, 2), 4)}")
+        digits = 10 if " f4" in name else 18
+        print("   ", ", ".join(mp.nstr(c, digits) for c in reversed(coefficients)), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
