@@ -242,17 +242,6 @@ def test_moments_that_are_values_are_found_anew() -> None:
     close(actual, get("batch_norm").evaluate(*arrays, dims=(0,), eps=1e-5))
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.9, 1.0])
-def test_lerp_by_a_scalar_of_the_step(rate: float) -> None:
-    a, b = (np.random.RandomState(i).standard_normal(5).astype(np.float32) for i in range(2))
-    x, y, w = leaf(a), leaf(b), Value((), np.float64, role="scalar", weak=True)
-    out = Value(a.shape, a.dtype, op=get("lerp"), inputs=(x, y, w))
-    graph = lower(Graph(data=(x, y), scalars=(w,), outputs=(out,)))
-    assert unsupported(graph) == set()
-    (actual,), _ = numpy_engine.run(graph, (a, b), (), (rate,))
-    np.testing.assert_array_equal(actual, get("lerp").evaluate(a, b, rate))
-
-
 def test_text_of_a_layer() -> None:
     x, w, b = (Value(s, np.float32, role="data", name=n) for n, s in (("x", (32, 4)), ("w", (3, 4)), ("b", (3,))))
     out = relu(apply(get("linear"), (x, w, b), {}))

@@ -78,6 +78,8 @@ def clamp(x: Any, low: Any, high: Any) -> Any:
 @lowers("lerp")
 def lerp(a: Any, b: Any, weight: Any) -> Any:
     """Return a + w (b - a), from the end that w is nearer to: 0 gives a, and 1 gives b, exactly."""
+    if is_value(weight) and weight.weak:
+        return None
     difference = b - a
     if not is_value(weight):
         return a + difference * weight if abs(weight) < 0.5 else b - difference * (1 - weight)

@@ -63,40 +63,41 @@ def bce_with_logits(x: Any, t: Any, positive: Any = None, *, reduction: str) -> 
 # Class numbers --------------------------------------------------------------------------------------------------------
 
 
-def _counting(target: Any, ignore_index: int) -> Any:
-    """Return which rows count, (N)."""
-    return not_equal(target, ignore_index)
-
-
-def _hot(target: Any, classes: int, ignore_index: int) -> Any:
-    """Return the one-hot rows as bools, (N, C), none of it in a row that does not count."""
-    column = reshape(target, (target.size, 1))
-    hot = equal(column, constant(np.arange(classes)))
-    if 0 <= ignore_index < classes:
-        hot = logical_and(hot, not_equal(column, ignore_index))
-    return hot
+# Everything of a row is kept as a column, (N, 1), so that forward and derivative share what they have in common.
 
 
 def _column(x: Any) -> Any:
     return reshape(x, (x.size, 1))
 
 
+def _counting(target: Any, ignore_index: int) -> Any:
+    """Return which rows count, (N, 1)."""
+    return not_equal(_column(target), ignore_index)
+
+
+def _hot(target: Any, classes: int, ignore_index: int) -> Any:
+    """Return the one-hot rows as bools, (N, C), none of it in a row that does not count."""
+    hot = equal(_column(target), constant(np.arange(classes)))
+    if 0 <= ignore_index < classes:
+        hot = logical_and(hot, _counting(target, ignore_index))
+    return hot
+
+
 def _row_weight(hot: Any, weight: Any) -> Any:
-    """Return the weight of each row's class, (N); 0 of a row that does not count."""
-    return total(zero_unless(hot, weight), (1,))
+    """Return the weight of each row's class, (N, 1); 0 of a row that does not count."""
+    return total(zero_unless(hot, weight), (1,), keepdim=True)
 
 
 def _divisor(target: Any, weight: Any, classes: int, ignore_index: int, dtype: Any) -> Any:
     """Return the number of rows that count, or the sum of their classes' weights."""
     if weight is None:
-        valid = _counting(target, ignore_index)
-        return total(astype(valid, dtype), (0,))
-    return total(_row_weight(_hot(target, classes, ignore_index), weight), (0,))
+        return total(astype(_counting(target, ignore_index), dtype), (0, 1))
+    return total(_row_weight(_hot(target, classes, ignore_index), weight), (0, 1))
 
 
 def _unless_none_counts(divisor: Any, target: Any, ignore_index: int) -> Any:
     """Return 1 where no row counts: the mean of nothing is nan, but its gradient is 0."""
-    rows = total(astype(_counting(target, ignore_index), divisor.dtype), (0,))
+    rows = total(astype(_counting(target, ignore_index), divisor.dtype), (0, 1))
     return where(equal(rows, 0), 1.0, divisor)
 
 
@@ -117,16 +118,20 @@ def class_target(
     if not label_smoothing:
         return hot if weight is None else hot * weight
     q = hot * (1 - label_smoothing) + label_smoothing / (classes or 1)
-    q = q if weight is None else q * weight
-    return zero_unless(_column(_counting(target, ignore_index)), q)
+    return zero_unless(_counting(target, ignore_index), q if weight is None else q * weight)
 
 
 def _loss_reduced(loss: Any, target: Any, weight: Any, classes: int, reduction: str, ignore_index: int) -> Any:
     loss = zero_unless(_counting(target, ignore_index), loss)
     if reduction == "none":
-        return loss
-    summed = total(loss, (0,))
+        return reshape(loss, target.shape)
+    summed = total(loss, (0, 1))
     return summed if reduction == "sum" else summed / _divisor(target, weight, classes, ignore_index, loss.dtype)
+
+
+def _picked(hot: Any, x: Any) -> Any:
+    """Return the element of each row that is hot; -inf where none is."""
+    return amax(where(hot, x, -math.inf), dim=(1,), keepdim=True)
 
 
 @lowers("cross_entropy")
@@ -137,20 +142,15 @@ def cross_entropy(
     classes = x.shape[1]
     hot = _hot(target, classes, ignore_index)
     shifted, e = exp_of_shifted(x, (1,))
-    log_total = log(total(e, (1,)))
+    log_total = log(total(e, (1,), keepdim=True))
     loss = log_total - _picked(hot, shifted)
     if weight is not None:
         loss = loss * _row_weight(hot, weight)
     if label_smoothing:
-        spread = _column(log_total) - shifted
-        spread = total(spread if weight is None else spread * weight, (1,))
+        spread = log_total - shifted
+        spread = total(spread if weight is None else spread * weight, (1,), keepdim=True)
         loss = loss * (1 - label_smoothing) + spread * (label_smoothing / classes)
     return _loss_reduced(loss, target, weight, classes, reduction, ignore_index)
-
-
-def _picked(hot: Any, x: Any) -> Any:
-    """Return the element of each row that is hot; -inf where none is."""
-    return amax(where(hot, x, -math.inf), dim=(1,), keepdim=False)
 
 
 def _share(g: Any, target: Any, weight: Any, classes: int, reduction: str, ignore_index: int) -> Any:
@@ -178,8 +178,8 @@ def cross_entropy_slope(
         return (p * total(q, (1,), keepdim=True) - q) * share
     hot = _hot(target, classes, ignore_index)
     if weight is not None:
-        share = share * _column(_row_weight(hot, weight))
-    return (p - astype(hot, x.dtype)) * zero_unless(_column(_counting(target, ignore_index)), share)
+        share = share * _row_weight(hot, weight)
+    return (p - astype(hot, x.dtype)) * zero_unless(_counting(target, ignore_index), share)
 
 
 @lowers("nll_loss")

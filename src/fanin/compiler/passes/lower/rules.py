@@ -14,19 +14,18 @@ Rule = Callable[..., Any]
 RULES: dict[str, Rule] = {}
 
 # What the native engine computes by itself.
-PRIMITIVES = frozenset(
+ELEMENTWISE = frozenset(
     """
     add sub mul div neg abs sign floor ceil trunc round sqrt rsqrt reciprocal square exp exp2 expm1 log log2 log10
     log1p sin cos tan tanh sigmoid erf erfc pow maximum minimum fmax fmin eq ne lt le gt ge logical_and logical_or
     logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not where cast isnan isinf isfinite remainder
     floor_divide trunc_divide fmod asin acos atan sinh cosh asinh acosh atanh atan2 copysign signbit
-    sum prod amax amin any all
-    matmul
-    reshape permute expand getitem put_zeros cat flip
-    gather scatter_add_zeros embedding add_rows
-    random_keep
     """.split()
 )
+REDUCTIONS = frozenset("sum prod amax amin any all".split())
+LAYOUT = frozenset("reshape permute expand getitem put_zeros cat flip".split())
+INDEXED = frozenset("gather scatter_add_zeros embedding add_rows".split())
+PRIMITIVES = ELEMENTWISE | REDUCTIONS | LAYOUT | INDEXED | {"matmul", "random_keep"}
 
 
 def lowers(*names: str) -> Callable[[Rule], Rule]:
