@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from fanin.compiler.native.product.kernel import KERNEL_ARGUMENTS, Arguments, Finish, carried_loop, finish_register
+from fanin.compiler.native.product.kernel import Arguments, Finish, begin, finish_register, held_or, repeated
 from fanin.compiler.native.product.plan import pieces_of
 from fanin.compiler.native.target import Isa
-from fanin.compiler.native.vector import I32, I64, Code, element_type, function, width_of
+from fanin.compiler.native.vector import I32, I64, Code, element_type, width_of
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Dot:
     """What a micro-kernel is made for.
 
     rows, columns: of a tile. down: whether tiles lie one below the other (else side by side).
-    lanes:         of a register. tail: K % lanes.
+    lanes:         of a register. tail: K % lanes. short: whether K < lanes.
     chains:        how many vectors of K are in flight, each with sums of its own.
     remainder:     whether the vectors of K may be something else than a multiple of `chains`.
     """
@@ -32,18 +32,16 @@ class Dot:
     down: bool
     lanes: int
     tail: int
+    short: bool
     chains: int
     remainder: bool
     accumulates: bool
 
 
 def emit_dot(module: ir.Module, isa: Isa, name: str, dot: Dot, finish: Finish) -> Any:
-    """Write the function that computes `count` tiles in a line."""
-    made, code = function(module, name, [*KERNEL_ARGUMENTS, *finish.types], isa)
-    made.attributes.add("noinline")
-    given = Arguments(*made.args[: len(KERNEL_ARGUMENTS)])
-    context = made.args[len(KERNEL_ARGUMENTS) :]
-    with code.loop(0, given.count, name="tile") as number:
+    """Write the function that computes a line of equal tiles."""
+    made, code, given, context = begin(module, isa, name, finish)
+    with repeated(code, given.down if dot.down else given.across, 1, []) as (number, _):
         row = code.b.mul(number, I64(dot.rows if dot.down else 0))
         column = code.b.mul(number, I64(0 if dot.down else dot.columns))
         _finish(code, dot, given, (row, column), _sums(code, dot, given, (row, column)), finish, context)
@@ -58,18 +56,19 @@ def _sums(code: Code, dot: Dot, given: Arguments, at: tuple[Any, Any]) -> list[l
     b = [_line(code, given.b, at[1], c, given.stride_b, element) for c in range(dot.columns)]
     size = dot.rows * dot.columns
     values = [code.const(0, element, dot.lanes)] * (size * dot.chains)
-    whole = code.b.and_(given.inner, I64(-dot.lanes))
-    stop = code.b.and_(given.inner, I64(-dot.lanes * dot.chains)) if dot.remainder else whole
-    with carried_loop(code, stop, dot.lanes * dot.chains, values) as (k, carried):
-        for chain in range(dot.chains):
-            part = slice(chain * size, (chain + 1) * size)
-            place = code.b.add(k, I64(chain * dot.lanes))
-            carried[part] = _step(code, dot, (a, b), place, dot.lanes, carried[part])
+    whole: Any = code.b.and_(given.inner, I64(-dot.lanes))
+    stop: Any = code.b.and_(given.inner, I64(-dot.lanes * dot.chains)) if dot.remainder else whole
+    if not dot.short:
+        with repeated(code, stop, dot.lanes * dot.chains, values) as (k, carried):
+            for chain in range(dot.chains):
+                part = slice(chain * size, (chain + 1) * size)
+                place = code.b.add(k, I64(chain * dot.lanes))
+                carried[part] = _step(code, dot, (a, b), place, dot.lanes, carried[part])
     sums = values[:size]
     for chain in range(1, dot.chains):
         sums = [code.add(x, y) for x, y in zip(sums, values[chain * size :], strict=False)]
     if dot.remainder:
-        with carried_loop(code, whole, dot.lanes, sums, stop) as (k, carried):
+        with repeated(code, whole, dot.lanes, sums, stop) as (k, carried):
             carried[:] = _step(code, dot, (a, b), k, dot.lanes, list(carried))
     for width in pieces_of(dot.tail, dot.lanes):
         sums = _step(code, dot, (a, b), whole, width, sums)
@@ -127,20 +126,9 @@ def _finish(
             m, n = code.b.add(at[0], I64(r)), code.b.add(at[1], I64(start))
             place = code.at(given.c, code.b.add(code.b.mul(m, given.c_row), n), element)
             if dot.accumulates:
-                total = _added(code, given.accumulate, place, total, element)
+                (total,) = held_or(code, given.accumulate, [place], [total], code.add)
             where = code.b.add(m, given.row), code.b.add(n, given.column)
             finish_register(code, finish, total, where, place, context)
-
-
-def _added(code: Code, condition: Any, place: Any, total: Any, element: Any) -> Any:
-    before = code.b.block
-    with code.b.if_then(condition):
-        sum_ = code.add(code.load(place, element, width_of(total)), total)
-        inside = code.b.block
-    out = code.b.phi(total.type)
-    out.add_incoming(total, before)
-    out.add_incoming(sum_, inside)
-    return out
 
 
 def _totals(code: Code, dot: Dot, sums: list[list[Any]], pieces: list[int]) -> list[list[Any]]:

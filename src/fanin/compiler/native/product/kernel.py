@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fanin.compiler.native.vector import I1, I64, POINTER, Code
+from llvmlite import ir
+
+from fanin.compiler.native.target import Isa
+from fanin.compiler.native.vector import I1, I32, I64, POINTER, Code, function, width_of
 
 Epilogue = Callable[[Code, Any, Any, Any, Sequence[Any]], None]
-
-KERNEL_ARGUMENTS = [POINTER, I64, I64, POINTER, I64, POINTER, I64, I64, I64, I1, I64, I64]
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Arguments:
     """What a micro-kernel is called with; strides in elements.
 
     stride_a: the row stride of A. step_a: its stride over K.
-    stride_b: B's stride over K (its column stride in the dot form).
-    inner: K. count: how many tiles, one after the other. accumulate: add to what C holds.
+    step_b: B's stride over K. stride_b: from one panel (in the dot form: column) to the next.
+    inner: K. down, across: how many tiles and panels. accumulate: add to what C holds.
     row, column: where the first tile begins.
     """
 
@@ -28,11 +29,13 @@ class Arguments:
     stride_a: Any
     step_a: Any
     b: Any
+    step_b: Any
     stride_b: Any
     c: Any
     c_row: Any
     inner: Any
-    count: Any
+    down: Any
+    across: Any
     accumulate: Any
     row: Any
     column: Any
@@ -41,6 +44,9 @@ class Arguments:
     def values(self) -> list[Any]:
         """The values in the order of the function's arguments."""
         return list(self.__dict__.values())
+
+
+_TYPES = [POINTER, I64, I64, POINTER, I64, I64, POINTER, I64, I64, I64, I64, I1, I64, I64]
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,14 @@ class Finish:
         return (self.epilogue, *map(str, self.types))
 
 
+def begin(module: ir.Module, isa: Isa, name: str, finish: Finish) -> tuple[Any, Code, Arguments, list[Any]]:
+    """Begin a micro-kernel; return the function, its code, its arguments, and the epilogue's context."""
+    made, code = function(module, name, [*_TYPES, *finish.types], isa)
+    # Inlined where there is one call, it would be compiled again for each layer, with the layer's code around it.
+    made.attributes.add("noinline")
+    return made, code, Arguments(*made.args[: len(_TYPES)]), list(made.args[len(_TYPES) :])
+
+
 def finish_register(
     code: Code, finish: Finish, acc: Any, at: tuple[Any, Any], place: Any, context: Sequence[Any]
 ) -> None:
@@ -65,46 +79,63 @@ def finish_register(
         finish.epilogue(code, acc, *at, context)
 
 
-@contextmanager
-def carried_loop(code: Code, stop: Any, step: int, values: list[Any], start: Any = None) -> Iterator[tuple[Any, ...]]:
-    """Count to `stop`, carrying values: yields (counter, values), a list whose entries the body replaces.
+def _not_unrolled(module: ir.Module) -> Any:
+    """Return the mark of a loop that LLVM leaves as it is: its own unrolling triples the time to compile."""
+    node = module.add_metadata([ir.MetaDataString(module, f"loop {len(module.metadata)}")])
+    node.operands = (node, module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")]))
+    return node
 
-    After the loop the list holds the last values.
+
+@contextmanager
+def repeated(code: Code, stop: Any, step: int, values: list[Any], start: Any = None) -> Iterator[tuple[Any, list[Any]]]:
+    """Count from start (0) to stop, at least once, carrying values.
+
+    Yields the counter and the values, a list whose entries the body replaces; after the loop `values` holds the last.
     """
     before = code.b.block
-    head, body, after = (code.b.append_basic_block(f"k.{part}") for part in ("head", "body", "end"))
-    code.b.branch(head)
-    code.b.position_at_end(head)
+    body, after = (code.b.append_basic_block(part) for part in ("loop", "after"))
+    code.b.branch(body)
+    code.b.position_at_end(body)
     counter = code.b.phi(I64)
     counter.add_incoming(I64(0) if start is None else start, before)
-    phis = []
-    for value in values:
-        phi = code.b.phi(value.type)
-        phi.add_incoming(value, before)
-        phis.append(phi)
-    code.b.cbranch(code.b.icmp_signed("<", counter, stop), body, after)
-    code.b.position_at_end(body)
+    phis = [code.b.phi(value.type) for value in values]
     carried = list(phis)
     yield counter, carried
-    counter.add_incoming(code.b.add(counter, I64(step)), code.b.block)
-    for phi, value in zip(phis, carried, strict=True):
-        phi.add_incoming(value, code.b.block)
-    code.b.branch(head)
+    following = code.b.add(counter, I64(step))
+    counter.add_incoming(following, code.b.block)
+    for phi, first, last in zip(phis, values, carried, strict=True):
+        phi.add_incoming(first, before)
+        phi.add_incoming(last, code.b.block)
+    again = code.b.cbranch(code.b.icmp_signed("<", following, stop), body, after)
+    again.set_metadata("llvm.loop", _not_unrolled(code.b.module))
     code.b.position_at_end(after)
-    values[:] = phis
+    values[:] = carried
 
 
-def started(code: Code, condition: Any, places: list[Any], element: Any, widths: list[int]) -> list[Any]:
-    """Return what the places hold where the condition is true, else zeros."""
-    zeros = [code.const(0, element, width) for width in widths]
+def held_or(code: Code, condition: Any, places: list[Any], otherwise: list[Any], combine: Any = None) -> list[Any]:
+    """Return what the places hold (combined with `otherwise`) where the condition is true, else `otherwise`."""
     before = code.b.block
     with code.b.if_then(condition):
-        held = [code.load(place, element, width) for place, width in zip(places, widths, strict=True)]
+        held = []
+        for place, value in zip(places, otherwise, strict=True):
+            element = value.type.element if width_of(value) > 1 else value.type
+            loaded = code.load(place, element, width_of(value))
+            held.append(combine(value, loaded) if combine else loaded)
         inside = code.b.block
     out = []
-    for zero, value in zip(zeros, held, strict=True):
-        phi = code.b.phi(zero.type)
-        phi.add_incoming(zero, before)
+    for value, other in zip(held, otherwise, strict=True):
+        phi = code.b.phi(value.type)
+        phi.add_incoming(other, before)
         phi.add_incoming(value, inside)
         out.append(phi)
     return out
+
+
+def splat(code: Code, value: Any, width: int) -> Any:
+    """Return a scalar in every lane, in the fewest words of LLVM's text."""
+    if width == 1:
+        return value
+    kind = ir.VectorType(value.type, width)
+    undefined = ir.Constant(kind, ir.Undefined)
+    single = code.b.insert_element(undefined, value, I32(0))
+    return code.b.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(I32, width), None))

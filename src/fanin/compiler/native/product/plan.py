@@ -16,7 +16,6 @@ from fanin.compiler.native.target import Isa
 LATENCY = 4
 TALLEST, WIDEST, MOST_CHAINS = 12, 10, 4
 CALL_CYCLES = 20
-UNROLL = 4
 INNER_BLOCK = 384
 L1_BYTES, L2_BYTES = 32 * 1024, 256 * 1024
 DIRECT_BYTES = 96 * 1024
@@ -185,3 +184,8 @@ def inner_blocks(inner: int) -> tuple[int, int]:
 def row_chunk(height: int, inner_block: int, itemsize: int) -> int:
     """Return how many tiles of A stay in the second cache while all panels pass by."""
     return max(1, L2_BYTES // max(1, height * inner_block * itemsize))
+
+
+def copies(shape: ProductShape, group: Panels, inner: int) -> bool:
+    """Say whether a tile's part of A, whose rows are neighbours, is copied before it meets the panels."""
+    return group.count > 1 and 1 < inner <= INNER_BLOCK

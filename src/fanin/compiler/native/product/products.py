@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +13,11 @@ from fanin.compiler.native.product.dot import Dot, emit_dot
 from fanin.compiler.native.product.kernel import Arguments, Epilogue, Finish
 from fanin.compiler.native.product.pack import emit_copy, emit_turn
 from fanin.compiler.native.product.plan import (
-    UNROLL,
     Panels,
     Plan,
     Rows,
     chains_of,
+    copies,
     dot_tile,
     inner_blocks,
     plan,
@@ -110,11 +111,13 @@ class Products:
             stride_a=I64(shape.a_row),
             step_a=I64(shape.a_inner),
             b=b,
-            stride_b=I64(shape.b_inner),
+            step_b=I64(shape.b_inner),
+            stride_b=I64(shape.b_column),
             c=c,
             c_row=I64(shape.c_row),
             inner=I64(shape.inner),
-            count=I64(1),
+            down=I64(1),
+            across=I64(1),
             accumulate=I1(int(accumulate)) if isinstance(accumulate, bool) else accumulate,
             row=I64(0) if first_row is None else first_row,
             column=I64(0),
@@ -194,53 +197,61 @@ class _Job:
         )
         for group in self.plan.panels:
             width = group.width if self.plan.packed else shape.b_inner
-            below = replace(given, stride_b=I64(width))
-            below = replace(below, b=code.at(given.b, code.b.mul(start, I64(width)), self.element))
+            to_column = shape.inner if self.plan.packed else shape.b_column
+            first = code.b.add(code.b.mul(start, I64(width)), I64(group.first * to_column))
+            below = replace(
+                given,
+                b=code.at(given.b, first, self.element),
+                step_b=I64(width),
+                stride_b=I64(group.width * to_column),
+                c=code.at(given.c, I64(group.first), self.element),
+                column=I64(group.first),
+            )
             for rows in split_rows(shape.rows, tallest(self.products.isa, len(group.pieces))):
                 tile = self._tile(rows, group, inner, accumulates)
-                called = self.products.tile(tile, finish)
-                self._emit_tiles(called, rows, group, inner, below, context)
+                self._emit_tiles(self.products.tile(tile, finish), rows, group, inner, below, context)
 
     def _emit_tiles(
         self, called: Any, rows: Rows, group: Panels, inner: int, given: Arguments, context: list[Any]
     ) -> None:
-        """Call for each chunk of rows (which stays in the second cache) and each panel."""
+        """Call for each chunk of rows (which stays in the second cache) and of panels."""
         code, shape = self.code, self.shape
         chunk = row_chunk(rows.height, inner, shape.dtype.itemsize)
-        with code.loop(0, rows.count, chunk, "chunk") as first:
-            left = code.b.sub(I64(rows.count), first)
+        with self._chunks(rows.count, chunk) as (first, count):
             row = code.b.add(code.b.mul(first, I64(rows.height)), I64(rows.first))
-            below = replace(
+            here = replace(
                 given,
                 a=code.at(given.a, code.b.mul(row, I64(shape.a_row)), self.element),
                 c=code.at(given.c, code.b.mul(row, I64(shape.c_row)), self.element),
                 row=code.b.add(given.row, row),
-                count=code.lesser(left, I64(chunk)),
+                down=count,
+                across=I64(group.count),
             )
-            with code.loop(0, group.count, name="panel") as number:
-                column = code.b.add(code.b.mul(number, I64(group.width)), I64(group.first))
-                stride = shape.inner if self.plan.packed else shape.b_column
-                here = replace(
-                    below,
-                    b=code.at(given.b, code.b.mul(column, I64(stride)), self.element),
-                    c=code.at(below.c, column, self.element),
-                    column=column,
-                )
-                code.b.call(called, [*here.values, *context])
+            code.b.call(called, [*here.values, *context])
+
+    @contextmanager
+    def _chunks(self, count: int, size: int) -> Iterator[tuple[Any, Any]]:
+        """Yield the first one and the number of those in each chunk."""
+        if count <= size:
+            yield I64(0), I64(count)
+            return
+        with self.code.loop(0, count, size, "chunk") as first:
+            yield first, self.code.lesser(self.code.b.sub(I64(count), first), I64(size))
 
     def _tile(self, rows: Rows, group: Panels, inner: int, accumulates: bool) -> Tile:
         shape = self.shape
         chains = chains_of(self.products.isa, rows.height * len(group.pieces), inner)
-        unroll = max(chains, UNROLL if inner >= UNROLL else 1)
+        along_inner = shape.a_row == 1 and shape.a_inner != 1
         return Tile(
             dtype=shape.dtype,
             rows=rows.height,
             pieces=group.pieces,
             along_rows=shape.a_inner == 1,
-            along_inner=shape.a_row == 1 and shape.a_inner != 1,
-            unroll=unroll,
+            along_inner=along_inner,
+            copied=along_inner and copies(shape, group, inner),
             chains=chains,
-            remainder=inner % unroll != 0,
+            remainder=inner % chains != 0,
+            empty=inner == 0,
             accumulates=accumulates,
         )
 
@@ -271,11 +282,11 @@ class _Job:
                 self.given,
                 a=code.at(self.given.a, code.b.mul(m, I64(shape.a_row)), self.element),
                 b=code.at(self.given.b, code.b.mul(n, I64(shape.b_column)), self.element),
-                stride_b=I64(shape.b_column),
                 c=code.at(self.given.c, place, self.element),
                 row=code.b.add(self.given.row, m),
                 column=n,
-                count=I64(rows.count if down else count),
+                down=I64(rows.count),
+                across=I64(count),
             )
             code.b.call(called, [*here.values, *self.context])
 
@@ -291,6 +302,7 @@ class _Job:
             down=down,
             lanes=lanes,
             tail=tail,
+            short=vectors == 0,
             chains=chains,
             remainder=vectors % chains != 0,
             accumulates=self.accumulates,
