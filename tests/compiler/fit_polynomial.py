@@ -1,7 +1,7 @@
 """Fit the polynomials of fanin.compiler.native.math: Remez's exchange in 50 digits. Run by hand; needs mpmath.
 
 The approximation minimises max |weight(x) (p(x) - f(x))| over [low, high]. Every row of FITS tells what is fitted; the
-weight is the share of the fitted part in the function's result, over that result, so that the error printed is relative.
+weight is the share of the fitted part in the function's result, over that result: the error printed is relative.
 """
 
 from __future__ import annotations

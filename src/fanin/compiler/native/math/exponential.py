@@ -27,7 +27,7 @@ from fanin.compiler.native.math.parts import (
 from fanin.compiler.native.vector import Code
 
 LOG2_E = 1.4426950408889634
-# log 2 in two parts, the first of 12 and 33 bits so that n times it is exact; both positive, which keeps the sign of -0.
+# log 2 in two parts, the first of 12 and 33 bits so that n times it is exact; both positive, to keep the sign of -0.
 LOG_2 = {"f4": (0.693115234375, 3.1946184945309417e-5), "f8": (6.93147180369123816490e-1, 1.90821492927058770002e-10)}
 _EXP = {
     "f4": (0.001381421293, 0.008368921851, 0.04166840736, 0.1666651894, 0.4999999334),

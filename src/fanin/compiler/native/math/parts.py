@@ -113,7 +113,7 @@ def two_to(code: Code, n: Any) -> Any:
 
 
 def through_double(code: Code, function: Any, *xs: Any) -> Any:
-    """Evaluate a function of doubles for singles: where speed matters little, and the rounding is then the only error."""
+    """Evaluate a function of doubles for singles, where speed matters little: rounding is the only error."""
     return code.cast(function(code, *(code.cast(x, F64) for x in xs)), F32)
 
 
