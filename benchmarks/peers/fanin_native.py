@@ -1,0 +1,83 @@
+"""fanin's native engine: fit, fit_many, and a compiled network for predictions."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import fanin
+
+from peers.cases import Case, Data, Job
+
+VERSION = fanin.__version__
+NETWORKS = 100
+ENTRANCE = {"training": "fit", "networks": "fit_many", "prediction": "compile"}
+
+
+def start(threads: int) -> None:
+    fanin.set_num_threads(threads)
+
+
+def variants(case: Case) -> list[str]:
+    if getattr(fanin, ENTRANCE[case.kind], None) is None:
+        raise RuntimeError(f"fanin.{ENTRANCE[case.kind]} does not exist yet")
+    return {"training": ["fit"], "networks": ["fit_many"], "prediction": ["no_grad", "plain"]}[case.kind]
+
+
+def prepare(case: Case, data: Data, variant: str, threads: int) -> Job:
+    x, y = fanin.from_numpy(data.x), fanin.from_numpy(data.y)
+    if case.kind == "prediction":
+        return prediction(network(case, data), x, plain=variant == "plain")
+    criterion = fanin.nn.CrossEntropyLoss() if case.classes else fanin.nn.MSELoss()
+    options: dict[str, Any] = {"batch_size": case.batch, "progress": False}
+    if case.kind == "networks":
+        models = [network(case, data) for _ in range(NETWORKS)]
+        rules = [optimizer_of(case, model) for model in models]
+
+        def train_all(times: int) -> None:
+            for _ in range(times):
+                fanin.fit_many(models, (x, y), criterion, rules, epochs=case.epochs, **options)
+
+        return Job(train_all, NETWORKS * case.epochs * case.steps)
+    if not case.shuffle:
+        options["shuffle"] = False
+    model = network(case, data)
+    rule = optimizer_of(case, model)
+
+    def train(epochs: int) -> None:
+        fanin.fit(model, (x, y), criterion, rule, epochs=epochs, **options)
+
+    def loss() -> float:
+        with fanin.no_grad():
+            return float(criterion(model(x), y).item())
+
+    return Job(train, case.steps, loss)
+
+
+def network(case: Case, data: Data) -> Any:
+    layers: list[Any] = []
+    for (fan_in, fan_out), (weight, bias) in zip(pairwise(case.widths), data.layers, strict=True):
+        linear = fanin.nn.Linear(fan_in, fan_out)
+        with fanin.no_grad():
+            linear.weight.copy_(fanin.from_numpy(weight))
+            linear.bias.copy_(fanin.from_numpy(bias))
+        layers += [linear, getattr(fanin.nn, case.activation)()]
+    return fanin.nn.Sequential(*layers[:-1]) if len(data.layers) > 1 else layers[0]
+
+
+def optimizer_of(case: Case, model: Any) -> Any:
+    return getattr(fanin.optim, case.rule)(model.parameters(), lr=case.rate)
+
+
+def prediction(model: Any, row: Any, *, plain: bool) -> Job:
+    compiled = fanin.compile(model.eval())
+
+    def predict(times: int) -> None:
+        for _ in range(times):
+            compiled(row)
+
+    def without_grad(times: int) -> None:
+        with fanin.no_grad():
+            predict(times)
+
+    return Job(predict if plain else without_grad)
