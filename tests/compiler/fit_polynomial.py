@@ -98,6 +98,20 @@ def _expm1_tail(x: Any) -> Any:
     return _tail(mp.exp, [1, 1], 2, _series(mp.exp, 2))(x)
 
 
+ERFC_AT = mpf(4)
+
+
+def _scaled_erfc(t: Any) -> Any:
+    """(1 + 2 x) e^(x^2) erfc x in t = (x - 4) / (x + 4): M. M. Shepherd & J. G. Laframboise, Math. Comp. 36 (1981)."""
+    x = ERFC_AT * (1 + t) / (1 - t)
+    return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
+
+
+def _cos_tail(z: Any) -> Any:
+    """(cos x - 1 + x^2 / 2) / x^4 in z = x^2."""
+    return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
+
+
 def _exp_weight(x: Any) -> Any:
     return x * x / mp.exp(x)
 
@@ -125,6 +139,20 @@ def _fits() -> dict[str, tuple[Function, Function, Any, Any, int]]:
     fits["log f4 8"] = (log_tail, lambda x: abs(x**3 / mp.log1p(x)) if abs(x) > TINY else x, low, high, 8)
     even("log f8", lambda s: 2 * mp.atanh(s), 2, mpf("0.17158"), 6)
     even("tanh f4", mp.tanh, 1, "0.626", 4)
+    quarter = mp.pi / 4 * mpf("1.001")
+    for name, degrees in (("f4", (2, 2)), ("f8", (5, 5))):
+        even(f"sin {name}", mp.sin, 1, quarter, degrees[0])
+        fits[f"cos {name}"] = (_cos_tail, lambda z: z * z / mp.cos(mp.sqrt(z)), TINY, quarter**2, degrees[1])
+    even("sinh f4", mp.sinh, 1, 1, 2)
+    even("sinh f8", mp.sinh, 1, 1, 6)
+    even("asin f8", mp.asin, 1, "0.5", 11)
+    even("atan f8", mp.atan, 1, mp.sqrt(2) - 1 + TINY, 11)
+    even("erf f4", mp.erf, 2 / mp.sqrt(mp.pi), "1.76", 8)
+    even("erf f8", mp.erf, 2 / mp.sqrt(mp.pi), 1, 11)
+    # erf in u = (x - 2.875) / 1.125 for x in [1.75, 4].
+    fits["erf far f4"] = (lambda u: mp.erf(u * 1.125 + 2.875), lambda u: mpf(1), -1, 1, 10)
+    fits["erf far f4 9"] = (lambda u: mp.erf(u * 1.125 + 2.875), lambda u: mpf(1), -1, 1, 9)
+    fits["erfc f8"] = (_scaled_erfc, lambda t: 1 / _scaled_erfc(t), -1, (28 - ERFC_AT) / (28 + ERFC_AT), 22)
     return fits
 
 

@@ -9,17 +9,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fanin.compiler.native.math import exponential, hyperbolic, logarithm
+from fanin.compiler.native.math import exponential, hyperbolic, logarithm, rounding, trigonometric
 from fanin.compiler.native.vector import Code
 
 FUNCTIONS: dict[str, Callable[[Code, Any], Any]] = {
+    "abs": rounding.absolute,
+    "neg": rounding.negative,
+    "sign": rounding.sign,
+    "floor": rounding.floor,
+    "ceil": rounding.ceil,
+    "trunc": rounding.trunc,
+    "round": rounding.round_even,
+    "square": rounding.square,
+    "sqrt": rounding.sqrt,
+    "rsqrt": rounding.rsqrt,
+    "reciprocal": rounding.reciprocal,
     "exp": exponential.exp,
     "exp2": exponential.exp2,
     "expm1": exponential.expm1,
-    "log": logarithm.log,
-    "tanh": hyperbolic.tanh,
     "sigmoid": exponential.sigmoid,
+    "log": logarithm.log,
+    "sin": trigonometric.sin,
+    "cos": trigonometric.cos,
+    "tan": trigonometric.tan,
+    "tanh": hyperbolic.tanh,
 }
-BINARY: dict[str, Callable[[Code, Any, Any], Any]] = {}
+BINARY: dict[str, Callable[[Code, Any, Any], Any]] = {
+    "copysign": rounding.copysign,
+    "maximum": rounding.maximum,
+    "minimum": rounding.minimum,
+    "fmax": rounding.fmax,
+    "fmin": rounding.fmin,
+}
 
 __all__ = ["BINARY", "FUNCTIONS"]
