@@ -23,7 +23,7 @@ from fanin.utils.data import (
 )
 from tests.training.by_hand import Setting, check_equal, default_state, fitted, loop
 
-ENGINES = ["eager"]
+ENGINES = ["eager", "numpy"]
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-9}
 
 

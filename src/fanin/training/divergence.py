@@ -23,16 +23,18 @@ def cause_of(task: Any, batch: Any, losses: Sequence[float], before: bool) -> tu
     losses: those up to the one in question, of this epoch and the last ones before it.
     before: whether the weights are still those that the loss was computed with.
     """
-    found = _in_data(task, batch)
-    if found is None and before:
-        found = _in_outputs(task, batch)
     rate = task.optimizer.param_groups[0].get("lr")
     remedy = f"Try a smaller rate: lr={_smaller(rate)}, or clip_grad_norm=1.0."
+    found = _in_data(task, batch)
+    if found is not None:
+        return found
     rising = _rising(losses)
-    if found is not None and (found[1] or not rising):
-        return found[0], found[1] or remedy
     if rising:
         return f"the learning rate is too large (lr={_shown(rate)}): {rising}", remedy
+    if before:
+        found = _in_outputs(task, batch)
+    if found is not None:
+        return found[0], found[1] or remedy
     return f"the weights grew without limit (lr={_shown(rate)})", remedy
 
 

@@ -19,7 +19,7 @@ from fanin.training.data import (
     training_source,
     validation_source,
 )
-from fanin.training.engines import Task, check_engine, make_engine
+from fanin.training.engines import Task, check_engine
 from fanin.training.history import History
 from fanin.training.judging import Judge
 from fanin.training.loop import Run, Saving
@@ -166,7 +166,7 @@ def prepared(
         Training(model, loss, optimizer, schedule.scheduler, epochs),
         task,
         parts,
-        lambda: make_engine(engine, task),
+        engine,
         _judge(validation, source, model, loss, metrics, batch_size),
         schedule,
         Callbacks(callbacks),

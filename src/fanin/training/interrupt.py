@@ -20,6 +20,10 @@ class Interrupt:
         self.wanted = False
         self._before: Any = None
 
+    def shared(self) -> Interrupt:
+        """Return one for a run in another thread, which sees what this one notes."""
+        return _Shared(self)
+
     def __enter__(self) -> Interrupt:
         """Take over the signal."""
         if threading.current_thread() is threading.main_thread():
@@ -44,3 +48,12 @@ class Interrupt:
         self.wanted = True
         if sys.stderr.isatty():
             sys.stderr.write("\nstopping after this epoch; Ctrl-C again stops at once\n")
+
+
+class _Shared(Interrupt):
+    def __init__(self, owner: Interrupt) -> None:
+        self._owner, self._before = owner, None
+
+    @property
+    def wanted(self) -> bool:  # type: ignore[override]
+        return self._owner.wanted

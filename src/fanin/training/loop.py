@@ -12,7 +12,7 @@ from fanin._core.errors import DivergenceError
 from fanin.training.callbacks import Callbacks, Training
 from fanin.training.checkpoint import CheckpointFile, Parts, check_same
 from fanin.training.divergence import cause_of
-from fanin.training.engines import Engine, NotFinite, Steps, Task
+from fanin.training.engines import Engine, NotFinite, Steps, Task, make_engine
 from fanin.training.history import History
 from fanin.training.interrupt import Interrupt
 from fanin.training.judging import Judge
@@ -42,7 +42,7 @@ class Run:
     training: Training
     task: Task
     parts: Parts
-    make_engine: Callable[[], Engine]
+    engine: str
     judge: Judge | None
     schedule: Schedule
     callbacks: Callbacks
@@ -71,6 +71,8 @@ class Run:
     def _go(self) -> History:
         self._best = Kept(self.task.model)
         self._recent: list[float] = []
+        self._running: Engine | None = None
+        self._engine_state: dict[str, Any] = {}
         self._resume()
         if not self.history.losses:
             self._best.take()
@@ -80,7 +82,7 @@ class Run:
         engine = None
         try:
             while self._goes_on():
-                engine = engine or self._engine()
+                self._running = engine = engine or self._engine()
                 self._epoch(engine)
         except NotFinite as problem:
             self._diverged(problem)
@@ -95,7 +97,8 @@ class Run:
         return self.history
 
     def _engine(self) -> Engine:
-        engine = self.make_engine()
+        engine = make_engine(self.engine, self.task)
+        engine.load_state(self._engine_state)
         self.history.engine = engine.name
         return engine
 
@@ -206,6 +209,7 @@ class Run:
                     "fingerprint": self.saving.fingerprint,
                     "history": self.history.to_dict(),
                     "reason": self.training.reason,
+                    "engine": self._engine_state if self._running is None else self._running.state(),
                     "best": self._best.to_tensors(),
                     **self.parts.state(),
                 }
@@ -218,6 +222,7 @@ class Run:
         saved = saving.file.read()
         check_same(saved["fingerprint"], saving.fingerprint, saving.file.path)
         self.parts.load(saved)
+        self._engine_state = saved["engine"]
         self._best.load(saved["best"])
         self.training.history = History.from_dict(saved["history"])
         self.training.epoch = len(self.history)

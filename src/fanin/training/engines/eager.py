@@ -37,6 +37,13 @@ class EagerEngine:
             watch.step(len(losses), losses[-1])
         return Steps(np.array(losses, np.float64), np.array(rows, np.int64))
 
+    def state(self) -> dict[str, Any]:
+        """Return nothing: the state is in the model, the optimiser and the generators."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Do nothing."""
+
     def close(self) -> None:
         """Do nothing: there is nothing to give back."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -51,6 +53,7 @@ class Task:
     per_step: the scheduler that takes a step after each step of the optimiser, or None.
     clip:     the largest norm of all gradients together, or None.
     threads:  how many threads an engine may use, None for its own choice.
+    aside:    surrounds work that leaves Python alone: meanwhile other networks may use it.
     """
 
     model: Any
@@ -60,6 +63,7 @@ class Task:
     per_step: Any = None
     clip: float | None = None
     threads: int | None = None
+    aside: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
 class Engine(Protocol):
@@ -77,6 +81,14 @@ class Engine(Protocol):
 
         Raises NotFinite at the first loss that is NaN or infinite.
         """
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return what of a run lies in the engine alone, as numbers and text; nothing before the first epoch."""
+        ...
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
         ...
 
     def close(self) -> None:

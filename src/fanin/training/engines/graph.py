@@ -1,0 +1,177 @@
+"""Steps as a captured graph: forward, loss, backward and update in one program, for each shape of a batch.
+
+The rows of an epoch are drawn at once, and its steps run one after the other without Python in between, where the
+engine behind the graph can do that; otherwise step by step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from fanin.compiler.capture import Captured, capture
+from fanin.compiler.compile import executor
+from fanin.nn.utils import clip_grad_norm_
+from fanin.random.generator import default_generator
+from fanin.tensor.base import TensorBase
+from fanin.tensor.tape import wrap
+from fanin.training.engines.eager import scalar
+from fanin.training.engines.engine import NotFinite, Steps, Task, Watch
+from fanin.training.source import Batch, Rows, flat
+
+AT_ONCE = 4096  # steps for which the host computes its numbers (rates, bias corrections) in one go
+
+
+class Program:
+    """The step of one batch shape, ready to run."""
+
+    def __init__(self, task: Task, batch: Batch, engine: str) -> None:
+        self.captured: Captured = capture(step_of(task), (batch.inputs, batch.target), {})
+        self.execute = executor(self.captured, engine)
+        self._shapes = [(t._array.shape, t._array.dtype) for t in self.captured.state_tensors]
+        self._written = [self.captured.state_tensors[i] for i, _ in self.captured.graph.updates]
+
+    def fits(self) -> bool:
+        """Say whether what the capture took for granted still holds."""
+        tensors = zip(self.captured.state_tensors, self._shapes, strict=True)
+        return (
+            all(t._requires_grad is required for t, required in self.captured.required)
+            and all((t._array.shape, t._array.dtype) == shape for t, shape in tensors)
+            and self.captured.scalars.row() is not None
+        )
+
+    def arrays(self, key: Any) -> list[Any]:
+        """Return the arrays of the state as they lie now; `key` is that of the random masks."""
+        arrays = [tensor._array for tensor in self.captured.state_tensors]
+        if self.captured.key is not None:
+            arrays[self.captured.key] = key
+        return arrays
+
+    def loss(self, outputs: Sequence[Any]) -> float:
+        """Return the loss among the outputs of the graph."""
+        return float(outputs[self.captured.outputs[0].index])
+
+    def count_changes(self) -> None:
+        """Let a backward pass through values that are no longer there be an error."""
+        for tensor in self._written:
+            if tensor._counter is not None:
+                tensor._counter[0] += 1
+
+
+def step_of(task: Task) -> Any:
+    """Return one step of training as a function of a batch."""
+    parameters = list(task.model.parameters())
+
+    def step(inputs: tuple[Any, ...], target: Any) -> Any:
+        task.optimizer.zero_grad()
+        loss = scalar(task.loss(task.model(*inputs), target))
+        loss.backward()
+        if task.clip is not None:
+            clip_grad_norm_(parameters, task.clip)
+        task.optimizer.step()
+        task.optimizer.zero_grad()  # so that no gradient has to outlive the step
+        return loss.detach().reshape(())
+
+    return step
+
+
+class GraphEngine:
+    """Runs a task as captured programs.
+
+    Random masks come from a stream of their own, of a seed that is drawn from the default generator: (seed, number of
+    the step).
+    """
+
+    def __init__(self, task: Task, engine: str) -> None:
+        self.task, self.name = task, engine
+        self._programs: dict[Any, Program] = {}
+        self._key = np.zeros(2, np.uint64)
+        self._seeded = False
+        task.model.train()
+        if isinstance(task.source, Rows):
+            self._program(_example(task.source))
+
+    def run_epoch(self, watch: Watch) -> Steps:
+        """Take one pass over the source."""
+        losses: list[float] = []
+        rows: list[int] = []
+        for batch, numbers in self._numbered(self._batches()):
+            losses.append(self._step(batch, numbers))
+            rows.append(batch.rows)
+            if not math.isfinite(losses[-1]):
+                raise NotFinite(len(losses) - 1, batch, losses, False)
+            watch.step(len(losses), losses[-1])
+        return Steps(np.array(losses, np.float64), np.array(rows, np.int64))
+
+    def close(self) -> None:
+        """Let go of the programs."""
+        self._programs.clear()
+
+    def state(self) -> dict[str, Any]:
+        """Return where the stream of the random masks stands."""
+        return {"seed": int(self._key[0]), "step": int(self._key[1])} if self._seeded else {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on where `state` says."""
+        if state:
+            self._key[:] = state["seed"], state["step"]
+            self._seeded = True
+
+    # Steps ------------------------------------------------------------------------------------------------------------
+
+    def _batches(self) -> Iterator[Batch]:
+        source = self.task.source
+        if not isinstance(source, Rows):
+            yield from source.batches()
+            return
+        order, first = source.order(), 0
+        for size in order.sizes.tolist():
+            rows = slice(first, first + size) if order.rows is None else order.rows[first : first + size]
+            yield source.batch([wrap(array[rows]) for array in source.arrays])
+            first += size
+
+    def _numbered(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Any]]:
+        """Yield each batch with the program of its shape."""
+        for batch in batches:
+            yield batch, self._program(batch)
+
+    def _step(self, batch: Batch, program: Program) -> float:
+        scalars = program.captured.scalars
+        row = scalars.row()
+        assert row is not None
+        self._seed(program)
+        data = [tensor._array for tensor in _tensors(batch)]
+        with self.task.aside():
+            outputs = program.execute(data, program.arrays(self._key), row)
+        scalars.advance()
+        program.count_changes()
+        self._key[1] += np.uint64(1)
+        if self.task.per_step is not None:
+            self.task.per_step.step()
+        return program.loss(outputs)
+
+    def _program(self, batch: Batch) -> Program:
+        shape = tuple((t._array.shape, t._array.dtype) for t in _tensors(batch))
+        program = self._programs.get(shape)
+        if program is None or not program.fits():
+            program = self._programs[shape] = Program(self.task, batch, self.name)
+        return program
+
+    def _seed(self, program: Program) -> None:
+        if program.captured.key is not None and not self._seeded:
+            self._key[:] = default_generator.random_int(), 0
+            self._seeded = True
+
+
+def _example(source: Rows) -> Batch:
+    """Return a batch of the shape that most will have, without drawing any."""
+    loader = source.loader
+    size = loader.batch_size or getattr(loader.batch_sampler, "batch_size", None) or 1
+    return source.batch([wrap(array[:size]) for array in source.arrays])
+
+
+def _tensors(batch: Batch) -> list[Any]:
+    return [t for t in flat([*batch.inputs, batch.target]) if isinstance(t, TensorBase)]
