@@ -127,7 +127,7 @@ def _finish(
             place = code.at(given.c, code.b.add(code.b.mul(m, given.c_row), n), element)
             if dot.accumulates:
                 (total,) = held_or(code, given.accumulate, [place], [total], code.add)
-            where = code.b.add(m, given.row), code.b.add(n, given.column)
+            where = code.b.add(at[0], given.row), r, code.b.add(at[1], given.column), start
             finish_register(code, finish, total, where, place, context)
 
 

@@ -19,7 +19,7 @@ Epilogue = Callable[[Code, Any, Any, Any, Sequence[Any]], None]
 class Arguments:
     """What a micro-kernel is called with; strides in elements.
 
-    stride_a: the row stride of A. step_a: its stride over K.
+    stride_a: the row stride of A. step_a: its stride over K. next_a: from one tile to the one below.
     step_b: B's stride over K. stride_b: from one panel (in the dot form: column) to the next.
     inner: K. down, across: how many tiles and panels. accumulate: add to what C holds.
     row, column: where the first tile begins.
@@ -28,6 +28,7 @@ class Arguments:
     a: Any
     stride_a: Any
     step_a: Any
+    next_a: Any
     b: Any
     step_b: Any
     stride_b: Any
@@ -46,7 +47,7 @@ class Arguments:
         return list(self.__dict__.values())
 
 
-_TYPES = [POINTER, I64, I64, POINTER, I64, I64, POINTER, I64, I64, I64, I64, I1, I64, I64]
+_TYPES = [POINTER, I64, I64, I64, POINTER, I64, I64, POINTER, I64, I64, I64, I64, I1, I64, I64]
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,14 @@ def begin(module: ir.Module, isa: Isa, name: str, finish: Finish) -> tuple[Any, 
 
 
 def finish_register(
-    code: Code, finish: Finish, acc: Any, at: tuple[Any, Any], place: Any, context: Sequence[Any]
+    code: Code, finish: Finish, acc: Any, at: tuple[Any, int, Any, int], place: Any, context: Sequence[Any]
 ) -> None:
-    """Hand a finished register over: `at` is its row and column, `place` its address in C."""
+    """Hand a finished register over: `at` says its row and column as (row, more, column, more), `place` its address."""
     if finish.epilogue is None:
         code.store(acc, place)
     else:
-        finish.epilogue(code, acc, *at, context)
+        row, column = code.b.add(at[0], I64(at[1])), code.b.add(at[2], I64(at[3]))
+        finish.epilogue(code, acc, row, column, context)
 
 
 def _not_unrolled(module: ir.Module) -> Any:

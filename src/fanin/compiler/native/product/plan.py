@@ -2,13 +2,14 @@
 
 A tile is R rows by P registers. Each of its R * P accumulators takes one fused multiply-add for each k, so that a step
 takes at least R * P / 2 cycles (two multiply-adds a cycle), (R + P) / 2 (two loads a cycle) and 4 (the latency of a
-multiply-add, divided by the chains that are kept apart over K). `plan` takes the P with the least sum of these.
+multiply-add, divided by the chains that are kept apart over K). `plan` takes the tiles with the least sum of these.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import gcd
 
 from fanin.compiler.native.product.shape import ProductShape
 from fanin.compiler.native.target import Isa
@@ -17,8 +18,12 @@ LATENCY = 4
 TALLEST, WIDEST, MOST_CHAINS = 12, 10, 4
 CALL_CYCLES = 20
 INNER_BLOCK = 384
-L1_BYTES, L2_BYTES = 32 * 1024, 256 * 1024
+L2_BYTES = 256 * 1024
 DIRECT_BYTES = 96 * 1024
+COPY_BYTES = 40 * 1024
+LINE_BYTES, SETS, WAYS = 64, 64, 8
+DOT_ROWS, DOT_COLUMNS = 12, 4
+FEW_ROWS = 48
 ONE_MORE_FUNCTION = 1.03
 
 
@@ -88,6 +93,17 @@ def split_rows(rows: int, most: int) -> list[Rows]:
     return [part for part in parts if part.count]
 
 
+def best_rows(isa: Isa, rows: int, pieces: int, inner: int) -> tuple[float, list[Rows]]:
+    """Return the cost for one panel, and the split: into lower but equal tiles where that costs little more."""
+    splits = [split_rows(rows, most) for most in range(1, min(rows, tallest(isa, pieces)) + 1)]
+    return min(((_rows_cycles(isa, parts, pieces, inner), parts) for parts in splits), key=lambda pair: pair[0])
+
+
+def _rows_cycles(isa: Isa, parts: list[Rows], pieces: int, inner: int) -> float:
+    cycles = sum(part.count * _tile_cycles(isa, part.height, pieces, inner) for part in parts)
+    return cycles * ONE_MORE_FUNCTION ** len(parts)
+
+
 def chains_of(isa: Isa, accumulators: int, steps: int) -> int:
     """Return how many sums over parts of K a tile keeps apart, to hide the latency of adding."""
     chains = 1
@@ -120,12 +136,8 @@ def _tile_cycles(isa: Isa, rows: int, pieces: int, inner: int) -> float:
 
 
 def _panel_cycles(isa: Isa, shape: ProductShape, panels: list[Panels]) -> float:
-    total, functions = 0.0, 0
-    for group in panels:
-        for part in split_rows(shape.rows, tallest(isa, len(group.pieces))):
-            total += group.count * part.count * _tile_cycles(isa, part.height, len(group.pieces), shape.inner)
-            functions += 1
-    return total * ONE_MORE_FUNCTION**functions
+    costs = (best_rows(isa, shape.rows, len(g.pieces), shape.inner)[0] * g.count for g in panels)
+    return sum(costs) * ONE_MORE_FUNCTION ** len(panels)
 
 
 def dot_tile(rows: int, columns: int) -> tuple[int, int]:
@@ -142,9 +154,11 @@ def _dot_cycles(isa: Isa, shape: ProductShape) -> float:
     return tiles * (_tile_cycles(isa, rows, columns, steps) + 4 * rows * columns)
 
 
-def _is_bad_stride(bytes_apart: int) -> bool:
-    """Lines so far apart share a few sets of the caches."""
-    return bytes_apart >= 1024 and bytes_apart % 1024 == 0
+def _stay(bytes_apart: int, count: int) -> bool:
+    """Say whether so many lines, evenly apart, stay in the first cache: powers of two share a few of its sets."""
+    lines, rest = divmod(bytes_apart, LINE_BYTES)
+    sets = SETS if rest or not lines else SETS // gcd(lines, SETS)
+    return min(count, INNER_BLOCK) <= sets * WAYS * 3 // 4
 
 
 def _lies_well(shape: ProductShape) -> bool:
@@ -155,8 +169,20 @@ def _lies_well(shape: ProductShape) -> bool:
         return False
     size = shape.dtype.itemsize
     reach = shape.inner * shape.columns * size
-    few = shape.rows <= 2 * TALLEST
-    return few or (reach <= DIRECT_BYTES and not (_is_bad_stride(shape.b_inner * size) and reach > L1_BYTES))
+    return shape.rows <= FEW_ROWS or (reach <= DIRECT_BYTES and _stay(shape.b_inner * size, shape.inner))
+
+
+def copies(shape: ProductShape) -> bool:
+    """Say whether A, neighbours of which are below each other, is copied chunk by chunk before it meets the panels."""
+    if shape.a_row != 1 or shape.a_inner == 1 or shape.rows == 1:
+        return False
+    return not _stay(shape.a_inner * shape.dtype.itemsize, shape.inner)
+
+
+def _may_dot(shape: ProductShape) -> bool:
+    """Say whether vectors can run along K. With many rows and columns, B would come from afar again and again."""
+    few = shape.rows <= DOT_ROWS or shape.columns <= DOT_COLUMNS
+    return few and shape.a_inner == 1 and shape.b_inner == 1 and shape.inner > 1
 
 
 @lru_cache(maxsize=256)
@@ -167,9 +193,8 @@ def plan(isa: Isa, shape: ProductShape) -> Plan:
     choices = [split_columns(shape.columns, lanes, most) for most in range(1, min(count, WIDEST) + 1)]
     cycles, panels = min(((_panel_cycles(isa, shape, panels), panels) for panels in choices), key=lambda pair: pair[0])
     packed = not _lies_well(shape)
-    packing = shape.inner * shape.columns * (1.0 if shape.b_column != 1 else 0.3) if packed else 0.0
-    along = shape.a_inner == 1 and shape.b_inner == 1
-    if along and shape.inner > 1 and _dot_cycles(isa, shape) < cycles + packing:
+    packing = shape.inner * shape.columns * (0.8 if shape.b_column != 1 else 0.4) if packed else 0.0
+    if _may_dot(shape) and _dot_cycles(isa, shape) < cycles + packing:
         return Plan(True, False, (), _dot_cycles(isa, shape))
     return Plan(False, packed, tuple(panels), cycles)
 
@@ -181,11 +206,6 @@ def inner_blocks(inner: int) -> tuple[int, int]:
     return (-(-inner // size), size) if size else (1, 0)
 
 
-def row_chunk(height: int, inner_block: int, itemsize: int) -> int:
-    """Return how many tiles of A stay in the second cache while all panels pass by."""
-    return max(1, L2_BYTES // max(1, height * inner_block * itemsize))
-
-
-def copies(shape: ProductShape, group: Panels, inner: int) -> bool:
-    """Say whether a tile's part of A, whose rows are neighbours, is copied before it meets the panels."""
-    return group.count > 1 and 1 < inner <= INNER_BLOCK
+def row_chunk(height: int, inner_block: int, itemsize: int, size: int = L2_BYTES) -> int:
+    """Return how many tiles of A there are in so many bytes: in the second cache, while all panels pass by."""
+    return max(1, size // max(1, height * inner_block * itemsize))

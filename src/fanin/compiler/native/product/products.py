@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 
 from fanin.compiler.native.product.dot import Dot, emit_dot
 from fanin.compiler.native.product.kernel import Arguments, Epilogue, Finish
 from fanin.compiler.native.product.pack import emit_copy, emit_turn
 from fanin.compiler.native.product.plan import (
+    COPY_BYTES,
     Panels,
     Plan,
     Rows,
+    best_rows,
     chains_of,
     copies,
     dot_tile,
     inner_blocks,
+    pieces_of,
     plan,
     row_chunk,
     split_rows,
-    tallest,
 )
 from fanin.compiler.native.product.shape import ProductShape
 from fanin.compiler.native.product.tile import Tile, emit_tile
 from fanin.compiler.native.target import Isa
-from fanin.compiler.native.vector import I1, I64, Code, element_type
+from fanin.compiler.native.vector import I1, I8, I64, POINTER, Code, element_type
 
 
 class Products:
@@ -65,8 +68,7 @@ class Products:
         element, dtype = element_type(shape.dtype), shape.dtype
         strides = [I64(shape.b_inner), I64(shape.b_column)]
         if shape.b_column == 1:
-            copy = self._function(("copy", dtype, group.pieces), emit_copy, dtype, group.pieces)
-            code.b.call(copy, [source, *strides, target, I64(group.width), I64(shape.inner)])
+            code.b.call(self.copy(dtype, group.pieces), [source, *strides, target, I64(group.width), I64(shape.inner)])
             return
         start = 0
         for width in group.pieces:
@@ -111,6 +113,7 @@ class Products:
             stride_a=I64(shape.a_row),
             step_a=I64(shape.a_inner),
             b=b,
+            next_a=I64(0),
             step_b=I64(shape.b_inner),
             stride_b=I64(shape.b_column),
             c=c,
@@ -140,9 +143,34 @@ class Products:
         """Return the function of a tile."""
         return self._function(("tile", tile, *finish.key()), emit_tile, tile, finish)
 
+    def copy(self, dtype: np.dtype, pieces: Sequence[int]) -> Any:
+        """Return the function that copies lines of neighbours."""
+        return self._function(("copy", dtype, tuple(pieces)), emit_copy, dtype, tuple(pieces))
+
+    def buffer(self, code: Code) -> Any:
+        """Return the place on the stack for copies of A: one for each function that products are written into."""
+        key = ("buffer", code.b.function.name)
+        if key not in self._made:
+            with code.b.goto_entry_block():
+                place = code.b.alloca(ir.ArrayType(I8, COPY_BYTES))
+            place.align, place.type = 64, POINTER
+            self._made[key] = place
+        return self._made[key]
+
     def dot(self, dot: Dot, finish: Finish) -> Any:
         """Return the function of a tile whose vectors run along K."""
         return self._function(("dot", dot, *finish.key()), emit_dot, dot, finish)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A block of K: where it starts, its size, whether C may have to be added, and what becomes of the sums."""
+
+    start: Any
+    inner: int
+    accumulates: bool
+    finish: Finish
+    context: list[Any]
 
 
 class _Job:
@@ -195,39 +223,66 @@ class _Job:
             inner=I64(inner),
             accumulate=again,
         )
+        block = _Block(start, inner, accumulates, finish, context)
+        if copies(shape):
+            for rows in self._rows(self.plan.panels[0]):
+                self._emit_copied(block, rows, given)
+            return
         for group in self.plan.panels:
-            width = group.width if self.plan.packed else shape.b_inner
-            to_column = shape.inner if self.plan.packed else shape.b_column
-            first = code.b.add(code.b.mul(start, I64(width)), I64(group.first * to_column))
-            below = replace(
-                given,
-                b=code.at(given.b, first, self.element),
-                step_b=I64(width),
-                stride_b=I64(group.width * to_column),
-                c=code.at(given.c, I64(group.first), self.element),
-                column=I64(group.first),
-            )
-            for rows in split_rows(shape.rows, tallest(self.products.isa, len(group.pieces))):
-                tile = self._tile(rows, group, inner, accumulates)
-                self._emit_tiles(self.products.tile(tile, finish), rows, group, inner, below, context)
+            for rows in self._rows(group):
+                chunk = row_chunk(rows.height, inner, shape.dtype.itemsize)
+                with self._chunks(rows.count, chunk) as (first, count):
+                    self._emit_tiles(block, rows, group, self._at_rows(given, rows, first, count))
 
-    def _emit_tiles(
-        self, called: Any, rows: Rows, group: Panels, inner: int, given: Arguments, context: list[Any]
-    ) -> None:
-        """Call for each chunk of rows (which stays in the second cache) and of panels."""
-        code, shape = self.code, self.shape
-        chunk = row_chunk(rows.height, inner, shape.dtype.itemsize)
+    def _rows(self, group: Panels) -> list[Rows]:
+        return best_rows(self.products.isa, self.shape.rows, len(group.pieces), self.shape.inner)[1]
+
+    def _emit_copied(self, block: _Block, rows: Rows, given: Arguments) -> None:
+        """Copy as many tiles of A as fit the buffer, and multiply them with all panels."""
+        code, shape, inner = self.code, self.shape, block.inner
+        buffer = self.products.buffer(code)
+        chunk = row_chunk(rows.height, inner, shape.dtype.itemsize, COPY_BYTES)
         with self._chunks(rows.count, chunk) as (first, count):
-            row = code.b.add(code.b.mul(first, I64(rows.height)), I64(rows.first))
-            here = replace(
-                given,
-                a=code.at(given.a, code.b.mul(row, I64(shape.a_row)), self.element),
-                c=code.at(given.c, code.b.mul(row, I64(shape.c_row)), self.element),
-                row=code.b.add(given.row, row),
-                down=count,
-                across=I64(group.count),
-            )
-            code.b.call(called, [*here.values, *context])
+            here = self._at_rows(given, rows, first, count)
+            with code.loop(0, count, name="copied") as number:
+                source = code.at(here.a, code.b.mul(number, I64(rows.height)), self.element)
+                target = code.at(buffer, code.b.mul(number, I64(rows.height * inner)), self.element)
+                copy = self.products.copy(shape.dtype, pieces_of(rows.height, self.products.isa.lanes(shape.dtype)))
+                code.b.call(copy, [source, here.step_a, I64(1), target, I64(rows.height), I64(inner)])
+            here = replace(here, a=buffer, step_a=I64(rows.height), next_a=I64(rows.height * inner))
+            for group in self.plan.panels:
+                self._emit_tiles(block, rows, group, here)
+
+    def _at_rows(self, given: Arguments, rows: Rows, first: Any, count: Any) -> Arguments:
+        """Return the arguments for `count` tiles, beginning with the one called `first`."""
+        code, shape = self.code, self.shape
+        row = code.b.add(code.b.mul(first, I64(rows.height)), I64(rows.first))
+        return replace(
+            given,
+            a=code.at(given.a, code.b.mul(row, I64(shape.a_row)), self.element),
+            next_a=I64(rows.height * shape.a_row),
+            c=code.at(given.c, code.b.mul(row, I64(shape.c_row)), self.element),
+            row=code.b.add(given.row, row),
+            down=count,
+        )
+
+    def _emit_tiles(self, block: _Block, rows: Rows, group: Panels, given: Arguments) -> None:
+        """Call the micro-kernel for all panels of a group."""
+        code, shape = self.code, self.shape
+        step = group.width if self.plan.packed else shape.b_inner
+        to_column = shape.inner if self.plan.packed else shape.b_column
+        first = code.b.add(code.b.mul(block.start, I64(step)), I64(group.first * to_column))
+        here = replace(
+            given,
+            b=code.at(given.b, first, self.element),
+            step_b=I64(step),
+            stride_b=I64(group.width * to_column),
+            c=code.at(given.c, I64(group.first), self.element),
+            column=I64(group.first),
+            across=I64(group.count),
+        )
+        called = self.products.tile(self._tile(block, rows, group), block.finish)
+        code.b.call(called, [*here.values, *block.context])
 
     @contextmanager
     def _chunks(self, count: int, size: int) -> Iterator[tuple[Any, Any]]:
@@ -238,21 +293,19 @@ class _Job:
         with self.code.loop(0, count, size, "chunk") as first:
             yield first, self.code.lesser(self.code.b.sub(I64(count), first), I64(size))
 
-    def _tile(self, rows: Rows, group: Panels, inner: int, accumulates: bool) -> Tile:
+    def _tile(self, block: _Block, rows: Rows, group: Panels) -> Tile:
         shape = self.shape
-        chains = chains_of(self.products.isa, rows.height * len(group.pieces), inner)
-        along_inner = shape.a_row == 1 and shape.a_inner != 1
+        chains = chains_of(self.products.isa, rows.height * len(group.pieces), block.inner)
         return Tile(
             dtype=shape.dtype,
             rows=rows.height,
             pieces=group.pieces,
             along_rows=shape.a_inner == 1,
-            along_inner=along_inner,
-            copied=along_inner and copies(shape, group, inner),
+            along_inner=shape.a_row == 1 and shape.a_inner != 1,
             chains=chains,
-            remainder=inner % chains != 0,
-            empty=inner == 0,
-            accumulates=accumulates,
+            remainder=block.inner % chains != 0,
+            empty=block.inner == 0,
+            accumulates=block.accumulates,
         )
 
     # Vectors along K ----------------------------------------------------------------------------------------------

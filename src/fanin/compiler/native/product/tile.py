@@ -11,9 +11,8 @@ import numpy as np
 from llvmlite import ir
 
 from fanin.compiler.native.product.kernel import Arguments, Finish, begin, finish_register, held_or, repeated, splat
-from fanin.compiler.native.product.plan import INNER_BLOCK, pieces_of
 from fanin.compiler.native.target import Isa
-from fanin.compiler.native.vector import I64, POINTER, Code, element_type
+from fanin.compiler.native.vector import I64, Code, element_type
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,6 @@ class Tile:
 
     along_rows:  A's elements of a row are neighbours.
     along_inner: A's elements of one k are neighbours.
-    copied:      whether A's part is copied to the stack first, and all panels computed with it; else all rows are
-                 computed with one panel before the next.
     chains:      how many steps of K have sums of their own; this many are written out.
     remainder:   whether K is something else than a multiple of `chains`.
     empty:       whether K is 0.
@@ -35,7 +32,6 @@ class Tile:
     pieces: tuple[int, ...]
     along_rows: bool
     along_inner: bool
-    copied: bool
     chains: int
     remainder: bool
     empty: bool
@@ -66,11 +62,7 @@ class _Operands:
 def emit_tile(module: ir.Module, isa: Isa, name: str, tile: Tile, finish: Finish) -> Any:
     """Write the function that computes a grid of equal tiles."""
     made, code, given, context = begin(module, isa, name, finish)
-    kernel = _Kernel(code, tile, given, finish, context)
-    if tile.copied:
-        kernel.emit_copied()
-    else:
-        kernel.emit_panels()
+    _Kernel(code, tile, given, finish, context).emit_grid()
     code.b.ret_void()
     return made
 
@@ -86,7 +78,6 @@ class _Kernel:
         self.context = context
         self.element = element_type(tile.dtype)
         self.widths = [width for _, _, width in tile.places]
-        self.stride_a = I64(1) if tile.along_inner else given.stride_a
         self.lines = [code.b.mul(given.c_row, I64(r)) for r in range(tile.rows)]
 
     def at(self, pointer: Any, offset: Any) -> Any:
@@ -98,57 +89,22 @@ class _Kernel:
 
     # The grid -----------------------------------------------------------------------------------------------------
 
-    def emit_panels(self) -> None:
-        """Write the loops that stay with a panel for all rows: it lies in the first cache."""
-        code, given = self.code, self.given
-        offsets = [code.b.mul(self.stride_a, I64(r)) for r in range(self.tile.rows)]
-        step_a = I64(1) if self.tile.along_rows else given.step_a
+    def emit_grid(self) -> None:
+        """Write the loops, which stay with a panel for all rows: it lies in the first cache."""
+        code, given, tile = self.code, self.given, self.tile
+        offsets = [I64(r) if tile.along_inner else code.b.mul(given.stride_a, I64(r)) for r in range(tile.rows)]
+        step_a = I64(1) if tile.along_rows else given.step_a
+        next_c = code.b.mul(given.c_row, I64(tile.rows))
+        width = sum(tile.pieces)
         panel = [given.b, given.c, given.column]
         with repeated(code, given.across, 1, panel) as (_, across):
-            tiles = [given.a, across[1], given.row]
-            with repeated(code, given.down, 1, tiles) as (_, down):
-                operands = _Operands(down[0], offsets, step_a, across[0], given.step_b)
-                self._one_tile(operands, down[1], down[2], across[2])
-                self._next_row(down)
-            self._next_panel(across)
-
-    def emit_copied(self) -> None:
-        """Write the loops that stay with a copy of A's rows for all panels."""
-        code, given, tile = self.code, self.given, self.tile
-        buffer = code.b.alloca(ir.ArrayType(self.element, INNER_BLOCK * tile.rows))
-        buffer.align, buffer.type = 64, POINTER
-        tiles = [given.a, given.c, given.row]
-        with repeated(code, given.down, 1, tiles) as (_, down):
-            self._copy(down[0], buffer)
-            panel = [given.b, down[1], given.column]
-            with repeated(code, given.across, 1, panel) as (_, across):
-                offsets = [I64(r) for r in range(tile.rows)]
-                operands = _Operands(buffer, offsets, I64(tile.rows), across[0], given.step_b)
-                self._one_tile(operands, across[1], down[2], across[2])
-                self._next_panel(across)
-            self._next_row(down)
-
-    def _next_row(self, down: list[Any]) -> None:
-        rows = I64(self.tile.rows)
-        down[0] = self.at(down[0], self.code.b.mul(self.stride_a, rows))
-        down[1] = self.at(down[1], self.code.b.mul(self.given.c_row, rows))
-        down[2] = self.code.b.add(down[2], rows)
-
-    def _next_panel(self, across: list[Any]) -> None:
-        width = I64(sum(self.tile.pieces))
-        across[0] = self.at(across[0], self.given.stride_b)
-        across[1] = self.at(across[1], width)
-        across[2] = self.code.b.add(across[2], width)
-
-    def _copy(self, a: Any, buffer: Any) -> None:
-        code, rows = self.code, self.tile.rows
-        pieces = pieces_of(rows, code.isa.lanes(self.tile.dtype))
-        pointers = [a, buffer]
-        with repeated(code, self.given.inner, 1, pointers) as (_, carried):
-            for start, width in zip([0, *accumulate(pieces)], pieces, strict=False):
-                held = code.load(self.at(carried[0], start), self.element, width)
-                code.store(held, self.at(carried[1], start))
-            carried[:] = [self.at(carried[0], self.given.step_a), self.at(carried[1], rows)]
+            b, c, column = across
+            rows = [given.a, c, given.row]
+            with repeated(code, given.down, 1, rows) as (_, down):
+                a, line, row = down
+                self._one_tile(_Operands(a, offsets, step_a, b, given.step_b), line, row, column)
+                down[:] = [self.at(a, given.next_a), self.at(line, next_c), code.b.add(row, I64(tile.rows))]
+            across[:] = [self.at(b, given.stride_b), self.at(c, width), code.b.add(column, I64(width))]
 
     # One tile -----------------------------------------------------------------------------------------------------
 
@@ -163,8 +119,7 @@ class _Kernel:
         if not tile.empty:
             sums = self._sums(operands, sums + zeros * (tile.chains - 1))
         for (r, start, _), acc, place in zip(tile.places, sums, places, strict=True):
-            at = code.b.add(row, I64(r)), code.b.add(column, I64(start))
-            finish_register(code, self.finish, acc, at, place, self.context)
+            finish_register(code, self.finish, acc, (row, r, column, start), place, self.context)
 
     def _sums(self, operands: _Operands, sums: list[Any]) -> list[Any]:
         """Run over K; `sums` are the accumulators of the chains, one after the other."""
