@@ -1,0 +1,164 @@
+"""What each elementwise operation is in instructions. Operands have one type, but for conditions and casts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+
+from fanin.compiler.graph import Value
+from fanin.compiler.native.vector import I1, Code, element_type, is_float, scalar_type
+
+Emit = Callable[..., Any]
+
+
+def _logical(combine: str) -> Emit:
+    def emit(code: Code, a: Any, c: Any) -> Any:
+        return getattr(code.b, combine)(code.cast(a, I1), code.cast(c, I1))
+
+    return emit
+
+
+def _comparison(sign: str) -> Emit:
+    return lambda code, a, c: code.compare(sign, a, c)
+
+
+def _bits(combine: str) -> Emit:
+    return lambda code, a, c: getattr(code.b, combine)(a, c)
+
+
+def _sign(code: Code, x: Any) -> Any:
+    zero, one = code.like(0, x), code.like(1, x)
+    positive = code.select(code.compare(">", x, zero), one, zero)
+    return code.select(code.compare("<", x, zero), code.like(-1, x), positive)
+
+
+def _is_infinite(code: Code, x: Any) -> Any:
+    return code.compare("==", code.abs(x), code.like(float("inf"), x)) if is_float(x) else _never(code, x)
+
+
+def _is_finite(code: Code, x: Any) -> Any:
+    return code.compare("<", code.abs(x), code.like(float("inf"), x)) if is_float(x) else code.b.not_(_never(code, x))
+
+
+def _never(code: Code, x: Any) -> Any:
+    return code.compare("!=", x, x)
+
+
+def _fmax(code: Code, a: Any, c: Any) -> Any:
+    return code.select(code.is_nan(c), a, code.greater(a, c))
+
+
+def _fmin(code: Code, a: Any, c: Any) -> Any:
+    return code.select(code.is_nan(c), a, code.lesser(a, c))
+
+
+def _not(code: Code, x: Any) -> Any:
+    return code.b.not_(x)
+
+
+def _maximum(code: Code, a: Any, c: Any) -> Any:
+    # With a constant on the right one instruction is enough: it is not NaN, and a NaN on the left must stay.
+    return code.greater(c, a) if isinstance(c, ir.Constant) and is_float(c) else code.maximum(a, c)
+
+
+def _minimum(code: Code, a: Any, c: Any) -> Any:
+    return code.lesser(c, a) if isinstance(c, ir.Constant) and is_float(c) else code.minimum(a, c)
+
+
+PLAIN: dict[str, Emit] = {
+    "add": lambda code, a, c: code.b.or_(a, c) if scalar_type(a) == I1 else code.add(a, c),
+    "sub": lambda code, a, c: code.sub(a, c),
+    "mul": lambda code, a, c: code.b.and_(a, c) if scalar_type(a) == I1 else code.mul(a, c),
+    "div": lambda code, a, c: code.div(a, c),
+    "neg": lambda code, a: code.neg(a),
+    "abs": lambda code, a: code.abs(a),
+    "sign": _sign,
+    "sqrt": lambda code, a: code.sqrt(a),
+    "rsqrt": lambda code, a: code.div(code.like(1, a), code.sqrt(a)),
+    "reciprocal": lambda code, a: code.div(code.like(1, a), a),
+    "square": lambda code, a: code.mul(a, a),
+    "maximum": _maximum,
+    "minimum": _minimum,
+    "fmax": _fmax,
+    "fmin": _fmin,
+    "eq": _comparison("=="),
+    "ne": _comparison("!="),
+    "lt": _comparison("<"),
+    "le": _comparison("<="),
+    "gt": _comparison(">"),
+    "ge": _comparison(">="),
+    "logical_and": _logical("and_"),
+    "logical_or": _logical("or_"),
+    "logical_xor": _logical("xor"),
+    "logical_not": lambda code, a: code.b.not_(code.cast(a, I1)),
+    "bitwise_and": _bits("and_"),
+    "bitwise_or": _bits("or_"),
+    "bitwise_xor": _bits("xor"),
+    "bitwise_not": _not,
+    "isnan": lambda code, a: code.is_nan(a) if is_float(a) else _never(code, a),
+    "isinf": _is_infinite,
+    "isfinite": _is_finite,
+    "where": lambda code, mask, a, c: code.select(code.cast(mask, I1), a, c),
+}
+# Views that had to be copied, and copies.
+_SAME = frozenset({"copy", "reshape", "permute", "expand", "getitem", "flip"})
+_FLOAT_ONLY = frozenset({"div", "sqrt", "rsqrt", "reciprocal", "fmax", "fmin"})
+
+
+def _function(name: str) -> Emit | None:
+    from fanin.compiler.native import math
+
+    return math.FUNCTIONS.get(name) or math.BINARY.get(name)
+
+
+def has_code(value: Value) -> bool:
+    """Say whether there is native code for an elementwise operation on these types."""
+    assert value.op is not None
+    name = value.op.name
+    if name in _SAME or name == "cast":
+        return not (value.attrs.get("decimals"))
+    types = [x.dtype.kind for x in value.inputs if isinstance(x, Value)]
+    if name in PLAIN:
+        return name not in _FLOAT_ONLY or "f" in types
+    return _function(name) is not None and "f" in types and not value.attrs
+
+
+def emit(code: Code, value: Value, operands: list[Any]) -> Any:
+    """Return the result of an elementwise operation."""
+    assert value.op is not None
+    name = value.op.name
+    if name == "cast":
+        source = value.inputs[0]
+        unsigned = isinstance(source, Value) and source.dtype.kind == "u"
+        return code.cast(operands[0], element_type(value.dtype), unsigned)
+    if name in _SAME:
+        return operands[0]
+    function = PLAIN.get(name) or _function(name)
+    assert function is not None, name
+    return function(code, *operands)
+
+
+# How partial results of a reduction are combined, and where they start.
+def _start(code: Code, kind: Any, low: bool) -> Any:
+    if isinstance(kind, ir.IntType):
+        return 0 if kind == I1 and low else (-(2 ** (kind.width - 1)) if low else 2 ** (kind.width - 1) - 1)
+    return float("-inf") if low else float("inf")
+
+
+COMBINE: dict[str, Emit] = {
+    "sum": lambda code, a, c: code.add(a, c),
+    "prod": lambda code, a, c: code.mul(a, c),
+    "amax": lambda code, a, c: code.b.or_(a, c) if scalar_type(a) == I1 else code.maximum(a, c),
+    "amin": lambda code, a, c: code.b.and_(a, c) if scalar_type(a) == I1 else code.minimum(a, c),
+    "any": lambda code, a, c: code.b.or_(a, c),
+    "all": lambda code, a, c: code.b.and_(a, c),
+}
+
+
+def start_of(code: Code, name: str, kind: Any) -> Any:
+    """Return the number that a reduction begins with."""
+    if name in ("amax", "amin"):
+        return (0 if name == "amax" else 1) if kind == I1 else _start(code, kind, name == "amax")
+    return {"sum": 0, "prod": 1, "any": 0, "all": 1}[name]

@@ -1,0 +1,182 @@
+"""A graph bound to native code and to memory that is planned before the first step."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fanin._core.errors import IndexRangeError
+from fanin.compiler import numpy_engine
+from fanin.compiler.graph import Graph, Value
+from fanin.compiler.native import target
+from fanin.compiler.native.barrier import new_barrier
+from fanin.compiler.native.cache import compiled_once
+from fanin.compiler.native.memory import lay_out
+from fanin.compiler.native.module import ENTRY, EXTRA, Builder, NativeMachine
+from fanin.compiler.passes.lower import lower
+from fanin.compiler.passes.schedule import schedule
+from fanin.compiler.passes.simplify import simplify
+from fanin.compiler.passes.views import is_number
+
+_HOST = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)
+_RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+
+def prepared(graph: Graph) -> Graph:
+    """Return the graph in primitives, simplified."""
+    return simplify(lower(graph))
+
+
+class Executable:
+    """Native code for a graph.
+
+    Attributes:
+        graph: as it was planned.
+        plan, layout: what is computed when, and where it lies.
+    """
+
+    def __init__(self, graph: Graph, isa: target.Isa | None = None) -> None:
+        self.isa = isa or target.chosen()
+        self.plan = schedule(prepared(graph), NativeMachine(self.isa))
+        self.graph = self.plan.graph
+        self.layout = lay_out(self.plan)
+        builder = Builder(self.plan, self.layout, self.isa)
+        self.text = builder.build()
+        self._hosted = builder.hosted
+        self._library = target.Library(compiled_once(self.text, self.isa))
+        self._failure: BaseException | None = None
+        self._run = _RUN(self._library.address(ENTRY))
+        self._bind_memory()
+
+    # Memory -------------------------------------------------------------------------------------------------------
+
+    def _bind_memory(self) -> None:
+        arena = np.zeros(self.layout.arena + 64, np.uint8)
+        start = -arena.ctypes.data % 64
+        self._arena = arena[start : start + self.layout.arena]
+        self._fault, self._barrier = np.zeros(1, np.int64), new_barrier()
+        self._pointers = np.zeros(len(self.layout.sources) + len(EXTRA), np.uint64)
+        self._slots: dict[tuple[str, int], int] = {}
+        self._held: list[Any] = [self._arena]
+        for number, (kind, what) in enumerate(self.layout.sources):
+            if kind == "constant":
+                array = np.ascontiguousarray(what)
+                self._held.append(array)
+                self._pointers[number] = array.ctypes.data
+            elif kind != "arena":
+                self._slots[kind, what] = number
+        self._pointers[0] = self._arena.ctypes.data
+        extra = len(self.layout.sources)
+        self._call_back = _HOST(self._evaluate)
+        host = ctypes.cast(self._call_back, ctypes.c_void_p).value
+        self._pointers[extra : extra + 3] = self._fault.ctypes.data, self._barrier.ctypes.data, host
+        self._context = np.zeros(5, np.int64)
+        self._context[0] = self._pointers.ctypes.data
+        self._numbers = np.zeros(max(1, len(self.graph.scalars)), np.float64)
+        self._arrays: dict[int, Any] = {0: self._arena}
+
+    def bind(self, kind: str, i: int, array: Any) -> None:
+        """Let "data", "state" or "output" number i be an array, which must be C-contiguous."""
+        number = self._slots[kind, i]
+        self._pointers[number] = array.ctypes.data
+        self._arrays[number] = array
+
+    # Running ------------------------------------------------------------------------------------------------------
+
+    def __call__(self, data: Sequence[Any], state: Sequence[Any], scalars: Sequence[float]) -> list[Any]:
+        """Do one step: write the updates into the arrays of the state, and return the outputs."""
+        held = [np.ascontiguousarray(x) for x in data]
+        for i, array in enumerate(held):
+            self.bind("data", i, array)
+        written = {i for i, _ in self.graph.updates}
+        copies = []
+        for i, array in enumerate(state):
+            plain = array if array.flags.c_contiguous else np.ascontiguousarray(array)
+            if plain is not array and i in written:
+                copies.append((array, plain))
+            self.bind("state", i, plain)
+        outputs = [np.empty(v.shape, v.dtype) for v in self.graph.outputs]
+        for i, array in enumerate(outputs):
+            self.bind("output", i, array)
+        self._numbers[: len(scalars)] = scalars
+        self.run(self._numbers, 1)
+        for array, plain in copies:
+            np.copyto(array, plain)
+        return outputs
+
+    def run(self, numbers: Any, steps: int, first: int = 0) -> None:
+        """Do steps first, first + 1, ...; `numbers` is (steps, n) float64, data and outputs are bound, stacked by step.
+
+        Raises IndexError when an index among the data is out of range.
+        """
+        context = self._context
+        context[1], context[2] = numbers.ctypes.data, len(self.graph.scalars)
+        context[3], context[4] = first, steps
+        self._run(context.ctypes.data, 0, 1)
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        if self._fault[0]:
+            self._fault[0] = 0
+            raise IndexRangeError(
+                "an index or a class number of the data is out of range",
+                remedy="Class numbers count from 0 to the number of outputs - 1, embedding indices to its rows - 1.",
+            )
+
+    # Operations without code --------------------------------------------------------------------------------------
+
+    def _evaluate(self, number: int, step: int) -> None:
+        """Called by native code, through which no exception can pass."""
+        try:
+            if self._failure is None:
+                self._evaluate_with_numpy(number, step)
+        except BaseException as error:
+            self._failure = error
+
+    def _evaluate_with_numpy(self, number: int, step: int) -> None:
+        value = self._hosted[number]
+        inputs = [self._shown(x, step) if isinstance(x, Value) else x for x in value.inputs]
+        with np.errstate(all="ignore"):
+            out = numpy_engine.evaluate(value, inputs)
+        self._memory(value, step)[...] = out
+
+    def _shown(self, x: Value, step: int) -> Any:
+        if is_number(x):
+            return self._number(x, step)
+        ref = self.plan.refs[x]
+        flat = self._memory(ref.base, step).reshape(-1)
+        steps = tuple(s * ref.base.itemsize for s in ref.strides)
+        return np.lib.stride_tricks.as_strided(flat[ref.offset :], ref.shape, steps)
+
+    def _number(self, x: Value, step: int) -> Any:
+        row = self._numbers_of(step)
+        state = [None] * len(self.graph.state)
+        data = [None] * len(self.graph.data)
+        wanted = Graph(self.graph.data, self.graph.state, self.graph.scalars, (x,))
+        return numpy_engine.run(wanted, data, state, row)[0][0]
+
+    def _numbers_of(self, step: int) -> Any:
+        count = len(self.graph.scalars)
+        kind = ctypes.c_double * count
+        return list(kind.from_address(int(self._context[1]) + 8 * count * step))
+
+    def _memory(self, value: Value, step: int) -> Any:
+        place = self.layout.places[value]
+        kind, what = self.layout.sources[place.source]
+        if kind == "arena":
+            raw = self._arena[place.offset : place.offset + value.nbytes]
+            return raw.view(value.dtype).reshape(value.shape)
+        if kind == "constant":
+            return what
+        array = self._arrays[place.source]
+        if kind in ("data", "output") and array.ndim > value.ndim:
+            array = array[step]
+        return array.reshape(value.shape)
+
+
+def make(graph: Graph, **options: Any) -> Executable:
+    """Compile a graph."""
+    return Executable(graph, **options)

@@ -1,0 +1,270 @@
+"""A plan as one LLVM module: a function for each kernel, one for a step, and the loop over steps.
+
+All threads run the same program. A level of work on rows gives each thread some lanes; one of work on whole values
+gives it parts of them; at a barrier the threads wait for each other. Who computes what changes no result, because parts
+and lanes are cut by the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from llvmlite import ir
+
+from fanin.compiler.graph import Value
+from fanin.compiler.native import elementwise
+from fanin.compiler.native.barrier import emit_barrier
+from fanin.compiler.native.frame import ARGUMENTS, Frame
+from fanin.compiler.native.kernels import emit_group, product_shape
+from fanin.compiler.native.loops.nest import Nest
+from fanin.compiler.native.memory import Layout
+from fanin.compiler.native.product import Products
+from fanin.compiler.native.product.plan import inner_blocks
+from fanin.compiler.native.target import Isa
+from fanin.compiler.native.vector import I1, I64, POINTER, Code, element_type, function, has_type
+from fanin.compiler.passes.rows import REDUCTIONS
+from fanin.compiler.passes.schedule import INDEXED, PLACES, ROWS, SCATTERS, SUM, WHOLE, Group, Plan
+from fanin.compiler.passes.views import Ref
+
+ENTRY = "run"
+# Elements of an elementwise kernel that are worth a thread of their own, and of a part of one.
+ELEMENTS_OF_A_PART = 8192
+# What stands behind the sources in the array of pointers: where an index out of range is noted, the threads' barrier,
+# and the function that calls back to the host.
+EXTRA = ("fault", "barrier", "host")
+
+
+class NativeMachine:
+    """Answers the plan's questions about the code."""
+
+    def __init__(self, isa: Isa) -> None:
+        self.products = Products(ir.Module(), isa)
+
+    def packed_size(self, product: Value, a: Ref, b: Ref, rows: int) -> int:
+        """Return the elements that a product's packed right factor takes."""
+        if product.dtype.kind != "f" or not has_type(product.dtype) or not product.size or not a.shape[-1]:
+            return 0
+        return self.products.packed_size(product_shape(product, a, b, rows))
+
+    def needs_partial_sums(self, product: Value) -> bool:
+        """Say whether sums over a part of the inner dimension go to memory."""
+        return product.ndim == 2 and bool(inner_blocks(product.inputs[0].shape[-1])[0] > 1)
+
+    def has_code(self, value: Value) -> bool:
+        """Say whether there is native code for an operation of these types."""
+        assert value.op is not None
+        arrays = [value, *(x for x in value.inputs if isinstance(x, Value))]
+        if not all(has_type(x.dtype) for x in arrays):
+            return False
+        name = value.op.name
+        if name == "matmul":
+            return value.dtype.kind == "f" and min(x.ndim for x in value.inputs[:2]) > 1 and value.inputs[0].shape[-1] > 0
+        if name in REDUCTIONS:
+            return value.inputs[0].size > 0 and value.inputs[0].dtype == value.dtype
+        if name in ("embedding", "add_rows"):
+            return value.attrs.get("padding_idx") is None and not value.attrs.get("by_frequency")
+        if name == "getitem":  # one that is no view
+            return False
+        if name == "cat":
+            return all(isinstance(x, Value) and x.dtype == value.dtype for x in value.inputs)
+        if name == "put_zeros":
+            return all(isinstance(i, (slice, int, type(None), type(Ellipsis))) for i in value.attrs["index"])
+        return name in (*INDEXED, *SCATTERS, *PLACES, "random_keep", "copy") or elementwise.has_code(value)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A kernel and the part of the work that one call does. count: rows or elements; None: everything."""
+
+    group: Group
+    count: int | None
+
+
+class Builder:
+    """Writes the module of a plan."""
+
+    def __init__(self, plan: Plan, layout: Layout, isa: Isa) -> None:
+        self.plan, self.layout, self.isa = plan, layout, isa
+        self.module = ir.Module("fanin")
+        self.module.triple = isa.triple
+        self.products = Products(self.module, isa)
+        self.kernels: dict[tuple[int, int | None], Any] = {}
+        self.hosted: list[Value] = []
+
+    def build(self) -> str:
+        """Return the text of the module."""
+        step = self._step()
+        self._entry(step)
+        return str(self.module)
+
+    # Kernels ------------------------------------------------------------------------------------------------------
+
+    def kernel(self, group: Group, count: int | None) -> Any:
+        """Return the function of a group for parts of a size."""
+        key = (id(group), count)
+        if key not in self.kernels:
+            name = f"kernel{len(self.kernels)}.{group.kind}"
+            made, code = function(self.module, name, ARGUMENTS, self.isa)
+            frame = Frame(code, self.plan, self.layout, *made.args)
+            emit_group(frame, group, self.products, count)
+            code.b.ret_void()
+            self.kernels[key] = made
+        return self.kernels[key]
+
+    def _host(self, code: Code, group: Group, frame: Frame) -> None:
+        """Write a call back to the host, which evaluates an operation that has no code with NumPy."""
+        number = len(self.hosted)
+        self.hosted.append(group.members[0])
+        kind = ir.FunctionType(ir.VoidType(), [I64, I64]).as_pointer()
+        call = frame.source(len(self.layout.sources) + EXTRA.index("host"), kind)
+        code.b.call(call, [I64(number), frame.step])
+
+    # The step -----------------------------------------------------------------------------------------------------
+
+    def _step(self) -> Any:
+        kinds = [POINTER, POINTER, I64, I64, I64]
+        made, code = function(self.module, "step", kinds, self.isa)
+        sources, numbers, step, self.thread, self.threads = made.args
+        frame = Frame(code, self.plan, self.layout, sources, numbers, step, I64(0), I64(0), I1(1))
+        for level, groups in groupby(self.plan.groups, key=lambda g: g.level):
+            if level % 2 == 0:
+                self._rows(frame, list(groups))
+            else:
+                self._whole(frame, list(groups))
+            self._wait(frame)
+        code.b.ret_void()
+        return made
+
+    def _wait(self, frame: Frame) -> None:
+        code = frame.code
+        with code.b.if_then(code.b.icmp_signed(">", self.threads, I64(1))):
+            emit_barrier(code, frame.source(len(self.layout.sources) + EXTRA.index("barrier")), self.threads)
+
+    def _call(self, frame: Frame, group: Group, count: int | None, start: Any, lane: Any, first: Any) -> None:
+        if group.kind == "host":
+            self._host(frame.code, group, frame)
+            return
+        kernel = self.kernel(group, count)
+        frame.code.b.call(kernel, [frame.sources, frame.numbers, frame.step, start, lane, first])
+
+    def _rows(self, frame: Frame, groups: list[Group]) -> None:
+        """Write a level of work on rows: each thread takes its lanes, block after block."""
+        code, cut = frame.code, self.plan.tiling
+        lanes = len(cut.lanes)
+        low, high = self._share(code, lanes)
+        each = cut.lanes[0][1]
+        alike = lanes if cut.lanes[-1][1] == each else lanes - 1
+        with code.loop(low, _least(code, high, alike), name="lane") as lane:
+            self._blocks(frame, groups, each, code.b.mul(lane, I64(each)), lane)
+        if alike < lanes:
+            mine = code.b.and_(code.b.icmp_signed("<=", low, I64(alike)), code.b.icmp_signed(">", high, I64(alike)))
+            with code.b.if_then(mine):
+                self._blocks(frame, groups, cut.lanes[-1][1], I64(cut.lanes[-1][0]), I64(alike))
+
+    def _share(self, code: Code, parts: int) -> tuple[Any, Any]:
+        """Return the first part of this thread and that of the next."""
+        at = [code.b.sdiv(code.b.mul(t, I64(parts)), self.threads) for t in (self.thread, code.b.add(self.thread, I64(1)))]
+        return at[0], at[1]
+
+    def _blocks(self, frame: Frame, groups: list[Group], rows: int, start: Any, lane: Any) -> None:
+        code, size = frame.code, min(self.plan.tiling.block, rows)
+        whole = rows // size
+        if whole > 1:
+            with code.loop(0, whole, name="block") as i:
+                first = code.b.icmp_signed("==", i, I64(0))
+                at = code.b.add(start, code.b.mul(i, I64(size)))
+                for group in groups:
+                    self._call(frame, group, size, at, lane, first)
+        else:
+            for group in groups:
+                self._call(frame, group, size, start, lane, I1(1))
+        if rows > whole * size:
+            at = code.b.add(start, I64(whole * size))
+            for group in groups:
+                self._call(frame, group, rows - whole * size, at, lane, I1(0))
+
+    def _whole(self, frame: Frame, groups: list[Group]) -> None:
+        """Write a level of work on whole values, with a barrier before what another thread may have prepared."""
+        code, since = frame.code, []
+        for group in groups:
+            if any(self._meet(group, earlier) for earlier in since):
+                self._wait(frame)
+                since = []
+            since.append(group)
+            parts = list(self._parts(group))
+            for number, (start, count) in enumerate(parts):
+                owner = I64(group.number) if len(parts) == 1 and group.kind == "pack" else I64(number)
+                if len(parts) == 1:
+                    turn = code.b.srem(owner, self.threads)
+                else:
+                    turn = code.b.sdiv(code.b.mul(owner, self.threads), I64(len(parts)))
+                with code.b.if_then(code.b.icmp_signed("==", turn, self.thread)):
+                    self._call(frame, group, count, I64(start), I64(0), I1(1))
+
+    def _meet(self, group: Group, earlier: Group) -> bool:
+        """Say whether a group reads, or overwrites, what an earlier one of its level wrote or read."""
+        mine, theirs = self._touched(group), self._touched(earlier)
+        return bool(mine[1] & (theirs[0] | theirs[1]) or theirs[1] & mine[0])
+
+    def _touched(self, group: Group) -> tuple[set[Any], set[Any]]:
+        """Return the places that a group reads and those that it writes."""
+        read = {self.plan.refs[x].base for v in group.members for x in v.inputs if isinstance(x, Value)}
+        places = self.layout.places
+        return {places[v] for v in read if v in places}, {places[v] for v in group.stored if v in places}
+
+    def _parts(self, group: Group) -> Iterator[tuple[int, int | None]]:
+        """Cut a group's work into parts that threads can do side by side."""
+        lanes = len(self.plan.tiling.lanes)
+        total = 0
+        if group.kind == "product" and len(group.extent) == 2:
+            work = 2 * group.members[0].size * group.members[0].inputs[0].shape[-1]
+            total = group.extent[0] if work > 200_000 else 0
+        elif group.kind == "loops" and group.on == WHOLE and self._is_flat(group):
+            total = _size(group.extent) if _size(group.extent) >= 2 * ELEMENTS_OF_A_PART else 0
+        if lanes == 1 or total < 2 * lanes:
+            yield 0, None
+            return
+        step = -(-total // lanes)
+        step = -(-step // 16) * 16 if group.kind == "loops" else step
+        for start in range(0, total, step):
+            yield start, min(step, total - start)
+
+    def _is_flat(self, group: Group) -> bool:
+        """Say whether a group is one loop without sums."""
+        frame = Frame(Code(ir.IRBuilder(), self.isa), self.plan, self.layout, *[None] * 6)
+        nest = Nest(frame, group)
+        return len(nest.sizes) == 1 and not nest.reductions
+
+    # The loop over steps ------------------------------------------------------------------------------------------
+
+    def _entry(self, step: Any) -> None:
+        """Write `run(context, thread, threads)`; context: sources, numbers, the numbers of a step, first step, steps."""
+        made, code = function(self.module, ENTRY, [POINTER, I64, I64], self.isa, internal=False)
+        context, thread, threads = made.args
+        sources, numbers = (code.load(code.at(context, I64(i), I64), POINTER_BITS) for i in (0, 1))
+        sources, numbers = (code.b.inttoptr(p, POINTER) for p in (sources, numbers))
+        each, begin, steps = (code.load(code.at(context, I64(i), I64), I64) for i in (2, 3, 4))
+        with code.loop(begin, code.b.add(begin, steps), name="step") as i:
+            row = code.at(numbers, code.b.mul(i, each), element_type("f8"))
+            code.b.call(step, [sources, row, i, thread, threads])
+        code.b.ret_void()
+
+
+POINTER_BITS = I64
+
+
+def _least(code: Code, a: Any, n: int) -> Any:
+    return code.b.select(code.b.icmp_signed("<", a, I64(n)), a, I64(n))
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    total = 1
+    for n in shape:
+        total *= n
+    return total
+
+
+__all__ = ["ENTRY", "EXTRA", "ROWS", "SUM", "Builder", "NativeMachine"]

@@ -1,0 +1,75 @@
+"""How the rows of a batch are shared out: into lanes, which threads take, and into blocks, which stay in the cache.
+
+The partition depends on shapes alone, never on the number of threads: so do the bits of the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fanin.compiler.graph import Graph
+
+# Below this many floating-point operations a second thread costs more than it brings: a barrier takes about 0.5 us,
+# in which one core does 50,000 of them.
+WORK_OF_A_LANE = 1_500_000
+ROWS_OF_A_LANE = 16
+MOST_LANES = 8
+# A batch whose activations are larger than this is streamed: forward and backward for a block of rows at a time.
+WHOLE_BATCH_BYTES = 1 << 20
+BLOCK_BYTES = 96 << 10
+MOST_STREAMED_PARAMETERS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """rows: of the batch. lanes: (first row, rows) of each. block: rows at a time. streamed: whether sums over the
+    batch are added up block by block, one sum for each lane, instead of in one product over the whole batch."""
+
+    rows: int
+    lanes: tuple[tuple[int, int], ...]
+    block: int
+    streamed: bool
+
+    def blocks(self, lane: int) -> list[tuple[int, int]]:
+        """Return (first row, rows) of each block of a lane."""
+        start, count = self.lanes[lane]
+        return [(start + at, min(self.block, count - at)) for at in range(0, count, self.block)]
+
+
+def work_of(graph: Graph) -> int:
+    """Return the floating-point operations of the products of one step."""
+    total = 0
+    for value in graph.values():
+        if value.op is not None and value.op.name == "matmul":
+            total += 2 * value.size * value.inputs[0].shape[-1]
+    return total
+
+
+def lanes_for(work: int, rows: int) -> int:
+    """Return into how many parts a phase's rows are cut."""
+    most = min(MOST_LANES, work // WORK_OF_A_LANE, rows // ROWS_OF_A_LANE)
+    return 1 << (max(1, most).bit_length() - 1)
+
+
+def tiling(graph: Graph, rows: int, row_bytes: int, parameters: int) -> Tiling:
+    """Choose the partition of a batch.
+
+    row_bytes:  what one row takes in all values that have rows.
+    parameters: how many numbers the sums over the batch have.
+    """
+    rows = max(rows, 1)
+    lanes = lanes_for(work_of(graph), rows)
+    streamed = rows * row_bytes > WHOLE_BATCH_BYTES and parameters <= MOST_STREAMED_PARAMETERS and rows >= 512
+    each = -(-rows // lanes)
+    cut = tuple((at, min(each, rows - at)) for at in range(0, rows, each))
+    block = _block(each, max(16, BLOCK_BYTES // max(row_bytes, 1))) if streamed else each
+    return Tiling(rows, cut, block, streamed)
+
+
+def _block(rows: int, most: int) -> int:
+    """Return a number of rows up to `most` that divides a lane, where there is one near it."""
+    count = -(-rows // most)
+    for blocks in range(count, count * 2):
+        if rows % blocks == 0:
+            return rows // blocks
+    return -(-rows // count)
