@@ -259,7 +259,7 @@ def test_a_killed_process_leaves_a_checkpoint_that_goes_on(tmp_path: Path) -> No
     path, epochs, moments = tmp_path / "c.pt", 400, random.Random(3)
     whole = start("", epochs).communicate(timeout=60)[0].splitlines()[1]
     kills = 0
-    for _ in range(8):
+    for _ in range(5):
         process = start(str(path), epochs)
         assert process.stdout is not None
         process.stdout.readline()
@@ -271,6 +271,6 @@ def test_a_killed_process_leaves_a_checkpoint_that_goes_on(tmp_path: Path) -> No
         if path.exists():
             state = torch.load(path)
             assert len(state["history"]["losses"]) > 0
-    assert kills >= 3
+    assert kills >= 2
     assert start(str(path), epochs).communicate(timeout=60)[0].splitlines()[1] == whole
     assert not [name for name in os.listdir(tmp_path) if name != "c.pt"]
