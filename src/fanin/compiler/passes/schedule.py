@@ -7,8 +7,7 @@ groups: each group becomes one kernel.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -251,42 +250,76 @@ def extent_of(value: Value, machine: Machine) -> tuple[str, tuple[int, ...]]:
 def _groups(
     graph: Graph, refs: dict[Value, Ref], on: dict[Value, str], levels: dict[Value, int], machine: Machine
 ) -> list[Group]:
-    """Fuse, greedily and in order: an operation joins the latest group of its inputs that it fits into."""
+    """Fuse, greedily and in order: an operation joins the latest group of its inputs that it fits into.
+
+    A map of leaves alone waits for the first operation that reads it, and goes where that goes.
+    """
     order = {v: i for i, v in enumerate(graph.values())}
-    groups: list[Group] = []
-    home: dict[Value, Group] = {}
-    by_level: dict[int, list[Group]] = defaultdict(list)
+    fusion = _Fusion(refs, on, levels, machine)
     for value in sorted(on, key=lambda v: (levels[v], order[v])):
-        kind, extent = extent_of(value, machine)
-        level = levels[value]
-        target = _fitting(value, kind, extent, by_level[level], home, refs, on) if kind == "loops" else None
+        fusion.add(value)
+    fusion.settle()
+    return fusion.groups
+
+
+class _Fusion:
+    """The groups so far, and the maps that wait."""
+
+    def __init__(
+        self, refs: dict[Value, Ref], on: dict[Value, str], levels: dict[Value, int], machine: Machine
+    ) -> None:
+        self.refs, self.on, self.levels, self.machine = refs, on, levels, machine
+        self.groups: list[Group] = []
+        self.home: dict[Value, Group] = {}
+        self.waiting: dict[Value, tuple[int, ...]] = {}
+        self.level = -1
+
+    def add(self, value: Value) -> None:
+        """Place an operation, or let it wait."""
+        assert value.op is not None
+        if self.levels[value] != self.level:
+            self.settle()
+            self.level = self.levels[value]
+        kind, extent = extent_of(value, self.machine)
+        used = inputs_of(value, self.refs)
+        ready = [x for x in used if x in self.on and self.levels[x] == self.level]
+        if kind == "loops" and value.op.name in MAPS and not ready:
+            self.waiting[value] = extent
+            return
+        along = []
+        for x in dict.fromkeys(x for x in used if x in self.waiting):
+            direct = any(x is y for y in value.inputs)
+            if kind == "loops" and direct and self.waiting[x] == extent:
+                along.append(x)
+            else:
+                self._place(x, "loops", self.waiting.pop(x))
+        self._place(value, kind, extent, along)
+
+    def settle(self) -> None:
+        """Place what waits."""
+        for value in list(self.waiting):
+            self._place(value, "loops", self.waiting.pop(value))
+
+    def _place(self, value: Value, kind: str, extent: tuple[int, ...], along: Sequence[Value] = ()) -> None:
+        target = self._fitting(value, extent) if kind == "loops" else None
         if target is None:
-            target = Group(kind, level, extent, on[value], number=len(groups))
-            groups.append(target)
-            by_level[level].append(target)
-        target.members.append(value)
-        home[value] = target
-    return groups
+            target = Group(kind, self.levels[value], extent, self.on[value], number=len(self.groups))
+            self.groups.append(target)
+        for x in along:
+            del self.waiting[x]
+        for x in (*along, value):
+            target.members.append(x)
+            self.home[x] = target
 
-
-def _fitting(
-    value: Value,
-    kind: str,
-    extent: tuple[int, ...],
-    groups: list[Group],
-    home: dict[Value, Group],
-    refs: dict[Value, Ref],
-    on: dict[Value, str],
-) -> Group | None:
-    assert value.op is not None
-    used = inputs_of(value, refs)
-    least = max((home[x].number for x in used if x in home), default=-1)
-    for group in reversed(groups):
-        if group.number < least:
-            return None
-        if group.extent == extent and _may_join(value, group, used, home, refs):
-            return group
-    return None
+    def _fitting(self, value: Value, extent: tuple[int, ...]) -> Group | None:
+        used = inputs_of(value, self.refs)
+        least = max((self.home[x].number for x in used if x in self.home), default=-1)
+        for group in reversed(self.groups):
+            if group.number < least or group.level != self.levels[value]:
+                return None
+            if group.extent == extent and _may_join(value, group, used, self.home, self.refs):
+                return group
+        return None
 
 
 def _may_join(value: Value, group: Group, used: list[Value], home: dict[Value, Group], refs: dict[Value, Ref]) -> bool:
