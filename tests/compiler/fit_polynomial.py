@@ -107,6 +107,10 @@ def _scaled_erfc(t: Any) -> Any:
     return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
 
 
+def _root_of_erfc(u: Any) -> Any:
+    return mp.erfc(u * mpf("1.375") + mpf("2.625")) ** (mpf(1) / 8)
+
+
 def _cos_tail(z: Any) -> Any:
     """(cos x - 1 + x^2 / 2) / x^4 in z = x^2."""
     return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
@@ -143,15 +147,14 @@ def _fits() -> dict[str, tuple[Function, Function, Any, Any, int]]:
     for name, degrees in (("f4", (2, 2)), ("f8", (5, 5))):
         even(f"sin {name}", mp.sin, 1, quarter, degrees[0])
         fits[f"cos {name}"] = (_cos_tail, lambda z: z * z / mp.cos(mp.sqrt(z)), TINY, quarter**2, degrees[1])
-    even("sinh f4", mp.sinh, 1, 1, 2)
+    even("sinh f4", mp.sinh, 1, 1, 3)
     even("sinh f8", mp.sinh, 1, 1, 6)
     even("asin f8", mp.asin, 1, "0.5", 11)
     even("atan f8", mp.atan, 1, mp.sqrt(2) - 1 + TINY, 11)
-    even("erf f4", mp.erf, 2 / mp.sqrt(mp.pi), "1.76", 8)
+    even("erf f4", mp.erf, 2 / mp.sqrt(mp.pi), "1.26", 6)
     even("erf f8", mp.erf, 2 / mp.sqrt(mp.pi), 1, 11)
-    # erf in u = (x - 2.875) / 1.125 for x in [1.75, 4].
-    fits["erf far f4"] = (lambda u: mp.erf(u * 1.125 + 2.875), lambda u: mpf(1), -1, 1, 10)
-    fits["erf far f4 9"] = (lambda u: mp.erf(u * 1.125 + 2.875), lambda u: mpf(1), -1, 1, 9)
+    # The eighth root of erfc in u = (x - 2.625) / 1.375 for x in [1.25, 4].
+    fits["erf far f4"] = (_root_of_erfc, lambda u: 8 * _root_of_erfc(u) ** 7, -1, 1, 6)
     fits["erfc f8"] = (_scaled_erfc, lambda t: 1 / _scaled_erfc(t), -1, (28 - ERFC_AT) / (28 + ERFC_AT), 22)
     return fits
 

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fanin.compiler.native.math import exponential, hyperbolic, logarithm, rounding, trigonometric
+from fanin.compiler.native.math import (
+    error_function,
+    exponential,
+    hyperbolic,
+    inverse,
+    logarithm,
+    rounding,
+    trigonometric,
+)
 from fanin.compiler.native.vector import Code
 
 FUNCTIONS: dict[str, Callable[[Code, Any], Any]] = {
@@ -29,12 +37,26 @@ FUNCTIONS: dict[str, Callable[[Code, Any], Any]] = {
     "expm1": exponential.expm1,
     "sigmoid": exponential.sigmoid,
     "log": logarithm.log,
+    "log2": logarithm.log2,
+    "log10": logarithm.log10,
+    "log1p": logarithm.log1p,
     "sin": trigonometric.sin,
     "cos": trigonometric.cos,
     "tan": trigonometric.tan,
+    "asin": inverse.asin,
+    "acos": inverse.acos,
+    "atan": inverse.atan,
     "tanh": hyperbolic.tanh,
+    "sinh": hyperbolic.sinh,
+    "cosh": hyperbolic.cosh,
+    "asinh": inverse.asinh,
+    "acosh": inverse.acosh,
+    "atanh": inverse.atanh,
+    "erf": error_function.erf,
+    "erfc": error_function.erfc,
 }
 BINARY: dict[str, Callable[[Code, Any, Any], Any]] = {
+    "atan2": inverse.atan2,
     "copysign": rounding.copysign,
     "maximum": rounding.maximum,
     "minimum": rounding.minimum,

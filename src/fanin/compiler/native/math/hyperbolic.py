@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanin.compiler.native.math.exponential import expm1_reduced, power_of_e, reduced
+from fanin.compiler.native.math.exponential import expm1_reduced, half_exp, power_of_e, reduced
 from fanin.compiler.native.math.parts import horner, is_single, no_more, two_to, with_sign
 from fanin.compiler.native.vector import Code
 
 # (tanh x - x) / x^3 in x^2 for |x| < 0.626, 2^-27.5 of the result; tests/compiler/fit_polynomial.py.
 _TANH = (-0.005697394765, 0.02063255762, -0.05373780216, 0.1333142044, -0.3333328119)
+# (sinh x - x) / x^3 in x^2 for |x| < 1: 2^-33 and 2^-63.
+_SINH = {
+    "f4": (2.816951517e-6, 0.0001983615972, 0.008333350059, 0.166666665),
+    "f8": (
+        7.75874931499729039e-13, 1.6057259750988467e-10, 2.50521231369643973e-8, 2.75573191570702428e-6,
+        0.000198412698414318781, 0.00833333333333314773, 0.166666666666666674,
+    ),
+}  # fmt: skip
 _NEAR_ZERO = 0.625
 
 
@@ -35,3 +43,19 @@ def _tanh_double(code: Code, x: Any) -> Any:
     power = two_to(code, n)
     e = code.fma(power, expm1_reduced(code, r, scale=2.0), code.sub(power, code.like(1.0, x)))
     return code.div(e, code.add(e, code.like(2.0, x)))
+
+
+def cosh(code: Code, x: Any) -> Any:
+    """Return h + 1 / (4 h) with h = e^|x| / 2."""
+    h = half_exp(code, code.abs(x))
+    return code.add(h, code.div(code.like(0.25, x), h))
+
+
+def sinh(code: Code, x: Any) -> Any:
+    """Return h - 1 / (4 h) with h = e^|x| / 2, and a polynomial below 1."""
+    size = code.abs(x)
+    h = half_exp(code, size)
+    far = code.sub(h, code.div(code.like(0.25, x), h))
+    z = code.mul(size, size)
+    near = code.fma(code.mul(z, size), horner(code, z, _SINH["f4" if is_single(x) else "f8"]), size)
+    return with_sign(code, code.select(code.compare("<", size, code.like(1.0, x)), near, far), x)

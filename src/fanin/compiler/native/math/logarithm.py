@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from fanin.compiler.native.math.exponential import LOG_2, kind
-from fanin.compiler.native.math.parts import INF, NAN, float_bits, format_of, horner, integer_bits, is_single
+from fanin.compiler.native.math.parts import INF, NAN, float_bits, format_of, horner, integer_bits, is_single, with_sign
 from fanin.compiler.native.vector import Code, scalar_type
 
 _SINGLE = (
@@ -21,6 +21,10 @@ _DOUBLE = (
     0.147956023517274309, 0.153140868476259101, 0.181835628441121899, 0.222221986029394661, 0.285714287420855698,
     0.399999999994160901, 0.666666666666673419,
 )  # fmt: skip
+# Constants in two parts; the first of log10(2) is of 12 and 33 bits, so that e times it is exact.
+_LOG2_E = {"f4": (1.4426950216293335, 1.925963033500011e-08), "f8": (1.4426950408889634, 2.0355273740931033e-17)}
+_LOG10_E = {"f4": (0.4342944920063019, -1.0103049952192578e-08), "f8": (0.4342944819032518, 1.098319650216765e-17)}
+_LOG10_2 = {"f4": (0.301025390625, 4.605038981195214e-06), "f8": (0.30102999560767785, 5.630334806675098e-11)}
 _ROOT_HALF = {"f4": 0x3F3504F3, "f8": 0x3FE6A09E667F3BCD}
 
 
@@ -75,3 +79,36 @@ def log(code: Code, x: Any) -> Any:
     """Return the natural logarithm."""
     f, e = split(code, x)
     return _special(code, x, log_of(code, f, e))
+
+
+def log2(code: Code, x: Any) -> Any:
+    """Return the logarithm to base 2."""
+    f, e = split(code, x)
+    high, low = _LOG2_E[kind(x)]
+    inner = log_of(code, f, code.like(0.0, x))
+    return _special(code, x, code.fma(inner, code.like(high, x), code.fma(inner, code.like(low, x), e)))
+
+
+def log10(code: Code, x: Any) -> Any:
+    """Return the logarithm to base 10."""
+    f, e = split(code, x)
+    inner = log_of(code, f, code.like(0.0, x))
+    high, low = _LOG10_2[kind(x)]
+    first, second = _LOG10_E[kind(x)]
+    tail = code.fma(e, code.like(low, x), code.mul(inner, code.like(second, x)))
+    return _special(code, x, code.fma(e, code.like(high, x), code.fma(inner, code.like(first, x), tail)))
+
+
+def log1p(code: Code, x: Any) -> Any:
+    """Return log(1 + x), with what the sum loses (as in fdlibm's s_log1p.c)."""
+    return log1p_scaled(code, x, None)
+
+
+def log1p_scaled(code: Code, x: Any, powers: Any) -> Any:
+    """Return log((1 + x) 2^powers); no powers when None."""
+    one = code.like(1.0, x)
+    u = code.add(x, one)
+    lost = code.select(code.compare(">", x, one), code.sub(one, code.sub(u, x)), code.sub(x, code.sub(u, one)))
+    f, e = split(code, u)
+    out = log_of(code, f, e if powers is None else code.add(e, powers), code.div(lost, u))
+    return with_sign(code, _special(code, u, out), x)

@@ -1,6 +1,6 @@
 """sin, cos and tan.
 
-x = n pi/2 + r with |r| <= pi/4. float32 is reduced in float64, pi/2 in two parts (three without a fused multiply-add, so
+x = n pi/2 + r, |r| <= pi/4. float32 is reduced in float64, pi/2 in two parts (three without a fused multiply-add, so
 that n times a part is exact), and evaluated in float32. float64 takes pi/2 in four parts and keeps what the differences
 lose (Cody & Waite, "Software Manual for the Elementary Functions", 1980, chapter 8). Larger arguments go lane by lane
 through one function that multiplies by the digits of 2/pi that count (M. H. Payne & R. N. Hanek, "Radian reduction for
