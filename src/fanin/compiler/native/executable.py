@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,15 @@ from fanin.compiler.native.barrier import new_barrier
 from fanin.compiler.native.cache import compiled_once
 from fanin.compiler.native.memory import lay_out
 from fanin.compiler.native.module import ENTRY, EXTRA, Builder, NativeMachine
+from fanin.compiler.native.team import Team
 from fanin.compiler.passes.lower import lower
 from fanin.compiler.passes.schedule import schedule
 from fanin.compiler.passes.simplify import simplify
+from fanin.compiler.passes.tiling import work_of
 from fanin.compiler.passes.views import is_number
 
+# Floating-point operations from which on waking a second thread, some 20 us, pays.
+WORK_OF_A_TEAM = 10_000_000
 _HOST = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
@@ -43,6 +49,7 @@ class Executable:
         self.plan = schedule(prepared(graph), NativeMachine(self.isa))
         self.graph = self.plan.graph
         self.layout = lay_out(self.plan)
+        self.work = work_of(self.graph)
         builder = Builder(self.plan, self.layout, self.isa)
         self.text = builder.build()
         self._hosted = builder.hosted
@@ -107,15 +114,30 @@ class Executable:
             np.copyto(array, plain)
         return outputs
 
-    def run(self, numbers: Any, steps: int, first: int = 0) -> None:
+    def run(self, numbers: Any, steps: int, first: int = 0, threads: int | None = None) -> None:
         """Do steps first, first + 1, ...; `numbers` is (steps, n) float64, data and outputs are bound, stacked by step.
+
+        threads: how many to use at most; None for as many as the work is worth.
 
         Raises IndexError when an index among the data is out of range.
         """
         context = self._context
         context[1], context[2] = numbers.ctypes.data, len(self.graph.scalars)
         context[3], context[4] = first, steps
-        self._run(context.ctypes.data, 0, 1)
+        wanted = self._threads_for(steps, threads)
+        if wanted == 1:
+            self._run(context.ctypes.data, 0, 1)
+        else:
+            team_of(wanted).run(self._run, context.ctypes.data)
+        self._raise()
+
+    def _threads_for(self, steps: int, most: int | None) -> int:
+        lanes = len(self.plan.tiling.lanes)
+        if lanes == 1 or most == 1 or self.work * steps < WORK_OF_A_TEAM:
+            return 1
+        return min(lanes, cores() if most is None else most)
+
+    def _raise(self) -> None:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
@@ -175,6 +197,17 @@ class Executable:
         if kind in ("data", "output") and array.ndim > value.ndim:
             array = array[step]
         return array.reshape(value.shape)
+
+
+@lru_cache(maxsize=8)
+def team_of(threads: int) -> Team:
+    """Return the team of a size that this process shares."""
+    return Team(threads)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def make(graph: Graph, **options: Any) -> Executable:
