@@ -59,6 +59,7 @@ class Results:
     samples: dict[str, dict[Way, list[float]]] = field(default_factory=dict)
     tried: dict[str, dict[Way, float]] = field(default_factory=dict)
     losses: dict[str, dict[str, float]] = field(default_factory=dict)
+    engines: dict[str, str] = field(default_factory=dict)  # of fanin, by case
     peak: dict[int, list[float]] = field(default_factory=dict)  # operations a second, by threads
     idle: list[float] = field(default_factory=list)  # cores used by the waiting processes
     foreign: list[float] = field(default_factory=list)  # cores used by the rest of the machine
@@ -77,7 +78,7 @@ class Results:
 
 
 def seats(contenders: Iterable[str], threads: tuple[int, ...]) -> list[tuple[str, Seat]]:
-    """Return every process to start. PyTorch's threads may also wait in a loop, which is quicker where there are two."""
+    """Return every process to start; in one more, PyTorch's threads wait in a loop, which may be quicker."""
     found = [(name, Seat(CONTENDERS[name][0], count)) for name in contenders for count in threads]
     if "torch" in contenders and max(threads) > 1:
         found.append(("torch", Seat(CONTENDERS["torch"][0], max(threads), spins=True)))
@@ -141,6 +142,8 @@ class Table:
             tutorial = [way for way in ranked if way.variant == TUTORIAL][:1]
             chosen += dict.fromkeys(ranked[:count] + tutorial)
         self.compare_losses(case, chosen)
+        for way in chosen[:1]:
+            self.results.engines[case.name] = self.workers[way.seat].ask("engine", case.name, way.variant) or ""
         return chosen
 
     def compare_losses(self, case: Case, ways: list[Way]) -> None:
@@ -223,7 +226,15 @@ def rows_of_ratios(results: Results, cases: list[Case]) -> list[list[str]]:
             met = reached is not None and (reached <= wanted if against == "us" else reached >= wanted)
             verdict = "-" if reached is None else "yes" if met else "no"
             shown_wanted = unit.format(wanted)
-            rows.append([case.title, titles()[against], shown_wanted, unit.format(reached) if reached is not None else "-", verdict])
+            rows.append(
+                [
+                    case.title,
+                    titles()[against],
+                    shown_wanted,
+                    unit.format(reached) if reached is not None else "-",
+                    verdict,
+                ]
+            )
     return rows
 
 
@@ -246,7 +257,7 @@ def reached_of(results: Results, case: Case, ours: tuple[Way, list[float]] | Non
 def part_of_peak(results: Results, case: Case, found: tuple[Way, list[float]] | None) -> float | None:
     if found is None or found[0].seat.threads not in results.peak:
         return None
-    return case.flops / median(found[1]) / median(results.peak[found[0].seat.threads])
+    return case.flops / median(found[1]) / max(results.peak[found[0].seat.threads])
 
 
 def rows_of_peak(results: Results, cases: list[Case]) -> list[list[str]]:
@@ -265,8 +276,10 @@ def rows_of_ways(results: Results, cases: list[Case]) -> list[list[str]]:
             found = results.best(case.name, name)
             loss = results.losses.get(case.name, {}).get(name)
             if found is not None:
+                engine = results.engines.get(case.name) if name == "fanin" else ""
+                way = f"{found[0]}; engine {engine}" if engine else str(found[0])
                 cells = [microseconds(median(found[1])), "-" if loss is None else f"{loss:.4g}"]
-                rows.append([case.title, CONTENDERS[name][2], str(found[0]), *cells])
+                rows.append([case.title, CONTENDERS[name][2], way, *cells])
     return rows
 
 
@@ -282,7 +295,7 @@ def disturbance(results: Results) -> str:
 
 def report(results: Results, cases: list[Case], head: str, rounds: int, *, markdown: bool) -> str:
     peaks = [
-        f"{median(values) / 1e9:.0f} GFLOP/s on {threads} ({min(values) / 1e9:.0f}..{max(values) / 1e9:.0f})"
+        f"{max(values) / 1e9:.0f} GFLOP/s on {threads} (median {median(values) / 1e9:.0f})"
         for threads, values in sorted(results.peak.items())
     ]
     parts = [head, f"{rounds} rounds. FMA peak: {', '.join(peaks) or 'not measured'}.", disturbance(results)]
@@ -291,7 +304,7 @@ def report(results: Results, cases: list[Case], head: str, rounds: int, *, markd
         "Microseconds a step, batching included: median (smallest..largest), each in its fastest way": rows_of_times,
         "Wanted and reached": rows_of_ratios,
         "Part of the FMA peak of the threads used": rows_of_peak,
-        "The fastest ways, and the loss after one epoch (50 where an epoch is one step) from the same weights": rows_of_ways,
+        "The fastest ways, and the loss after an epoch (or 50 of one step) from the same weights": rows_of_ways,
     }
     for title, rows in sections.items():
         parts += ["", f"**{title}**" if markdown else title, "", table(rows(results, cases), markdown=markdown)]
@@ -320,7 +333,9 @@ def arguments_of() -> argparse.Namespace:
     parser.add_argument("--case", action="append", choices=list(CASES), help="one case; may be given again")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.2, help="how long one measurement takes, about")
-    parser.add_argument("--peers", default=",".join(CONTENDERS), help=f"of {', '.join(CONTENDERS)}; separated by commas")
+    parser.add_argument(
+        "--peers", default=",".join(CONTENDERS), help=f"of {', '.join(CONTENDERS)}; separated by commas"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the tables for a README")
     parser.add_argument("--json", type=Path, help="write every sample to a file")
     arguments = parser.parse_args()

@@ -39,12 +39,16 @@ class Case:
         return -(-self.rows // self.batch)
 
     @property
+    def parameters(self) -> int:
+        return sum(fan_in * fan_out + fan_out for fan_in, fan_out in pairwise(self.widths))
+
+    @property
     def rate(self) -> float:
         return RATES[self.rule]
 
     @property
     def flops(self) -> float:
-        """Return the operations in the matrix products of a mean step: 2 M in out for each of the two or three products.
+        """Return the operations in the matrix products of a mean step, 2 M in out for each.
 
         A layer has one product forward and one for the gradient of its weights; all layers but the first also have one
         for the gradient of their input.
@@ -68,13 +72,15 @@ class Data:
 class Job:
     """What a contender has ready: `run(n)` does n units of `steps` steps; `loss()` says how good the network is now.
 
-    `epochs(n)` trains for n epochs where a unit is not one epoch.
+    `epochs(n)` trains for n epochs where a unit is not one epoch; `engine()` names what carried out the steps, where
+    there is a choice.
     """
 
     run: Callable[[int], Any]
     steps: int = 1
     loss: Callable[[], float] | None = None
     epochs: Callable[[int], Any] | None = None
+    engine: Callable[[], str] | None = None
 
 
 def data_of(case: Case) -> Data:

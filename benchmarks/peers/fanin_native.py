@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Any
 
 import fanin
-
 from peers.cases import Case, Data, Job
 
 VERSION = fanin.__version__
@@ -29,29 +28,29 @@ def prepare(case: Case, data: Data, variant: str, threads: int) -> Job:
     if case.kind == "prediction":
         return prediction(network(case, data), x, plain=variant == "plain")
     criterion = fanin.nn.CrossEntropyLoss() if case.classes else fanin.nn.MSELoss()
-    options: dict[str, Any] = {"batch_size": case.batch, "progress": False}
+    options = {"batch_size": case.batch, "shuffle": case.shuffle, "threads": threads, "progress": False}
+    engines = [""]
     if case.kind == "networks":
         models = [network(case, data) for _ in range(NETWORKS)]
-        rules = [optimizer_of(case, model) for model in models]
+        shared = {"train": (x, y), "loss": criterion, "epochs": case.epochs}
+        jobs = [{"model": model, "optimizer": optimizer_of(case, model), **shared} for model in models]
 
         def train_all(times: int) -> None:
             for _ in range(times):
-                fanin.fit_many(models, (x, y), criterion, rules, epochs=case.epochs, **options)
+                engines[0] = fanin.fit_many(jobs, **options)[0].engine
 
-        return Job(train_all, NETWORKS * case.epochs * case.steps)
-    if not case.shuffle:
-        options["shuffle"] = False
+        return Job(train_all, NETWORKS * case.epochs * case.steps, engine=lambda: engines[0])
     model = network(case, data)
     rule = optimizer_of(case, model)
 
     def train(epochs: int) -> None:
-        fanin.fit(model, (x, y), criterion, rule, epochs=epochs, **options)
+        engines[0] = fanin.fit(model, (x, y), criterion, rule, epochs=epochs, **options).engine
 
     def loss() -> float:
         with fanin.no_grad():
             return float(criterion(model(x), y).item())
 
-    return Job(train, case.steps, loss)
+    return Job(train, case.steps, loss, engine=lambda: engines[0])
 
 
 def network(case: Case, data: Data) -> Any:

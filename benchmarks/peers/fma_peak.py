@@ -13,7 +13,7 @@ import numpy as np
 from peers.cases import Case, Data, Job
 
 VERSION = llvmlite.__version__
-# Two units of four to five cycles' latency are kept busy by ten chains; with two operands, twelve fill 14 of 16 registers.
+# Two units of four or five cycles' latency are kept busy by ten chains; twelve and two operands fill 14 of 16 registers.
 CHAINS = 12
 ROUNDS = 1_000_000  # of all chains, in a unit
 
@@ -53,14 +53,23 @@ def source(width: int) -> str:
     vector = f"<{width} x float>"
     each = range(CHAINS)
     fma = f"@llvm.fma.v{width}f32"
-    lines = [f"declare {vector} {fma}({vector}, {vector}, {vector})", "define void @chains(i64 %n, ptr %memory) {", "entry:"]
+    lines = [
+        f"declare {vector} {fma}({vector}, {vector}, {vector})",
+        "define void @chains(i64 %n, ptr %memory) {",
+        "entry:",
+    ]
     lines += [f"  %p{i} = getelementptr {vector}, ptr %memory, i64 {i}" for i in each]
     lines += [f"  %s{i} = load {vector}, ptr %p{i}, align 4" for i in each]
     lines += [f"  %a = load volatile {vector}, ptr %p0, align 4", f"  %b = load volatile {vector}, ptr %p1, align 4"]
     lines += ["  br label %loop", "loop:", "  %k = phi i64 [0, %entry], [%k1, %loop]"]
     lines += [f"  %x{i} = phi {vector} [%s{i}, %entry], [%y{i}, %loop]" for i in each]
     lines += [f"  %y{i} = call {vector} {fma}({vector} %x{i}, {vector} %a, {vector} %b)" for i in each]
-    lines += ["  %k1 = add i64 %k, 1", "  %more = icmp slt i64 %k1, %n", "  br i1 %more, label %loop, label %end", "end:"]
+    lines += [
+        "  %k1 = add i64 %k, 1",
+        "  %more = icmp slt i64 %k1, %n",
+        "  br i1 %more, label %loop, label %end",
+        "end:",
+    ]
     lines += [f"  store {vector} %y{i}, ptr %p{i}, align 4" for i in each]
     return "\n".join([*lines, "  ret void", "}"])
 

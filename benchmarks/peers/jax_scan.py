@@ -1,7 +1,7 @@
 """JAX with whole epochs in one compiled function: jax.lax.scan over the batches of permuted rows.
 
-The rules are written out as PyTorch has them. Permutations are drawn with NumPy, for all epochs of a call at once: drawing
-them inside costs a sort. The state is donated, so that it is updated where it lies.
+The rules are written out as PyTorch has them. Permutations are drawn with NumPy, for all epochs of a call at once:
+drawing them inside costs a sort. The state is donated, so that it is updated where it lies.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def prepare(case: Case, data: Data, variant: str, threads: int) -> Job:
     def one_epoch(times: int) -> None:
         for _ in range(times):
             state[0] = train(state[0], x, y, orders(rng, 1, case))
+        jax.block_until_ready(state[0])
 
     return Job(run, epochs * case.steps, lambda: float(loss_of(case, state[0][0], x, y)), one_epoch)
 
@@ -66,14 +67,12 @@ def prepare(case: Case, data: Data, variant: str, threads: int) -> Job:
 def networks(case: Case, params: Tree, x: Any, y: Any, variant: str) -> Job:
     count = int(variant.split()[-1]) if variant.startswith("vmap") else 10
     one = partial(epochs_of, case, 1)
-    if variant.startswith("vmap"):
-        many = jax.vmap(one, in_axes=(0, None, None, 0))
-    else:
 
-        def many(states: Tree, x: Any, y: Any, perms: Any) -> Tree:
-            return lax.map(lambda pair: one(pair[0], x, y, pair[1]), (states, perms))
+    def in_turn(states: Tree, x: Any, y: Any, perms: Any) -> Tree:
+        return lax.map(lambda pair: one(pair[0], x, y, pair[1]), (states, perms))
 
-    train = jax.jit(many, donate_argnums=0)
+    side_by_side = jax.vmap(one, in_axes=(0, None, None, 0))
+    train = jax.jit(side_by_side if variant.startswith("vmap") else in_turn, donate_argnums=0)
     state = [jax.tree.map(lambda leaf: jnp.stack([leaf] * count), initial(case, params))]
     rng = np.random.default_rng(0)
 

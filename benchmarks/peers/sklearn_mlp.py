@@ -26,11 +26,13 @@ def variants(case: Case) -> list[str]:
 
 def prepare(case: Case, data: Data, variant: str, threads: int) -> Job:
     kind = MLPClassifier if case.classes else MLPRegressor
+    # It minimises half the squared error; Adam does not see the difference.
+    rate = case.rate * (2 if case.rule == "SGD" and not case.classes else 1)
     model = kind(
         hidden_layer_sizes=case.widths[1:-1],
         activation=case.activation.lower(),
         solver=case.rule.lower(),
-        learning_rate_init=case.rate,
+        learning_rate_init=rate,
         alpha=0.0,
         batch_size=case.batch,
         momentum=0.0,

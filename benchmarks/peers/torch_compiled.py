@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 
 import torch
@@ -16,6 +17,7 @@ CASES = ("small", "classes", "one-row")
 
 def start(threads: int) -> None:
     torch.set_num_threads(threads)
+    torch._logging.set_logs(all=logging.ERROR)
     if not any(shutil.which(compiler) for compiler in ("g++", "clang++", "c++")):
         raise RuntimeError("torch.compile needs a C++ compiler")
 

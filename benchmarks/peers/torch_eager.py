@@ -33,7 +33,9 @@ def prepare(case: Case, data: Data, variant: str, threads: int) -> Job:
     count = NETWORKS if case.kind == "networks" else 1
     loops = [loop_of(case, data, batches, optimizer) for _ in range(count)]
     if case.kind == "networks":
-        return Job(lambda n: [loop(case.epochs) for _ in range(n) for loop, _ in loops], count * case.epochs * case.steps)
+        return Job(
+            lambda n: [loop(case.epochs) for _ in range(n) for loop, _ in loops], count * case.epochs * case.steps
+        )
     return Job(loops[0][0], case.steps, loops[0][1])
 
 
@@ -55,7 +57,7 @@ def optimizer_of(case: Case, model: torch.nn.Module, kind: str) -> torch.optim.O
 
 
 def batches_of(case: Case, x: torch.Tensor, y: torch.Tensor, how: str) -> Callable[[], Iterator[Any]]:
-    """Return what yields an epoch's batches: a shuffling loader, or a permutation and slices, which is fastest by hand."""
+    """Return what yields an epoch's batches: a shuffling loader, or by hand a permutation and slices."""
     if how == "loader":
         dataset = torch.utils.data.TensorDataset(x, y)
         loader = torch.utils.data.DataLoader(dataset, batch_size=case.batch, shuffle=True)

@@ -125,6 +125,10 @@ class Bench:
                 self.seconds[key] = self.timed(job, max(1, units))
         return self.seconds[key] / job.steps
 
+    def engine(self, name: str, variant: str) -> str | None:
+        engine = self.job(name, variant).engine
+        return engine() if engine else None
+
     def timed(self, job: Job, units: int) -> float:
         start = time.perf_counter()
         job.run(units)
