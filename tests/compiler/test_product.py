@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +18,9 @@ from hypothesis import strategies as st
 from llvmlite import ir
 
 from fanin.compiler.native.product import Products, ProductShape
+from fanin.compiler.native.product.plan import copies, inner_blocks, plan
 from fanin.compiler.native.target import Isa, Library, assembly, compiled, named, runs_here
-from fanin.compiler.native.vector import I1, I64, POINTER, element_type, function, width_of
+from fanin.compiler.native.vector import I1, I64, POINTER, function, width_of
 
 HERE = [name for name in ("sse", "avx2", "avx512", "neon") if runs_here(named(name))]
 ELSEWHERE = [name for name in ("sse", "avx2", "avx512", "neon") if name not in HERE]
@@ -198,6 +202,25 @@ def test_chosen_shapes(isa: str, kind: str, rows: int, columns: int, inner: int)
     check(shape_of(kind, rows, columns, inner), named(isa))
 
 
+LARGE = [
+    ("weight", 128, 100, 140, "A is copied: its rows share a few sets of the cache"),
+    ("weight", 64, 130, 800, "A is copied block by block, B packed"),
+    ("input", 900, 40, 384, "rows in chunks for the second cache"),
+    ("forward", 100, 33, 1500, "several blocks of K, the last one shorter"),
+]
+
+
+@pytest.mark.parametrize("isa", HERE)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("kind", "rows", "columns", "inner", "why"), LARGE)
+def test_blocks_for_the_caches(isa: str, dtype: Any, kind: str, rows: int, columns: int, inner: int, why: str) -> None:
+    shape = shape_of(kind, rows, columns, inner, dtype)
+    found = plan(named(isa), shape)
+    assert copies(shape, found.panels) == ("copied" in why)
+    assert (inner_blocks(inner)[0] > 1) == ("block" in why)
+    check(shape, named(isa))
+
+
 @pytest.mark.parametrize("sizes", [(0, 3, 3), (3, 0, 3), (3, 3, 0), (0, 0, 0), (1, 1, 0)])
 @pytest.mark.parametrize("kind", KINDS[:3])
 def test_empty(kind: str, sizes: tuple[int, int, int]) -> None:
@@ -339,7 +362,19 @@ def test_planted_errors_are_found(change: dict[str, int]) -> None:
         plant(lambda shape: replace(shape, **change))
 
 
-def test_reading_beyond_an_operand_would_end_the_process() -> None:
-    values = ending_at_a_page(np.arange(3.0))
-    assert (values.ctypes.data + values.nbytes) % PAGE == 0
-    assert element_type(values.dtype) == element_type(np.float64)
+BEYOND = """
+import ctypes, sys
+sys.path.insert(0, {root!r})
+import numpy as np
+from tests.compiler.test_product import ending_at_a_page
+values = ending_at_a_page(np.arange(3.0))
+where = {{"inside": values.ctypes.data + 16, "behind": values.ctypes.data + 24}}
+print(ctypes.c_double.from_address(where[sys.argv[1]]).value)
+"""
+
+
+@pytest.mark.parametrize("where", ["inside", "behind"])
+def test_reading_outside_of_an_operand_ends_the_process(where: str) -> None:
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run([sys.executable, "-c", BEYOND.format(root=root), where], capture_output=True, check=False)
+    assert (done.returncode == 0) == (where == "inside"), done.stderr

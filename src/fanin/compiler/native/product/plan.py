@@ -18,8 +18,11 @@ LATENCY = 4
 TALLEST, WIDEST, MOST_CHAINS = 12, 10, 4
 CALL_CYCLES = 20
 INNER_BLOCK = 384
+L1_PANEL_BYTES = 24 * 1024
 L2_BYTES = 256 * 1024
+L2_BYTES_A_CYCLE = 14
 DIRECT_BYTES = 96 * 1024
+DIRECT_INNER = 192
 COPY_BYTES = 40 * 1024
 LINE_BYTES, SETS, WAYS = 64, 64, 8
 DOT_ROWS, DOT_COLUMNS = 12, 4
@@ -132,6 +135,8 @@ def split_columns(columns: int, lanes: int, most: int) -> list[Panels]:
 def _tile_cycles(isa: Isa, rows: int, pieces: int, inner: int) -> float:
     chains = chains_of(isa, rows * pieces, inner)
     step = max(rows * pieces / 2, (rows + pieces) / 2, LATENCY / chains)
+    if pieces * isa.vector_bytes * min(inner, INNER_BLOCK) > L1_PANEL_BYTES:
+        step = max(step, pieces * isa.vector_bytes / L2_BYTES_A_CYCLE)
     return step * inner + CALL_CYCLES + rows * pieces * chains
 
 
@@ -169,12 +174,13 @@ def _lies_well(shape: ProductShape) -> bool:
         return False
     size = shape.dtype.itemsize
     reach = shape.inner * shape.columns * size
-    return shape.rows <= FEW_ROWS or (reach <= DIRECT_BYTES and _stay(shape.b_inner * size, shape.inner))
+    near = reach <= DIRECT_BYTES and shape.inner <= DIRECT_INNER and _stay(shape.b_inner * size, shape.inner)
+    return near or shape.rows <= FEW_ROWS
 
 
-def copies(shape: ProductShape) -> bool:
+def copies(shape: ProductShape, panels: tuple[Panels, ...]) -> bool:
     """Say whether A, neighbours of which are below each other, is copied chunk by chunk before it meets the panels."""
-    if shape.a_row != 1 or shape.a_inner == 1 or shape.rows == 1:
+    if shape.a_row != 1 or shape.a_inner == 1 or shape.rows == 1 or sum(group.count for group in panels) < 3:
         return False
     return not _stay(shape.a_inner * shape.dtype.itemsize, shape.inner)
 

@@ -224,7 +224,7 @@ class _Job:
             accumulate=again,
         )
         block = _Block(start, inner, accumulates, finish, context)
-        if copies(shape):
+        if copies(shape, self.plan.panels):
             for rows in self._rows(self.plan.panels[0]):
                 self._emit_copied(block, rows, given)
             return

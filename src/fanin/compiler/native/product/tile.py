@@ -112,8 +112,10 @@ class _Kernel:
         code, tile = self.code, self.tile
         lines = [self.at(c, line) for line in self.lines] if tile.accumulates or not self.finish.epilogue else []
         places = [self.at(lines[r], start) if lines else None for r, start, _ in tile.places]
-        sums = [code.const(0, self.element, width) for width in self.widths]
-        zeros = list(sums)
+        zero = {
+            width: ir.Constant(code.vector(self.element, width), None if width > 1 else 0.0) for width in tile.pieces
+        }
+        zeros = sums = [zero[width] for width in self.widths]
         if tile.accumulates:
             sums = held_or(code, self.given.accumulate, places, sums)
         if not tile.empty:
