@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -36,6 +36,7 @@ CONTENDERS = {
 }
 TUTORIAL = "loader, default"
 SMOKE = ("linear-100", "small", "one-row")
+Summary = Callable[[list[float]], float]
 GAP = 0.003  # seconds between measurements, in which threads that wait in a loop give up
 
 
@@ -187,6 +188,7 @@ class Table:
 
 
 def note(text: str) -> None:
+    """Say on a terminal how far it is; each text takes the place of the one before."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
@@ -216,25 +218,18 @@ def rows_of_times(results: Results, cases: list[Case]) -> list[list[str]]:
 
 
 def rows_of_ratios(results: Results, cases: list[Case]) -> list[list[str]]:
-    """Return a row for each thing wanted: by which factor fanin is faster, which part of the peak it reaches."""
-    rows = [["case", "against", "wanted", "reached", ""]]
+    """Return a row for each thing wanted: by which factor fanin is faster, which part of the peak it reaches.
+
+    The minima tell more than the medians where the machine was busy with something else.
+    """
+    rows = [["case", "against", "wanted", "reached", "of the minima", "met"]]
     for case in cases:
-        ours = results.best(case.name, "fanin")
         for against, wanted in case.wanted.items():
-            reached = reached_of(results, case, ours, against)
             unit = {"peak": "{:.0%}", "us": "{:.3g} us"}.get(against, "{:.3g}x")
+            reached, of_minima = (reached_of(results, case, against, of) for of in (median, min))
             met = reached is not None and (reached <= wanted if against == "us" else reached >= wanted)
-            verdict = "-" if reached is None else "yes" if met else "no"
-            shown_wanted = unit.format(wanted)
-            rows.append(
-                [
-                    case.title,
-                    titles()[against],
-                    shown_wanted,
-                    unit.format(reached) if reached is not None else "-",
-                    verdict,
-                ]
-            )
+            cells = ["-" if value is None else unit.format(value) for value in (wanted, reached, of_minima)]
+            rows.append([case.title, titles()[against], *cells, "-" if reached is None else "yes" if met else "no"])
     return rows
 
 
@@ -243,21 +238,24 @@ def titles() -> dict[str, str]:
     return {name: contender[2] for name, contender in CONTENDERS.items()} | ours
 
 
-def reached_of(results: Results, case: Case, ours: tuple[Way, list[float]] | None, against: str) -> float | None:
+def reached_of(results: Results, case: Case, against: str, of: Summary) -> float | None:
+    ours = results.best(case.name, "fanin")
     if ours is None:
         return None
     if against == "us":
-        return median(ours[1]) * 1e6
+        return of(ours[1]) * 1e6
     if against == "peak":
-        return part_of_peak(results, case, ours)
+        return part_of_peak(results, case, ours, of)
     theirs = results.best(case.name, "torch", TUTORIAL) if against == "tutorial" else results.best(case.name, against)
-    return median(theirs[1]) / median(ours[1]) if theirs else None
+    return of(theirs[1]) / of(ours[1]) if theirs else None
 
 
-def part_of_peak(results: Results, case: Case, found: tuple[Way, list[float]] | None) -> float | None:
+def part_of_peak(
+    results: Results, case: Case, found: tuple[Way, list[float]] | None, of: Summary = median
+) -> float | None:
     if found is None or found[0].seat.threads not in results.peak:
         return None
-    return case.flops / median(found[1]) / max(results.peak[found[0].seat.threads])
+    return case.flops / of(found[1]) / max(results.peak[found[0].seat.threads])
 
 
 def rows_of_peak(results: Results, cases: list[Case]) -> list[list[str]]:

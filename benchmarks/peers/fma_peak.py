@@ -13,7 +13,7 @@ import numpy as np
 from peers.cases import Case, Data, Job
 
 VERSION = llvmlite.__version__
-# Two units of four or five cycles' latency are kept busy by ten chains; twelve and two operands fill 14 of 16 registers.
+# Two units of four or five cycles' latency are kept busy by ten; twelve and two operands fill 14 of 16 registers.
 CHAINS = 12
 ROUNDS = 1_000_000  # of all chains, in a unit
 
