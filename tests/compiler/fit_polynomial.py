@@ -111,6 +111,12 @@ def _root_of_erfc(u: Any) -> Any:
     return mp.erfc(u * mpf("1.375") + mpf("2.625")) ** (mpf(1) / 8)
 
 
+def _log_rest(z: Any) -> Any:
+    """(2 atanh s - 2 s - 2 s^3 / 3) / s^5 in z = s^2."""
+    s = mp.sqrt(z)
+    return (2 * mp.atanh(s) - 2 * s - 2 * s**3 / 3) / s**5
+
+
 def _cos_tail(z: Any) -> Any:
     """(cos x - 1 + x^2 / 2) / x^4 in z = x^2."""
     return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
@@ -141,6 +147,7 @@ def _fits() -> dict[str, tuple[Function, Function, Any, Any, int]]:
     log_tail = _tail(mp.log1p, [0, 1, mpf(-1) / 2], 3, _series(mp.log1p, 3))
     fits["log f4"] = (log_tail, lambda x: abs(x**3 / mp.log1p(x)) if abs(x) > TINY else x, low, high, 7)
     fits["log f4 8"] = (log_tail, lambda x: abs(x**3 / mp.log1p(x)) if abs(x) > TINY else x, low, high, 8)
+    fits["pow f8"] = (_log_rest, lambda z: z**2 * mp.sqrt(z) / 2 / mp.atanh(mp.sqrt(z)), TINY, mpf("0.02945"), 6)
     even("log f8", lambda s: 2 * mp.atanh(s), 2, mpf("0.17158"), 6)
     even("tanh f4", mp.tanh, 1, "0.626", 4)
     quarter = mp.pi / 4 * mpf("1.001")

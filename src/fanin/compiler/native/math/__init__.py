@@ -15,6 +15,7 @@ from fanin.compiler.native.math import (
     hyperbolic,
     inverse,
     logarithm,
+    power,
     rounding,
     trigonometric,
 )
@@ -56,6 +57,11 @@ FUNCTIONS: dict[str, Callable[[Code, Any], Any]] = {
     "erfc": error_function.erfc,
 }
 BINARY: dict[str, Callable[[Code, Any, Any], Any]] = {
+    "pow": power.power,
+    "fmod": power.fmod,
+    "remainder": power.remainder,
+    "floor_divide": power.floor_divide,
+    "trunc_divide": power.trunc_divide,
     "atan2": inverse.atan2,
     "copysign": rounding.copysign,
     "maximum": rounding.maximum,

@@ -2,9 +2,9 @@
 
 float32 erf: x (2/sqrt pi + x^2 p(x^2)) up to 1.25 (2^-30), above 1 - q(x)^8 with q a polynomial for the eighth root of
 erfc (8e-9 of the result). float64 erfc: e^(-x^2) p(t) / (1 + 2 |x|) in t = (|x| - 4) / (|x| + 4) (M. M. Shepherd &
-J. G. Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x", Math. Comp. 36, 1981; 2^-56), x^2 with what its
-rounding loses; 2 less that for negative x; 1 - erf below 1/2. erf: a series up to 1 (2^-62), 1 - erfc above. Fitted by
-tests/compiler/fit_polynomial.py.
+J. G. Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x", Math. Comp. 36, 1981; 2^-56), x^2 with what
+its rounding loses; 2 less that for negative x; 1 - erf below 0.7. erf: a series up to 1 (2^-62), 1 - erfc above.
+Fitted by tests/compiler/fit_polynomial.py.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def erfc(code: Code, x: Any) -> Any:
     near = code.sub(code.like(1.0, x), _near(code, x, _NEAR_DOUBLE))
     out = _complement(code, size)
     out = code.select(code.compare("<", x, code.like(0.0, x)), code.sub(code.like(2.0, x), out), out)
-    return code.select(code.compare("<", size, code.like(0.5, x)), near, out)
+    return code.select(code.compare("<", size, code.like(0.7, x)), near, out)
 
 
 def _complement(code: Code, x: Any) -> Any:
