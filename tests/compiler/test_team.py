@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -129,12 +128,13 @@ def test_every_thread_has_its_number(threads: int) -> None:
             assert out.tolist() == [threads] * threads + [0] * (5 - threads)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 4])
-def test_a_hundred_thousand_barriers(threads: int) -> None:
-    meeting = Meeting(50_000)
+@pytest.mark.parametrize(("threads", "rounds"), [(1, 50_000), (2, 50_000), (4, 5_000)])
+def test_many_barriers(threads: int, rounds: int) -> None:
+    """Two barriers a round. More threads than cores take 10 us and more a barrier."""
+    meeting = Meeting(rounds)
     with a_team(threads) as team:
         team.run(MEET, meeting.address)
-    assert meeting.counts.tolist() == [50_000] * threads + [0] * (4 - threads)
+    assert meeting.counts.tolist() == [rounds] * threads + [0] * (4 - threads)
     assert not meeting.errors.any()
 
 
@@ -227,7 +227,7 @@ def run_on(team: Team, meeting: Meeting) -> None:
 @posix
 def test_interruptions_at_any_place_break_no_run() -> None:
     """Every run is done once by each thread, or not at all; the team is never left busy or waiting."""
-    meeting, delays = Meeting(2), np.random.RandomState(0).uniform(0.0001, 0.002, 1000)
+    meeting, delays = Meeting(2), np.random.RandomState(0).uniform(0.0001, 0.002, 400)
     with a_team(2) as team:
         team.run(MEET, meeting.address)
         for delay in delays:
@@ -319,23 +319,18 @@ def test_a_system_that_gives_no_more_threads(monkeypatch: pytest.MonkeyPatch) ->
         assert out.tolist() == [3, 3, 3, 0, 0]
 
 
-def waiting() -> int:
-    return sum(thread.name.startswith("fanin-") for thread in threading.enumerate())
-
-
 def test_a_forgotten_teams_threads_end() -> None:
-    before = waiting()
+    before = set(threading.enumerate())
     team = Team(3)
-    assert waiting() == before
+    assert set(threading.enumerate()) <= before
     team.run(NOTE, np.zeros(3, np.int64).ctypes.data)
-    assert waiting() == before + 2
+    started = set(threading.enumerate()) - before
+    assert {thread.name for thread in started} == {"fanin-1", "fanin-2"}
     del team
     gc.collect()
-    for _ in range(500):
-        if waiting() == before:
-            return
-        time.sleep(0.01)
-    raise AssertionError("the threads are still there")
+    for thread in started:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 PROGRAM = """
@@ -358,7 +353,7 @@ atexit.register(lambda: print(Team(2).run(NOTE, out.ctypes.data) in (1, 2)))
 """
 
 
-@pytest.mark.parametrize("rest", ["", IN_THE_MIDDLE, AT_EXIT], ids=["idle", "in the middle", "at exit"])
+@pytest.mark.parametrize("rest", [IN_THE_MIDDLE, AT_EXIT], ids=["in the middle", "at exit"])
 def test_a_program_ends_without_waiting(rest: str) -> None:
     paths = os.pathsep.join(path for path in sys.path if path)
     ended = subprocess.run(

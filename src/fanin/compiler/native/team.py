@@ -11,9 +11,9 @@ import ctypes
 import itertools
 import os
 import threading
-from _queue import SimpleQueue
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any
 
 TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
