@@ -160,6 +160,11 @@ def python_dtype(number: bool | int | float) -> np.dtype[Any]:
     return _default.numpy
 
 
+def is_symbol(operand: Any) -> bool:
+    """Say whether an operand stands for an array that comes later, in a step that is compiled."""
+    return isinstance(getattr(operand, "dtype", None), np.dtype) and getattr(operand, "weak", None) is False
+
+
 def result_dtype(operands: tuple[Any, ...]) -> np.dtype[Any]:
     """Return the dtype of an arithmetic result of arrays and Python numbers.
 
@@ -168,7 +173,7 @@ def result_dtype(operands: tuple[Any, ...]) -> np.dtype[Any]:
     """
     tiers: list[np.dtype[Any] | None] = [None, None, None]
     for operand in operands:
-        if isinstance(operand, np.ndarray):
+        if isinstance(operand, np.ndarray) or is_symbol(operand):
             tier, kind = (0 if operand.ndim else 1), operand.dtype
         else:
             tier, kind = 2, python_dtype(operand)

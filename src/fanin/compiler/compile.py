@@ -57,11 +57,13 @@ class Program:
             key[0] = default_generator.random_int()
             self.key = key
 
-    def fits(self) -> bool:
+    def fits(self, given: Sequence[Any]) -> bool:
         """Say whether everything that the capture took for granted still holds."""
         captured = self.captured
         return (
-            all((t._grad is not None) is had for t, had in captured.had_grads)
+            all(given[i] is tensor for i, tensor in captured.fixed)
+            and not any(id(given[i]) in captured.known for i in captured.arguments)
+            and all((t._grad is not None) is had for t, had in captured.had_grads)
             and all(t._requires_grad is required for t, required in captured.required)
             and self._places() is not None
         )
@@ -82,7 +84,7 @@ class Program:
         scalars = captured.scalars.row()
         arrays = self._places()
         assert scalars is not None and arrays is not None
-        outputs = self.execute([t._array for t in given], arrays, scalars)
+        outputs = self.execute([given[i]._array for i in captured.arguments], arrays, scalars)
         self._hand_back(given, outputs)
         if captured.scalars.calls:
             captured.scalars.advance()
@@ -141,18 +143,19 @@ class Compiled:
         key = (
             key_of(structure),
             tuple((t._array.shape, t._array.dtype, t._requires_grad) for t in tensors),
+            _repeated(tensors),
             mode.enabled,
             mode.inference,
         )
-        program = self._fitting(key)
+        program = self._fitting(key, tensors)
         if program is None:
             program = self._captured(key, args, kwargs)
         self._last = program
         return program.run(tensors)
 
-    def _fitting(self, key: Any) -> Program | None:
+    def _fitting(self, key: Any, tensors: Sequence[Any]) -> Program | None:
         for program in self._programs.get(key, ()):
-            if program.fits() and program.captured.scalars.row() is not None:
+            if program.fits(tensors) and program.captured.scalars.row() is not None:
                 return program
         return None
 
@@ -163,7 +166,15 @@ class Compiled:
         return program
 
 
-def compile(  # noqa: A001  torch's name
+def _repeated(tensors: Sequence[Any]) -> tuple[int, ...]:
+    """Return for each tensor where it comes first, when one comes more than once."""
+    if len(tensors) < 2 or len(set(map(id, tensors))) == len(tensors):
+        return ()
+    first: dict[int, int] = {}
+    return tuple(first.setdefault(id(t), i) for i, t in enumerate(tensors))
+
+
+def compile(
     model: Any = None,
     *,
     fullgraph: bool = False,

@@ -5,12 +5,16 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
 from fanin._core.dtypes import int64
 from fanin._core.errors import ArgumentError
 from fanin.nn import functional as F
 from fanin.nn.lazy import LazyModuleMixin
 from fanin.nn.module import Module
 from fanin.nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter, is_lazy
+from fanin.ops.elementwise import cast
+from fanin.tensor.base import known
 from fanin.tensor.functions.creation import ones, zeros
 from fanin.tensor.functions.data import tensor
 from fanin.tensor.in_place import bump
@@ -125,6 +129,9 @@ class _BatchNorm(_NormBase):
 
     def _count_batch(self, counter: Any) -> float:
         """Count the batch and return its share in the running moments: without a momentum, all count the same."""
+        if not known(counter._array):
+            counter.add_(1)
+            return 1.0 / cast(counter._array, dtype=np.dtype(np.float64)) if self.momentum is None else self.momentum
         counter._array[...] += 1
         bump(counter)
         return 1.0 / float(counter._array) if self.momentum is None else self.momentum

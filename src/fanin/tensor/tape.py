@@ -458,7 +458,7 @@ def _add(held: dict[Any, Any], edge: Any, grad: Any) -> None:
     elif isinstance(grad, TensorBase):
         if grad._array.dtype != _dtype_of(edge):
             grad = apply(cast, (grad,), {"dtype": _dtype_of(edge)})
-    elif grad.dtype != _dtype_of(edge):
+    elif mode.capture is not None and getattr(grad, "dtype", None) not in (None, _dtype_of(edge)):
         grad = cast(grad, dtype=_dtype_of(edge))
     before = held.get(edge)
     held[edge] = grad if before is None else before + grad

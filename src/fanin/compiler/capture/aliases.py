@@ -24,7 +24,7 @@ KEY = "_alias"  # key of a tensor's dictionary
 
 @dataclass
 class Alias:
-    """What a tensor shows of another: op(parent), or all of it (op None); `seen` is the parent's value it was made of."""
+    """What a tensor shows of another: op(parent), all of it where op is None; made from the parent's value `seen`."""
 
     capture: int
     parent: Any

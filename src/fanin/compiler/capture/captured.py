@@ -13,7 +13,7 @@ from fanin.compiler import graph as graphs
 from fanin.compiler.capture.aliases import KEY
 from fanin.compiler.capture.fields import LIFTED, unwatch, watch
 from fanin.compiler.capture.locating import explained
-from fanin.compiler.capture.recorder import Capture, Lifted
+from fanin.compiler.capture.recorder import Capture, Lifted, Reached
 from fanin.compiler.capture.scalars import HostScalars
 from fanin.compiler.capture.structure import put_together, take_apart
 from fanin.compiler.graph import Graph, Value
@@ -54,6 +54,9 @@ class Captured:
 
     graph:    data in the order of the arguments' tensors; outputs are the results, then gradients and changed
               arguments.
+    arguments: for each of the graph's data the number of the tensor among those of the arguments.
+    fixed:    (number, tensor) of arguments that the function reaches otherwise, too: the graph holds for these only.
+    known:    the ids of all tensors that it reaches otherwise: no other argument may be one of them.
     state:    the tensors of the graph's state, in its order.
     scalars:  the numbers of a step.
     key:      the number in `state` of the seed and step for random masks; None where nothing is drawn.
@@ -67,6 +70,9 @@ class Captured:
     """
 
     graph: Graph
+    arguments: tuple[int, ...]
+    fixed: tuple[tuple[int, Any], ...]
+    known: frozenset[int]
     state: tuple[StateRef, ...]
     scalars: HostScalars
     key: int | None
@@ -97,37 +103,57 @@ def capture(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     """
     tensors: list[Any] = []
     structure = take_apart((args, kwargs), tensors)
-    note = Capture()
+    held: list[Any] = []  # arguments that the function knows otherwise, too
+    while True:
+        try:
+            return _capture(function, structure, tensors, held)
+        except Reached as reached:
+            held.append(reached.tensor)
+
+
+def _capture(function: Callable[..., Any], structure: Any, tensors: list[Any], held: list[Any]) -> Captured:
+    note = Capture(frozenset(id(t) for t in tensors if not any(t is h for h in held)))
     watch()
     former, mode.capture = mode.capture, note
     try:
-        try:
-            given = _arguments(note, tensors)
-            args, kwargs = put_together(structure, given)
-            result = function(*args, **kwargs)
-            return _finished(note, tensors, given, result)
-        except Exception as error:
-            note.forget()
-            raise explained(error)  # noqa: B904  the cause is part of it
-        finally:
-            note.release()
+        given = _arguments(note, tensors, held)
+        args, kwargs = put_together(structure, [given[id(t)].given for t in tensors])
+        return _finished(note, tensors, given, function(*args, **kwargs))
+    except Exception as error:
+        note.forget()
+        raise explained(error)  # noqa: B904  the cause is part of it
     finally:
+        note.release()
         mode.capture = former
         unwatch()
 
 
-def _arguments(note: Capture, tensors: list[Any]) -> list[Any]:
-    """Return stand-ins of the arguments; one that comes twice has one."""
+@dataclass(frozen=True)
+class _Argument:
+    """A tensor among the arguments: its number, what the function is given, and the leaf (None: from outside)."""
+
+    index: int
+    given: Any
+    leaf: Value | None
+
+
+def _arguments(note: Capture, tensors: list[Any], held: list[Any]) -> dict[int, _Argument]:
+    """Return the stand-ins of the arguments; a tensor that comes twice has one."""
     with note.pause():
-        arrays = [tensor._array for tensor in tensors]
-    given: dict[int, Any] = {}
-    for i, (tensor, array) in enumerate(zip(tensors, arrays, strict=True)):
-        made = note.argument(tensor, array, f"x{i}")
-        given.setdefault(id(tensor), made)
-    return [given[id(tensor)] for tensor in tensors]
+        arrays = {id(tensor): tensor._array for tensor in tensors}
+    found: dict[int, _Argument] = {}
+    for i, tensor in enumerate(tensors):
+        if id(tensor) in found:
+            continue
+        if any(tensor is h for h in held):
+            found[id(tensor)] = _Argument(i, tensor, None)
+        else:
+            made = note.argument(tensor, arrays[id(tensor)], f"x{i}")
+            found[id(tensor)] = _Argument(i, made, note.data[-1])
+    return found
 
 
-def _finished(note: Capture, tensors: list[Any], given: list[Any], result: Any) -> Captured:
+def _finished(note: Capture, tensors: list[Any], given: dict[int, _Argument], result: Any) -> Captured:
     """Return what was noted."""
     outputs: list[Value] = []
 
@@ -137,12 +163,13 @@ def _finished(note: Capture, tensors: list[Any], given: list[Any], result: Any) 
 
     returned: list[Any] = []
     structure = take_apart(result, returned)
-    described = tuple(_output(t, given, number) for t in returned)
-    grads, argument_grads = _gradients(note, given, number)
+    arguments = [argument for argument in given.values() if argument.leaf is not None]
+    described = tuple(_output(t, arguments, number) for t in returned)
+    grads, argument_grads = _gradients(note, arguments, number)
     changed = tuple(
-        (i, number(t._array))
-        for i, (t, leaf) in enumerate(zip(given, note.data, strict=True))
-        if not any(t is earlier for earlier in given[:i]) and t._array is not leaf
+        (argument.index, number(argument.given._array))
+        for argument in arguments
+        if argument.given._array is not argument.leaf
     )
     state, updates = _state(note, outputs)
     needed = set(graphs.in_order([*outputs, *updates.values()]))
@@ -166,6 +193,9 @@ def _finished(note: Capture, tensors: list[Any], given: list[Any], result: Any) 
     calls = [(optimizer, note.steps[id(optimizer)]) for optimizer in note.optimizers]
     return Captured(
         graph,
+        tuple(argument.index for argument in arguments),
+        tuple((a.index, a.given) for a in given.values() if a.leaf is None),
+        frozenset(id(record.tensor) for record in note.lifted),
         tuple(refs),
         HostScalars(scalars, note.cohorts, calls),
         key,
@@ -180,10 +210,10 @@ def _finished(note: Capture, tensors: list[Any], given: list[Any], result: Any) 
     )
 
 
-def _output(tensor: Any, given: list[Any], number: Callable[[Any], int]) -> Output:
-    for i, argument in enumerate(given):
-        if tensor is argument:
-            return Output(ARGUMENT, i)
+def _output(tensor: Any, arguments: list[_Argument], number: Callable[[Any], int]) -> Output:
+    for argument in arguments:
+        if tensor is argument.given:
+            return Output(ARGUMENT, argument.index)
     if LIFTED in tensor.__dict__:
         return Output(OUTSIDE, tensor=tensor)
     array = tensor._array  # may lift it
@@ -199,7 +229,7 @@ def _open(tensor: Any) -> bool:
     return all(node.arrays is not None for node in reachable([tensor._node]) if isinstance(node, Node))
 
 
-def _gradients(note: Capture, given: list[Any], number: Callable[[Any], int]) -> tuple[Any, Any]:
+def _gradients(note: Capture, arguments: list[_Argument], number: Callable[[Any], int]) -> tuple[Any, Any]:
     """Return which `.grad` of tensors from outside, and of arguments, are new at the end."""
     grads: list[Any] = []
     for record in list(note.lifted):
@@ -210,12 +240,12 @@ def _gradients(note: Capture, given: list[Any], number: Callable[[Any], int]) ->
         if grad is not None and (grad._array is None or LIFTED in grad.__dict__):
             raise CaptureError("a .grad is set to a tensor from outside of the captured function")
         grads.append((record.tensor, None if grad is None else number(grad._array)))
-    arguments = [
-        (i, number(t.__dict__["_grad"]._array))
-        for i, t in enumerate(given)
-        if t.__dict__.get("_grad") is not None and not any(t is earlier for earlier in given[:i])
+    of_arguments = [
+        (argument.index, number(argument.given.__dict__["_grad"]._array))
+        for argument in arguments
+        if argument.given.__dict__.get("_grad") is not None
     ]
-    return tuple(grads), tuple(arguments)
+    return tuple(grads), tuple(of_arguments)
 
 
 def _state(note: Capture, outputs: list[Value]) -> tuple[list[Lifted], dict[Value, Value]]:

@@ -7,9 +7,12 @@ class has no descriptors, and eager work costs what it costs.
 
 from __future__ import annotations
 
+import functools
 import threading
+from collections.abc import Callable
 from typing import Any
 
+from fanin.random.generator import Generator, default_generator
 from fanin.tensor.base import TensorBase
 from fanin.tensor.grad_mode import mode
 
@@ -61,6 +64,31 @@ class _GradField:
         (tensor.__dict__ if record is None else record.fields)["_grad"] = grad
 
 
+class _Draws:
+    """The words of a generator, which a captured step cannot take: they would be the same at every call."""
+
+    def __get__(self, generator: Any, cls: Any = None) -> Any:
+        if mode.capture is not None:
+            mode.capture.refuse_draw()
+        return generator.__dict__["_raw"]
+
+    def __set__(self, generator: Any, raw: Any) -> None:
+        generator.__dict__["_raw"] = raw
+
+
+def _refusing(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of the generator that is refused for the default one."""
+
+    @functools.wraps(method)
+    def checked(self: Any, *args: Any) -> Any:
+        if mode.capture is not None and self is default_generator:
+            mode.capture.refuse_draw()
+        return method(self, *args)
+
+    return checked
+
+
+_METHODS = {name: Generator.__dict__[name] for name in ("_set_seed", "set_state")}
 _lock = threading.RLock()
 _watching = 0
 
@@ -72,6 +100,9 @@ def watch() -> None:
         if not _watching:
             TensorBase._array = _ArrayField()  # type: ignore[assignment]
             TensorBase._grad = _GradField()
+            Generator._raw = _Draws()  # type: ignore[assignment]
+            for name, method in _METHODS.items():
+                setattr(Generator, name, _refusing(method))
         _watching += 1
 
 
@@ -83,3 +114,6 @@ def unwatch() -> None:
         if not _watching:
             del TensorBase._array
             TensorBase._grad = None
+            del Generator._raw
+            for name, method in _METHODS.items():
+                setattr(Generator, name, method)

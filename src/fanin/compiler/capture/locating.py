@@ -8,9 +8,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
 from fanin._core.errors import CaptureError
 
-_PACKAGE = str(Path(__file__).resolve().parents[2])
+# Where code lies that is not the user's: fanin and NumPy.
+_LIBRARIES = tuple(str(folder) for folder in (Path(__file__).resolve().parents[2], Path(np.__file__).resolve().parent))
 
 
 def explained(error: Exception) -> Exception:
@@ -54,7 +57,7 @@ def _frames(error: Exception) -> list[tuple[FrameType, int]]:
 
 def _within(frame: FrameType) -> bool:
     name = frame.f_code.co_filename
-    return name.startswith(_PACKAGE) or name.startswith("<frozen")
+    return name.startswith((*_LIBRARIES, "<frozen"))
 
 
 def _place(error: Exception) -> tuple[str, int] | None:

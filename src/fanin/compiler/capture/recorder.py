@@ -13,7 +13,7 @@ import numpy as np
 
 from fanin._core.errors import CaptureError
 from fanin.compiler import graph
-from fanin.compiler.capture import aliases
+from fanin.compiler.capture import aliases, indexing
 from fanin.compiler.capture.aliases import KEY, Alias
 from fanin.compiler.capture.fields import LIFTED, MADE
 from fanin.compiler.graph import DATA, SCALAR, STATE, Value
@@ -54,10 +54,33 @@ class ScalarLeaf:
     name: str
 
 
+class _Outside(Node):
+    """Stands at an argument that has a history of its own, in which a captured backward pass cannot go on."""
+
+    def gradients(self, grad: Any, edges: list[Any], create_graph: bool) -> list[Any]:
+        """Raise CaptureError."""
+        raise CaptureError(
+            "backward() reaches an argument that is itself the result of operations",
+            remedy="Compile the function that computes this argument, too, in one; or pass a .detach() of it.",
+        )
+
+
+class Reached(BaseException):
+    """An argument of the call is reached from outside of the arguments, too: it has to be a tensor from outside.
+
+    No Exception, so that the function under capture does not catch it.
+    """
+
+    def __init__(self, tensor: Any) -> None:
+        super().__init__()
+        self.tensor = tensor
+
+
 @dataclass
 class Capture:
     """One run of a function on values."""
 
+    arguments: frozenset[int] = frozenset()  # the ids of the tensors that come with each call
     number: int = field(default_factory=lambda: next(_numbers))
     lifted: list[Lifted] = field(default_factory=list)
     data: list[Value] = field(default_factory=list)
@@ -123,6 +146,8 @@ class Capture:
         """Make a leaf of a tensor from outside."""
         fields = tensor.__dict__
         array = fields.get("_array")
+        if id(tensor) in self.arguments:
+            raise Reached(tensor)
         if not isinstance(array, np.ndarray):
             raise _left_over(array)
         owner = self._owner_of(array)
@@ -153,6 +178,8 @@ class Capture:
         made.__dict__.update(kept)
         leaf = Value(array.shape, array.dtype, role=DATA, name=name)
         made._array = leaf
+        if tensor._node is not None and tensor._requires_grad:
+            made._node = _Outside(tensor._node.op, [], {}, [None], leaf, [])
         self.data.append(leaf)
         return made
 
@@ -182,6 +209,8 @@ class Capture:
 
     def apply(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Note an operation on tensors and numbers, and put it on the tape when one of them requires a gradient."""
+        if "index" in attrs and indexing.has_values(attrs["index"]):
+            return self._by_values(op, inputs, attrs)
         tracked, arrays, edges = False, [], []
         for x in inputs:
             edge = None
@@ -205,6 +234,17 @@ class Capture:
             result._is_inference = True
         return result
 
+    def _by_values(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """Read or write by an index that comes with the data."""
+        if op.name == "getitem":
+            return indexing.get(inputs[0], attrs["index"])
+        if op.name == "index_put":
+            return indexing.put(inputs[0], inputs[1], attrs["index"], attrs.get("accumulate", False))
+        raise CaptureError(
+            f"{op.name} with an index that comes with the data cannot be captured",
+            remedy="Use gather, index_add or an embedding.",
+        )
+
     def adopt(self, array: Any) -> Any:
         """Return what a tensor may hold: a value, or an array in place of a NumPy scalar."""
         return array if isinstance(array, Value) else np.asarray(array)
@@ -212,10 +252,8 @@ class Capture:
     def evaluate(self, op: Op, arrays: list[Any], attrs: dict[str, Any]) -> tuple[Any, Any]:
         """Return the value of an operation and its promoted inputs; computed at once where nothing is symbolic."""
         if symbolic(arrays):
-            _refuse_values(op, attrs)
             value = graph.apply(op, tuple(arrays), attrs)
             return value, value.inputs
-        _refuse_values(op, attrs)
         if op.promote is not None:
             arrays = list(op.promote(tuple(arrays)))
         return tape.evaluate(op, arrays, attrs), arrays
@@ -248,6 +286,8 @@ class Capture:
         """Evaluate op and let inputs[0] have the result, with its new history."""
         target = inputs[0]
         check_writable(target)
+        if "index" in attrs and indexing.has_values(attrs["index"]):
+            return self._put_by_values(inputs, attrs)
         out, arrays = self.evaluate(op, arrays, attrs)
         check_fits(target._array, out)
         if not (tracked and mode.enabled and op.differentiable):
@@ -259,6 +299,12 @@ class Capture:
             stamps[-1] = (stamps[-1][0], stamps[-1][0][0])
         rewrite_history(target, Node(op, arrays, attrs, edges, target._array, stamps))
         return target
+
+    def _put_by_values(self, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """Write into inputs[0] by an index that comes with the data."""
+        old = inputs[0].clone() if mode.enabled and inputs[0].requires_grad else tape.wrap(inputs[0]._array)
+        new = indexing.put(old, inputs[1], attrs["index"], attrs.get("accumulate", False))
+        return inputs[0].copy_(new)
 
     def store(self, target: Any, values: Any) -> Any:
         """Give a tensor, and whatever shares its memory, new values; count the change."""
@@ -378,16 +424,6 @@ def _fitted(values: Any, old: Any) -> Any:
     if values.shape != old.shape:
         values = graph.apply(op.get("expand"), (values,), {"shape": old.shape})
     return values
-
-
-def _refuse_values(op: Op, attrs: dict[str, Any]) -> None:
-    for attr in attrs.values():
-        parts = attr if isinstance(attr, tuple) else (attr,)
-        if any(isinstance(part, Value) for part in parts):
-            raise CaptureError(
-                f"{op.name} with indices that are computed in the step cannot be captured yet",
-                remedy="Use gather, index_select or an embedding, whose indices may come with the data.",
-            )
 
 
 def _left_over(array: Any) -> Exception:

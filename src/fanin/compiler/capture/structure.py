@@ -37,7 +37,8 @@ def rebuilt(value: Any, function: Callable[[Any], Any]) -> Any:
     if kind in (tuple, list):
         return kind([function(part) for part in value])
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return kind(*[function(part) for part in value])
+        parts = [function(part) for part in value]
+        return kind._make(parts) if hasattr(kind, "_make") else kind(parts)
     if kind is dict or (isinstance(value, dict) and kind.__module__ == "collections"):
         return kind((name, function(part)) for name, part in value.items())
     return value

@@ -10,8 +10,10 @@ from fanin._core.dtypes import from_numpy
 from fanin._core.errors import ArgumentError, DtypeError, OperationError
 from fanin.nn.functional.checks import require_tensor
 from fanin.ops import arithmetic
+from fanin.ops.elementwise import cast
 from fanin.random.draws import bernoulli
 from fanin.random.generator import default_generator
+from fanin.tensor.grad_mode import mode
 from fanin.tensor.tape import apply, apply_in_place, wrap
 
 # Minus the limit of SELU at minus infinity: scale * alpha.
@@ -71,7 +73,7 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
         return input
     if p == 1:
         return _multiply(input, np.zeros((), input._array.dtype), inplace)
-    noise = bernoulli(default_generator, 1 - p, (*shape[:-1], 1), _floating(input._array))
+    noise = _drawn(p, (*shape[:-1], 1), _floating(input._array))
     noise *= _scale(noise.dtype, p)
     return _multiply(input, noise, inplace)
 
@@ -149,8 +151,8 @@ def _floating(array: Any) -> Any:
 def _kept(array: Any, p: float) -> Any:
     """Return ones and zeros for the elements, drawn in the order in which the input lies in memory."""
     dtype = _floating(array)
-    if array.flags.c_contiguous:
-        return bernoulli(default_generator, 1 - p, array.shape, dtype)
+    if mode.capture is not None or array.flags.c_contiguous:
+        return _drawn(p, array.shape, dtype)
     order = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
     drawn = bernoulli(default_generator, 1 - p, tuple(array.shape[axis] for axis in order), dtype)
     return drawn.transpose(np.argsort(order))
@@ -159,7 +161,14 @@ def _kept(array: Any, p: float) -> Any:
 def _kept_channels(array: Any, p: float) -> Any:
     if array.ndim < 2:
         raise OperationError("Feature dropout requires at least 2 dimensions in the input")
-    return bernoulli(default_generator, 1 - p, array.shape[:2] + (1,) * (array.ndim - 2), _floating(array))
+    return _drawn(p, array.shape[:2] + (1,) * (array.ndim - 2), _floating(array))
+
+
+def _drawn(p: float, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return ones and zeros, zeros with probability p; in a captured step, a mask that is drawn at each call."""
+    if mode.capture is not None:
+        return cast(mode.capture.keep(shape, 1 - p), dtype=dtype)
+    return bernoulli(default_generator, 1 - p, shape, dtype)
 
 
 def _multiply(input: Any, noise: Any, inplace: bool) -> Any:

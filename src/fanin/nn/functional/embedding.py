@@ -9,13 +9,17 @@ import numpy as np
 from fanin._core.errors import (
     ArgumentConflictError,
     ArgumentError,
+    CaptureError,
     IndexRangeError,
     OperationError,
     UnsupportedDtypeError,
 )
 from fanin.nn.functional.checks import require_tensor
+from fanin.ops.arithmetic import equal
+from fanin.ops.elementwise import cast
 from fanin.ops.index import scatter_add_zeros, take_rows
-from fanin.tensor.base import TensorBase
+from fanin.ops.shape import reshape
+from fanin.tensor.base import TensorBase, known
 from fanin.tensor.in_place import bump
 from fanin.tensor.tape import apply, wrap
 
@@ -42,6 +46,8 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
         if num_classes <= 0:
             raise OperationError("Can not infer total number of classes from empty tensor.")
         return wrap(np.zeros((*classes.shape, num_classes), np.int64))
+    if not known(classes):
+        return wrap(_later_one_hot(classes, num_classes))
     if classes.min() < 0:
         raise OperationError("Class values must be non-negative.")
     if num_classes == -1:
@@ -52,6 +58,22 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
             remedy=f"The largest is {int(classes.max())}, and num_classes is {num_classes}.",
         )
     return wrap(np.eye(num_classes, dtype=np.int64)[classes])
+
+
+def _later_one_hot(classes: Any, num_classes: int) -> Any:
+    """Return the rows of class numbers that come later."""
+    if num_classes == -1:
+        raise CaptureError(
+            "one_hot without num_classes reads the largest class number, which cannot be captured",
+            remedy="Say how many classes there are: one_hot(tensor, num_classes).",
+        )
+    return rows_of_ones(classes, num_classes, np.dtype(np.int64))
+
+
+def rows_of_ones(classes: Any, count: int, dtype: Any) -> Any:
+    """Return rows of zeros and a one at the class, (*, count), of class numbers (*)."""
+    here = equal(reshape(classes, (*classes.shape, 1)), np.arange(count))
+    return cast(here, dtype=dtype)
 
 
 def embedding(
@@ -101,7 +123,7 @@ def _row_numbers(function: str, input: Any, weight: Any) -> Any:
             f"got torch.{input.dtype.legacy_name}Tensor instead (while checking arguments for {function})",
             remedy="Convert with .long().",
         )
-    if index.size and (index.min() < 0 or index.max() >= len(table)):
+    if index.size and known(index) and (index.min() < 0 or index.max() >= len(table)):
         wrong = int(index[(index < 0) | (index >= len(table))].flat[0])
         raise IndexRangeError("index out of range in self", remedy=f"It is {wrong}, in a table of {len(table)} rows.")
     return index

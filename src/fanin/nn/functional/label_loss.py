@@ -15,11 +15,13 @@ from fanin._core.errors import (
     UnsupportedDtypeError,
 )
 from fanin.nn.functional.checks import require_tensor
+from fanin.nn.functional.embedding import rows_of_ones
 from fanin.nn.functional.margin_loss import at_least_zero
 from fanin.nn.functional.reduction import reduced, reduction_of
 from fanin.ops.activation import log_sigmoid
 from fanin.ops.reduce import mean, sum_
 from fanin.ops.shape import reshape
+from fanin.tensor.base import known
 from fanin.tensor.tape import label, wrap
 
 
@@ -105,9 +107,9 @@ def _one_hot(input: Any, target: Any) -> Any:
         )
     if t.dtype != np.int64:
         raise DtypeError(f"expected scalar type Long but found {t.dtype}; convert the classes with .long()")
-    if ((t < 0) | (t >= classes)).any():
+    if known(t) and ((t < 0) | (t >= classes)).any():
         raise OperationError("target out of range", remedy=f"The classes are 0 to {classes - 1}.")
-    return wrap(np.eye(classes, dtype=x.dtype)[t.reshape(-1)])
+    return wrap(rows_of_ones(t.reshape(-1), classes, x.dtype))
 
 
 def multilabel_margin_loss(
@@ -145,7 +147,7 @@ def multilabel_margin_loss(
     t = target._array.reshape(rows, classes)
     if t.dtype != np.int64:
         raise DtypeError(f"expected scalar type Long but found {t.dtype}; convert the classes with .long()")
-    if ((t < -1) | (t >= classes)).any():
+    if known(t) and ((t < -1) | (t >= classes)).any():
         raise OperationError(
             "argument #2 'target' is out of range", remedy=f"The classes are 0 to {classes - 1}, and -1 ends a list."
         )

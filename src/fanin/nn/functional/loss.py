@@ -23,12 +23,12 @@ from fanin.nn.functional.reduction import (
     size_text,
 )
 from fanin.ops import loss as ops
-from fanin.ops.arithmetic import multiply, subtract, where
+from fanin.ops.arithmetic import maximum, multiply, subtract, where
 from fanin.ops.elementwise import exp, log
 from fanin.ops.power import xlogy
 from fanin.ops.rules import broadcast_shape
 from fanin.ops.shape import reshape
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import TensorBase, known
 from fanin.tensor.tape import apply, label, wrap
 
 # Numbers --------------------------------------------------------------------------------------------------------------
@@ -320,7 +320,7 @@ def binary_cross_entropy_with_logits(
 
 
 def _check_targets(t: Any) -> None:
-    if t.size and advice.wanted(advice.TargetOutOfRange) and (t.min() < 0 or t.max() > 1):
+    if t.size and advice.wanted(advice.TargetOutOfRange) and known(t) and (t.min() < 0 or t.max() > 1):
         advice.give(
             advice.TargetOutOfRange,
             f"binary_cross_entropy_with_logits: targets are probabilities, but these lie between {t.min():g} and "
@@ -455,13 +455,14 @@ def gaussian_nll_loss(
         if var < 0:
             raise ArgumentError("var has negative entry/entries", remedy=f"Got {var}.")
         var = wrap(np.full(input._array.shape, var, input._array.dtype))
-    elif (var._array < 0).any():
+    elif known(var._array) and (var._array < 0).any():
         raise ArgumentError("var has negative entry/entries", remedy=f"The smallest is {var._array.min():g}.")
     var = _fitting_variance(input, var)
     if reduction not in REDUCTIONS:
         raise ArgumentError(f"{reduction} is not valid", remedy=CHOICES)
     # The limit must not cut the gradient of v off, so only the value is raised.
-    var = var + wrap(np.maximum(var._array, var._array.dtype.type(eps)) - var._array)
+    values = var._array
+    var = var + wrap(maximum(values, values.dtype.type(eps)) - values)
     loss = 0.5 * (log(var) + (input - target) ** 2 / var)
     return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
 

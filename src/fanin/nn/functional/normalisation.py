@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 from fanin._core.errors import ArgumentError, ArgumentTypeError, OperationError
 from fanin.nn.functional.checks import require_tensor
 from fanin.ops import normalise as ops
-from fanin.ops.shape import reshape_op
-from fanin.tensor.in_place import bump
+from fanin.ops.reduce import mean
+from fanin.ops.shape import reshape, reshape_op
+from fanin.tensor.base import known
+from fanin.tensor.in_place import bump, store
 from fanin.tensor.tape import apply
 
 
@@ -73,19 +76,41 @@ def _batch_norm_training(
     x = input._array
     dims = (0, *range(2, x.ndim))
     attrs: dict[str, Any] = {"dims": dims, "eps": eps}
-    if x.size and x.dtype.kind == "f":
+    if not known(x):
+        _follow_moments(input, running_mean, running_var, dims, (0,), momentum)
+    elif x.size and x.dtype.kind == "f":
         with np.errstate(all="ignore"):
-            mean, variance = ops.mean_and_variance(x, dims)
-            attrs["moments"] = mean, ops.inverse_deviation(variance, eps)
+            centre, variance = ops.mean_and_variance(x, dims)
+            attrs["moments"] = centre, ops.inverse_deviation(variance, eps)
             if running_mean is not None:
-                _follow(running_mean, mean, momentum)
+                _follow(running_mean, centre, momentum)
                 n = x.size // x.shape[1]
                 _follow(running_var, variance * x.dtype.type(n / (n - 1)), momentum)
     return apply(ops.batch_norm, (input, weight, bias), attrs)
 
 
-def _follow(running: Any, batch: Any, momentum: float) -> None:
+def _follow_moments(
+    input: Any, running_mean: Any, running_var: Any, dims: tuple[int, ...], over: tuple[int, ...], momentum: Any
+) -> None:
+    """Let the running moments follow those of the input over dims, averaged over the samples."""
+    if running_mean is None:
+        return
+    x = input._array
+    n = math.prod(x.shape[dim] for dim in dims)
+    centre = mean(x, dim=dims, keepdim=True)
+    rest = x - centre
+    variance = mean(rest * rest, dim=dims, keepdim=True)
+    if 0 not in dims:
+        centre, variance = mean(centre, dim=over, keepdim=False), mean(variance, dim=over, keepdim=False)
+    _follow(running_mean, centre, momentum)
+    _follow(running_var, variance * (n / (n - 1)), momentum)
+
+
+def _follow(running: Any, batch: Any, momentum: Any) -> None:
     array = running._array
+    if not (known(array) and known(batch)):
+        store(running, array * (1 - momentum) + reshape(batch * momentum, array.shape))
+        return
     array *= 1 - momentum
     array += (batch * momentum).reshape(array.shape)
     bump(running)
@@ -145,10 +170,12 @@ def instance_norm(
         )
     _check_channel_sizes(shape[1], running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     x, dims = input._array, tuple(range(2, len(shape)))
-    if running_mean is not None:
-        mean, variance = ops.mean_and_variance(x, dims)
+    if not known(x):
+        _follow_moments(input, running_mean, running_var, dims, (0,), momentum)
+    elif running_mean is not None:
+        centre, variance = ops.mean_and_variance(x, dims)
         n = int(np.prod(shape[2:]))
-        _follow(running_mean, mean.mean(axis=0), momentum)
+        _follow(running_mean, centre.mean(axis=0), momentum)
         _follow(running_var, variance.mean(axis=0) * (n / (n - 1)), momentum)
     aligned = (shape[1],) + (1,) * (len(shape) - 2)
     attrs = {"dims": dims, "eps": eps, "moments": _moments(x, dims, eps)}
@@ -181,7 +208,7 @@ def layer_norm(
 
 
 def _moments(x: Any, dims: tuple[int, ...], eps: float) -> Any:
-    if x.dtype.kind != "f" or not x.size:
+    if not known(x) or x.dtype.kind != "f" or not x.size:
         return None
     with np.errstate(all="ignore"):
         return ops.moments_of(x, dims, eps)

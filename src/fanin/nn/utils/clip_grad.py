@@ -5,6 +5,7 @@ Reference: R. Pascanu et al., "On the difficulty of training recurrent neural ne
 
 from __future__ import annotations
 
+import functools
 import inspect
 import warnings
 from collections.abc import Iterable
@@ -13,9 +14,14 @@ from typing import Any
 import numpy as np
 
 from fanin._core.dtypes import default_numpy, promote
-from fanin._core.errors import OperationError
-from fanin.tensor.base import TensorBase
-from fanin.tensor.in_place import bump
+from fanin._core.errors import CaptureError, OperationError
+from fanin.ops.arithmetic import add, minimum
+from fanin.ops.elementwise import cast, clamp, sqrt
+from fanin.ops.linalg import norm
+from fanin.ops.reduce import sum_
+from fanin.ops.shape import cat, reshape
+from fanin.tensor.base import TensorBase, known
+from fanin.tensor.in_place import bump, store
 from fanin.tensor.tape import wrap
 
 
@@ -85,6 +91,11 @@ def get_total_norm(
         dtype = promote(dtype, array.dtype)
     with np.errstate(all="ignore"):
         total = _norm(arrays, float(norm_type)).astype(dtype)
+    if error_if_nonfinite and not known(total):
+        raise CaptureError(
+            "clip_grad_norm_ with error_if_nonfinite=True reads the norm, which cannot be captured",
+            remedy="Leave it at False, and look at the norm that the compiled function returns.",
+        )
     if error_if_nonfinite and not np.isfinite(total):
         raise OperationError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "
@@ -95,12 +106,23 @@ def get_total_norm(
 
 
 def _norm(arrays: list[Any], p: float) -> Any:
+    if not all(map(known, arrays)):
+        return _captured_norm(arrays, p)
     if p == 2.0:
         # The inner product of a vector with itself is one call, and needs no memory for the squares.
         squares = [np.vdot(array, array) for array in arrays]
         return np.sqrt(np.sum(np.asarray(squares, np.float64)))
     norms = [np.linalg.norm(array.reshape(-1), p) if array.size else 0.0 for array in arrays]
     return np.linalg.norm(np.asarray(norms, np.float64), p)
+
+
+def _captured_norm(arrays: list[Any], p: float) -> Any:
+    """Return the norm in operations; it is added up in double precision, as that of arrays is."""
+    if p == 2.0:
+        squares = [sum_(array * array, dim=tuple(range(array.ndim)), keepdim=False) for array in arrays]
+        return sqrt(functools.reduce(add, [cast(square, dtype=np.dtype(np.float64)) for square in squares]))
+    norms = [norm(reshape(a, (a.size,)), p=p, dim=(0,), keepdim=True) for a in arrays if a.size]
+    return norm(cast(cat(*norms, dim=0), dtype=np.dtype(np.float64)), p=p, dim=(0,), keepdim=False)
 
 
 def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Any, foreach: bool | None = None) -> None:
@@ -112,11 +134,14 @@ def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Any, for
         total_norm: the norm that the gradients have, as `get_total_norm` returned it.
         foreach: accepted.
     """
-    norm = total_norm._array
+    total = total_norm._array
     with np.errstate(all="ignore"):
-        factor = np.minimum(norm.dtype.type(max_norm) / (norm + norm.dtype.type(1e-6)), norm.dtype.type(1))
+        factor = minimum(total.dtype.type(max_norm) / (total + total.dtype.type(1e-6)), total.dtype.type(1))
         for gradient in _gradients(_listed(parameters)):
             array = gradient._array
+            if not (known(factor) and known(array)):
+                store(gradient, array * factor.astype(array.dtype))
+                continue
             np.multiply(array, factor.astype(array.dtype), out=array)
             bump(gradient)
 
@@ -139,6 +164,9 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
     limit = float(clip_value)
     for gradient in _gradients(_listed(parameters)):
         array = gradient._array
+        if not known(array):
+            store(gradient, clamp(array, -limit, limit))
+            continue
         np.clip(array, -limit, limit, out=array)
         bump(gradient)
 

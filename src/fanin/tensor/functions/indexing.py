@@ -8,7 +8,7 @@ import numpy as np
 
 from fanin._core.errors import ArgumentError, ArgumentTypeError, IndexRangeError
 from fanin.ops import index as ops
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import TensorBase, known
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.in_place import bump, check_memory, check_writable
 from fanin.tensor.tape import apply, apply_in_place, label, refresh
@@ -42,7 +42,7 @@ def _item(item: Any) -> Any:
         )
     if array.dtype == np.uint8 and isinstance(item, TensorBase):
         return array.astype(np.bool_)  # a tensor of bytes is a mask
-    return array if array.dtype.kind == "b" or array.ndim else int(array)
+    return array if array.dtype.kind == "b" or array.ndim or not known(array) else int(array)
 
 
 _WHOLE = slice(None)
@@ -61,8 +61,8 @@ def _bound(value: Any) -> Any:
 
 def _used(item: Any) -> int:
     """Return how many dimensions of the tensor an item speaks for."""
-    if item.__class__ is np.ndarray and item.dtype.kind == "b":
-        return item.ndim
+    if getattr(item, "dtype", None) == np.bool_:
+        return int(item.ndim)
     return 0 if item is None or item is Ellipsis else 1
 
 
@@ -77,7 +77,7 @@ def _check(items: tuple[Any, ...], shape: tuple[int, ...]) -> None:
             continue
         if item.__class__ is int and not -shape[axis] <= item < shape[axis]:
             raise IndexRangeError(f"index {item} is out of bounds for dimension {axis} with size {shape[axis]}")
-        if item.__class__ is np.ndarray and item.dtype.kind == "b" and item.shape != shape[axis : axis + item.ndim]:
+        if getattr(item, "dtype", None) == np.bool_ and item.shape != shape[axis : axis + item.ndim]:
             raise IndexRangeError(
                 f"The shape of the mask {list(item.shape)} at index {position} does not match the shape of the indexed "
                 f"tensor {list(shape)} at index {axis}"
@@ -159,6 +159,13 @@ def _set(input: Any, where: Any, value: Any) -> None:
     if isinstance(value, (list, tuple, str, bytes)) or value is None:
         raise ArgumentTypeError(f"can't assign a {type(value).__name__} to a {input.type()}; make it a tensor first")
     values: Any = value if isinstance(value, TensorBase) else input._like(value)
+    if mode.capture is not None:
+        if values._array.dtype != input._array.dtype:
+            values = values.to(input.dtype)
+        if all(item is None or item is Ellipsis or item.__class__ in (int, slice) for item in where):
+            values = _trimmed(values, np.empty(input._array.shape, np.bool_)[where])
+        apply_in_place(ops.index_put, (input, values), {"index": where})
+        return
     if mode.enabled and (input._requires_grad or values.requires_grad):
         check_writable(input)
         if values._array.dtype != input._array.dtype:

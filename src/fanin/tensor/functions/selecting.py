@@ -9,7 +9,7 @@ import numpy as np
 from fanin._core.errors import DimensionError, DtypeError, IndexRangeError, OperationError, ShapeError
 from fanin.ops import index as ops
 from fanin.ops.rules import wrap_dim
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import TensorBase, known
 from fanin.tensor.functions.operands import number, numpy_names, require_dim, require_tensor, to_out
 from fanin.tensor.functions.shaping import broadcast_tensors
 from fanin.tensor.tape import apply, label, wrap
@@ -27,7 +27,7 @@ def index_array(function: str, index: Any, size: int, dim: int) -> Any:
         raise DtypeError(
             f"{function}(): Expected dtype int32/int64 for index", remedy=f"It has {index.dtype}; convert with .long()."
         )
-    if array.size and (array.min() < 0 or array.max() >= size):
+    if array.size and known(array) and (array.min() < 0 or array.max() >= size):
         wrong = int(array[(array < 0) | (array >= size)][0]) if array.ndim else int(array)
         raise IndexRangeError(f"{function}(): index {wrong} is out of range for dimension {dim} with size {size}")
     return array
@@ -105,7 +105,7 @@ def checked_positions(function: str, input: Any, dim: int, index: Any) -> tuple[
             "Index tensor must have the same number of dimensions as input tensor",
             remedy=f"They have {positions.ndim} and {array.ndim}.",
         )
-    if positions.size and (positions.min() < 0 or positions.max() >= size):
+    if positions.size and known(positions) and (positions.min() < 0 or positions.max() >= size):
         wrong = int(positions[(positions < 0) | (positions >= size)].reshape(-1)[0])
         raise ShapeError(f"index {wrong} is out of bounds for dimension {dim} with size {size}")
     return dim, positions
@@ -159,7 +159,7 @@ def take(input: Any, index: Any) -> Any:
     size = input._array.size
     if index._array.size and not size:
         raise IndexRangeError("take(): tried to take from an empty tensor")
-    if index._array.size and (index._array.max() >= size or index._array.min() < -size):
+    if index._array.size and known(index._array) and (index._array.max() >= size or index._array.min() < -size):
         raise IndexRangeError(f"out of range: tried to access an index outside a tensor of {size} elements.")
     return label(apply(ops.getitem, (input.reshape(-1),), {"index": (index._array,)}), "TakeBackward0")
 

@@ -11,7 +11,7 @@ from fanin._core.errors import DimensionError, DtypeError, IndexRangeError, Oper
 from fanin.ops import arithmetic
 from fanin.ops import index as ops
 from fanin.ops.rules import wrap_dim
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import TensorBase, known
 from fanin.tensor.functions.indexing import normalise
 from fanin.tensor.functions.operands import as_tensor_like, require_tensor, to_out
 from fanin.tensor.functions.selecting import along_dim, checked_positions, index_array, require_mask, tensors_in
@@ -199,7 +199,7 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     if positions.ndim > 1:
         raise OperationError(f"Index has to be a vector/scalar, got {positions.ndim} dimensions")
     size = array.shape[dim] if array.ndim else 1
-    if positions.size and (positions.min() < -size or positions.max() >= size):
+    if positions.size and known(positions) and (positions.min() < -size or positions.max() >= size):
         raise IndexRangeError(f"index_fill_(): an index is out of bounds for dimension {dim} with size {size}")
     if isinstance(value, TensorBase) and value._array.ndim:
         raise OperationError(

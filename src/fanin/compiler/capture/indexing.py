@@ -1,0 +1,177 @@
+"""Indices that come with the data: square brackets, scatter and their relatives in operations whose indices are inputs.
+
+An index tensor of a captured step is a value, and cannot be an attribute. The dimensions that are indexed are brought
+together and flattened, so that one row number, computed from all index tensors, finds what they select.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fanin._core.errors import CaptureError
+from fanin.compiler.graph import Value
+from fanin.ops import arithmetic, index
+from fanin.ops.arithmetic import add, less, multiply, where
+from fanin.ops.op import Op, Spec
+from fanin.ops.shape import permute, reshape
+from fanin.tensor.base import TensorBase
+from fanin.tensor.tape import wrap
+
+_WHOLE = slice(None)
+_SLOT = "input"
+
+
+def has_values(items: Any) -> bool:
+    """Say whether a value is among the items of an index."""
+    return any(isinstance(item, Value) for item in items)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How an index with values is carried out on a tensor of the shape that `basic` leaves.
+
+    basic: the index of slices, ints and None that comes first.
+    dims:  the dimensions that the index tensors speak for; rest: all others.
+    """
+
+    basic: tuple[Any, ...]
+    arrays: tuple[Any, ...]
+    dims: tuple[int, ...]
+    rest: tuple[int, ...]
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The dimensions with the indexed ones first."""
+        return (*self.dims, *self.rest)
+
+    @property
+    def before(self) -> int:
+        """How many of the other dimensions stand before the indexed ones in the result."""
+        neighbours = all(b == a + 1 for a, b in zip(self.dims, self.dims[1:], strict=False))
+        return self.dims[0] if neighbours else 0
+
+
+def _planned(items: tuple[Any, ...], ndim: int) -> _Plan:
+    for item in items:
+        if isinstance(item, (Value, np.ndarray)) and item.dtype.kind == "b":
+            raise CaptureError(
+                "a mask selects as many elements as it has true ones, which are not known in a captured step",
+                remedy="Keep the shape: torch.where(mask, x, 0), x * mask, or x.masked_fill(~mask, 0).",
+            )
+    used = sum(item is not None and item is not Ellipsis for item in items)
+    basic: list[Any] = []
+    arrays, dims, axis = [], [], 0
+    for item in items if any(item is Ellipsis for item in items) else (*items, Ellipsis):
+        if item is Ellipsis:
+            basic += [_WHOLE] * (ndim - used)
+            axis += ndim - used
+            continue
+        if isinstance(item, (Value, np.ndarray)):
+            arrays.append(item)
+            dims.append(axis)
+            item = _WHOLE
+        basic.append(item)
+        axis += not isinstance(item, int)
+    rest = tuple(d for d in range(axis) if d not in dims)
+    return _Plan(tuple(basic), tuple(arrays), tuple(dims), rest)
+
+
+def _rows(plan: _Plan, sizes: tuple[int, ...]) -> Any:
+    """Return the row that the index tensors name together, counted over the indexed dimensions."""
+    parts = [_from_front(a, n) for a, n in zip(plan.arrays, sizes, strict=True)]
+    row = parts[0]
+    for part, size in zip(parts[1:], sizes[1:], strict=True):
+        row = add(multiply(row, size), part)
+    return row
+
+
+def _from_front(array: Any, size: int) -> Any:
+    array = array.astype(np.dtype(np.int64))
+    if isinstance(array, np.ndarray):
+        return np.where(array < 0, array + size, array)
+    return where(less(array, 0), add(array, size), array)
+
+
+def get(x: Any, items: tuple[Any, ...]) -> Any:
+    """Return what an index with values selects of a tensor or value."""
+    plan = _planned(items, len(x.shape))
+    if any(item != _WHOLE for item in plan.basic):
+        x = index.getitem(x, index=plan.basic)
+    shape = tuple(x.shape)
+    sizes, rest = tuple(shape[d] for d in plan.dims), tuple(shape[d] for d in plan.rest)
+    rows = _rows(plan, sizes)
+    moved = x if plan.order == tuple(range(len(shape))) else permute(x, dims=plan.order)
+    if rest:
+        table = reshape(moved, (math.prod(sizes), math.prod(rest)))
+        found = index.take_rows(table, rows, padding_idx=None, by_frequency=False)
+    else:
+        found = index.gather(reshape(moved, (math.prod(sizes),)), reshape(rows, (math.prod(rows.shape),)), dim=0)
+    return _arranged(reshape(found, (*rows.shape, *rest)), len(rows.shape), plan.before)
+
+
+def _arranged(found: Any, ndim: int, before: int) -> Any:
+    """Move the dimensions of the index, which come first, behind those that stood before them."""
+    if not before or not ndim:
+        return found
+    rest = range(ndim, len(found.shape))
+    return permute(found, dims=(*rest[:before], *range(ndim), *rest[before:]))
+
+
+# Writing --------------------------------------------------------------------------------------------------------------
+
+
+def _filled(template: tuple[Any, ...], arrays: Any) -> tuple[Any, ...]:
+    """Return an index with its slots filled with arrays."""
+    waiting = iter(arrays)
+    return tuple(next(waiting) if isinstance(item, str) else item for item in template)
+
+
+def _put_at(x: Any, values: Any, *arrays: Any, template: tuple[Any, ...], accumulate: bool) -> Any:
+    return index.index_put.evaluate(x, values, index=_filled(template, arrays), accumulate=accumulate)
+
+
+def _put_at_vjp(
+    i: int, g: Any, out: Any, x: Any, values: Any, *arrays: Any, template: tuple[Any, ...], accumulate: bool
+) -> Any:
+    if i == 0:
+        zero = np.zeros((), g.dtype if not isinstance(g, TensorBase) else g._array.dtype)
+        return g if accumulate else put_at(g, zero, *arrays, template=template, accumulate=False)
+    taken = get(g, _filled(template, arrays))
+    return arithmetic.sum_to(taken, tuple(values.shape))
+
+
+# index_put whose index tensors are inputs, in the slots of the template.
+put_at = Op(
+    "put_at",
+    _put_at,
+    lambda x, *_, **__: Spec(x.shape, x.dtype),
+    vjp_each=_put_at_vjp,
+    reads=None,
+    grad_name="IndexPutBackward0",
+)
+
+
+def put(x: Any, values: Any, items: tuple[Any, ...], accumulate: bool) -> Any:
+    """Return x with values written, or added, where an index with values selects."""
+    if any(isinstance(item, (Value, np.ndarray)) and item.dtype.kind == "b" for item in items):
+        return _put_where(x, values, items)
+    arrays = [wrap(item) if isinstance(x, TensorBase) else item for item in items if isinstance(item, Value)]
+    template = tuple(_SLOT if isinstance(item, Value) else item for item in items)
+    return put_at(x, values, *arrays, template=template, accumulate=bool(accumulate))
+
+
+def _put_where(x: Any, values: Any, items: tuple[Any, ...]) -> Any:
+    mask = items[0]
+    if len(items) != 1 or len(getattr(values, "shape", ())):
+        raise CaptureError(
+            "as many values as a mask has true elements are written, and their number is not known in a captured step",
+            remedy="Use torch.where(mask, values, x) with values of the shape of x.",
+        )
+    if isinstance(x, TensorBase):
+        mask = wrap(mask)
+    mask = reshape(mask, (*mask.shape, *(1,) * (len(x.shape) - len(mask.shape))))
+    return where(mask, values, x)
