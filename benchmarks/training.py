@@ -86,7 +86,7 @@ def seats(contenders: Iterable[str], threads: tuple[int, ...]) -> list[tuple[str
     return found
 
 
-class Table:
+class Contest:
     """All processes, one of which works at a time."""
 
     def __init__(self, wanted: list[tuple[str, Seat]]) -> None:
@@ -352,14 +352,14 @@ def main() -> None:
         rounds, seconds, threads, names = 1, 0.01, (1,), arguments.case or list(SMOKE)
     wanted = [pair for pair in seats(peers, threads) if not (arguments.smoke and pair[0] == "compiled")]
     cases = [CASES[name] for name in names]
-    place = Table(wanted)
+    contest = Contest(wanted)
     if arguments.smoke and "compiled" in peers:
-        place.leave_out("torch.compile: takes a minute to compile")
-    head = header("training.py", place.versions())
+        contest.leave_out("torch.compile: takes a minute to compile")
+    head = header("training.py", contest.versions())
     try:
-        results = place.measure(cases, rounds, seconds)
+        results = contest.measure(cases, rounds, seconds)
     finally:
-        place.stop()
+        contest.stop()
     note("")
     print(report(results, cases, head, rounds, markdown=arguments.markdown))
     if arguments.json:
