@@ -103,7 +103,7 @@ PLAIN: dict[str, Emit] = {
     "where": lambda code, mask, a, c: code.select(code.cast(mask, I1), a, c),
 }
 # Views that had to be copied, and copies.
-_SAME = frozenset({"copy", "reshape", "permute", "expand", "getitem", "flip"})
+_SAME = frozenset({"copy", "total", "reshape", "permute", "expand", "getitem", "flip"})
 _FLOAT_ONLY = frozenset({"div", "sqrt", "rsqrt", "reciprocal", "fmax", "fmin"})
 
 

@@ -14,7 +14,7 @@ from fanin.compiler.native.frame import Frame, immediate, operand_type
 from fanin.compiler.native.loops.nest import Access, Nest, aligned, checked, fill
 from fanin.compiler.native.product import Products, ProductShape
 from fanin.compiler.native.vector import I64, Code, element_type, width_of
-from fanin.compiler.passes.schedule import ROWS, SUM, Group
+from fanin.compiler.passes.schedule import ROWS, SUM, Group, Plan, rows_at_once
 from fanin.compiler.passes.views import Ref, dense, is_number
 
 
@@ -98,7 +98,13 @@ def emit_product(frame: Frame, group: Group, products: Products, count: int | No
         epilogue=epilogue,
         context=epilogue.context if epilogue is not None else (),
         first_row=first,
+        like=product_shape(value, a, b, planned_rows(frame.plan, value), inner),
     )
+
+
+def planned_rows(plan: Plan, product: Value) -> int:
+    """Return the rows of a product's parts, on which the choice of its panels rests."""
+    return rows_at_once(product, plan.factors, plan.tiling)
 
 
 def _factor(frame: Frame, group: Group, a: Ref) -> int:

@@ -26,7 +26,7 @@ from fanin.compiler.native.product.plan import inner_blocks
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I1, I64, POINTER, Code, element_type, function, has_type
 from fanin.compiler.passes.rows import REDUCTIONS
-from fanin.compiler.passes.schedule import INDEXED, PLACES, ROWS, SCATTERS, SUM, WHOLE, Group, Plan
+from fanin.compiler.passes.schedule import INDEXED, PLACES, ROWS, SCATTERS, SUM, Group, Plan, parts_of, product_work
 from fanin.compiler.passes.views import Ref
 
 ENTRY = "run"
@@ -72,7 +72,7 @@ class NativeMachine:
             return all(isinstance(x, Value) and x.dtype == value.dtype for x in value.inputs)
         if name == "put_zeros":
             return all(isinstance(i, (slice, int, type(None), type(Ellipsis))) for i in value.attrs["index"])
-        return name in (*INDEXED, *SCATTERS, *PLACES, "random_keep", "copy") or elementwise.has_code(value)
+        return name in (*INDEXED, *SCATTERS, *PLACES, "random_keep", "copy", "total") or elementwise.has_code(value)
 
 
 @dataclass(frozen=True)
@@ -218,17 +218,15 @@ class Builder:
     def _parts(self, group: Group) -> Iterator[tuple[int, int | None]]:
         """Cut a group's work into parts that threads can do side by side."""
         lanes = len(self.plan.tiling.lanes)
-        total = 0
         if group.kind == "product" and len(group.extent) == 2:
-            work = 2 * group.members[0].size * group.members[0].inputs[0].shape[-1]
-            total = group.extent[0] if work > 200_000 else 0
-        elif group.kind == "loops" and group.on == WHOLE and self._is_flat(group):
-            total = _size(group.extent) if _size(group.extent) >= 2 * ELEMENTS_OF_A_PART else 0
-        if lanes == 1 or total < 2 * lanes:
+            for start, count in parts_of(group.extent[0], product_work(group.members[0]), lanes):
+                yield start, None if count == group.extent[0] else count
+            return
+        total = _size(group.extent)
+        if lanes == 1 or group.kind != "loops" or total < 2 * ELEMENTS_OF_A_PART or not self._is_flat(group):
             yield 0, None
             return
-        step = -(-total // lanes)
-        step = -(-step // 16) * 16 if group.kind == "loops" else step
+        step = -(-total // lanes // 16) * 16
         for start in range(0, total, step):
             yield start, min(step, total - start)
 

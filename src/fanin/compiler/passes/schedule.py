@@ -30,6 +30,8 @@ def _internal(name: str) -> Op:
 # The right factor of a product, laid out in panels; and a value copied into other memory.
 PACK = _internal("pack")
 COPY = _internal("copy")
+# The sum over the batch, of the sums that the lanes have made.
+TOTAL = _internal("total")
 INDEXED = frozenset({"embedding", "gather"})
 SCATTERS = frozenset({"scatter_add_zeros", "add_rows"})
 PLACES = frozenset({"cat", "put_zeros"})
@@ -99,7 +101,7 @@ def schedule(graph: Graph, machine: Machine) -> Plan:
     rows = batch_rows(graph)
     factors = row_factors(graph, rows)
     cut = tiling(graph, rows, _row_bytes(factors, rows), _summed(graph, factors))
-    graph = _with_packs(graph, factors, cut, machine.packed_size)
+    graph = _with_totals(_with_packs(graph, factors, cut, machine.packed_size), rows, cut)
     refs = views(graph)
     factors = {v: f for v, f in row_factors(graph, rows).items() if _kind(v, machine) != "host" or not _is_unit(v, refs)}
     on = {v: _works_on(v, factors, cut) for v in graph.values() if _is_unit(v, refs)}
@@ -109,6 +111,20 @@ def schedule(graph: Graph, machine: Machine) -> Plan:
     _add_copies(plan)
     _note_stored(plan, machine)
     return plan
+
+
+def _with_totals(graph: Graph, rows: int, cut: Tiling) -> Graph:
+    """Let what is read of a sum over the batch be the total over the lanes."""
+    if not cut.streamed or len(cut.lanes) == 1:
+        return graph
+    factors = row_factors(graph, rows)
+
+    def rewrite(value: Value, old: Value) -> Value:
+        if old.op is None or is_number(old) or _works_on(old, factors, cut) != SUM:
+            return value
+        return Value(value.shape, value.dtype, op=TOTAL, inputs=(value,))
+
+    return _rewritten(graph, rewrite)
 
 
 def _kind(value: Value, machine: Machine) -> str:
@@ -123,7 +139,7 @@ def _summed(graph: Graph, factors: dict[Value, int]) -> int:
     return sum(
         v.size
         for v in graph.values()
-        if v not in factors and v.op is not None and any(isinstance(x, Value) and x in factors for x in v.inputs)
+        if v not in factors and v.op is not None and v.op.name not in VIEWS and any(isinstance(x, Value) and x in factors for x in v.inputs)
     )
 
 
@@ -140,7 +156,7 @@ def _with_packs(graph: Graph, factors: dict[Value, int], cut: Tiling, packed_siz
         if value.op is None or value.op.name != "matmul" or [x.ndim for x in value.inputs] != [2, 2]:
             return value
         a, b = old.inputs
-        rows = min(cut.block, cut.rows) * factors.get(old, 0) or old.shape[0]
+        rows = rows_at_once(old, factors, cut)
         size = packed_size(old, refs[a], refs[b], rows)
         if not size or (b in factors and cut.streamed):
             return value
@@ -151,6 +167,30 @@ def _with_packs(graph: Graph, factors: dict[Value, int], cut: Tiling, packed_siz
         return Value(value.shape, value.dtype, op=value.op, inputs=(*value.inputs, packs[key]), attrs=value.attrs)
 
     return _rewritten(graph, rewrite)
+
+
+def rows_at_once(product: Value, factors: dict[Value, int], cut: Tiling) -> int:
+    """Return how many rows of a product are computed in one call, of most calls."""
+    if product in factors:
+        return min(cut.block, cut.rows) * factors[product]
+    return parts_of(product.shape[0], product_work(product), len(cut.lanes))[0][1]
+
+
+def product_work(product: Value) -> int:
+    """Return the floating-point operations of a product."""
+    return 2 * product.size * int(product.inputs[0].shape[-1])
+
+
+# Floating-point operations of a product that are worth sharing between threads.
+WORK_OF_A_PRODUCT = 200_000
+
+
+def parts_of(total: int, work: int, lanes: int) -> list[tuple[int, int]]:
+    """Cut the rows of a product that is no part of the work on rows: (first, rows) of each part."""
+    if lanes == 1 or work < WORK_OF_A_PRODUCT or total < 2 * lanes:
+        return [(0, total)]
+    step = -(-total // lanes)
+    return [(at, min(step, total - at)) for at in range(0, total, step)]
 
 
 def _rewritten(graph: Graph, rewrite: Callable[[Value, Value], Value]) -> Graph:
@@ -283,7 +323,7 @@ class _Fusion:
         kind, extent = extent_of(value, self.machine)
         used = inputs_of(value, self.refs)
         ready = [x for x in used if x in self.on and self.levels[x] == self.level]
-        if kind == "loops" and value.op.name in MAPS and not ready:
+        if kind == "loops" and value.op.name in (*MAPS, "total") and not ready:
             self.waiting[value] = extent
             return
         along = []

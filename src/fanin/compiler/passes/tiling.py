@@ -12,8 +12,7 @@ from fanin.compiler.graph import Graph
 # Below this many floating-point operations a second thread costs more than it brings: a barrier takes about 0.5 us,
 # in which one core does 50,000 of them.
 WORK_OF_A_LANE = 1_500_000
-ROWS_OF_A_LANE = 16
-MOST_LANES = 8
+MOST_LANES = 64
 # A batch whose activations are larger than this is streamed: forward and backward for a block of rows at a time.
 WHOLE_BATCH_BYTES = 1 << 20
 BLOCK_BYTES = 96 << 10
@@ -47,7 +46,9 @@ def work_of(graph: Graph) -> int:
 
 def lanes_for(work: int, rows: int) -> int:
     """Return into how many parts a phase's rows are cut."""
-    most = min(MOST_LANES, work // WORK_OF_A_LANE, rows // ROWS_OF_A_LANE)
+    # A lane reads all weights: fewer than 64 rows do not make up for that, and a second lane is worth 32.
+    by_rows = max(min(2, rows // 32), min(4, rows // 64), rows // 256)
+    most = min(MOST_LANES, work // WORK_OF_A_LANE, by_rows)
     return 1 << (max(1, most).bit_length() - 1)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from fanin.compiler.graph import Value
 from fanin.compiler.native import elementwise
 from fanin.compiler.native.frame import Frame, immediate, operand_type
-from fanin.compiler.native.vector import I64, element_type, width_of
+from fanin.compiler.native.vector import I8, I64, element_type, width_of
 from fanin.compiler.passes.rows import REDUCTIONS
 from fanin.compiler.passes.schedule import INDEXED, SUM, Group, passes_of
 from fanin.compiler.passes.views import Ref, dense, is_number
@@ -266,6 +266,7 @@ class Nest:
         return elementwise.emit(self.code, value, operands)
 
     def _input(self, value: Value, i: int, place: list[Any], width: int) -> Any:
+        assert value.op is not None
         x = value.inputs[i]
         kind = operand_type(value, i)
         known = immediate(x)
@@ -275,12 +276,26 @@ class Nest:
             return self.code.splat(self.f.scalar(x, kind), width)
         if (value, i) in self.loads:
             own = element_type(x.dtype)
-            return self._as(self._read(self.loads[value, i], own, place, width), kind, value, width)
+            read = self._read(self.loads[value, i], own, place, width)
+            if value.op.name == "total":
+                read = self._over_lanes(x, self.loads[value, i], read, place)
+            return self._as(read, kind, value, width)
         base = self.refs[x].base
         if base in self.memo:
             return self._as(self.memo[base], kind, value, width)
         earlier = self._read(self.stores[base], element_type(base.dtype), place, width)  # of an earlier pass
         return self._as(earlier, kind, value, width)
+
+    def _over_lanes(self, x: Value, access: Access, read: Any, place: list[Any]) -> Any:
+        """Return what the first lane has made of a sum, combined with what the others have."""
+        assert x.op is not None
+        combine = elementwise.COMBINE.get(x.op.name, elementwise.COMBINE["sum"])
+        home, kind = self.f.layout.places[x], element_type(x.dtype)
+        first = self._at(access, place)
+        for lane in range(1, home.lanes):
+            at = self.code.b.gep(first, [I64(lane * home.lane_bytes)], source_etype=I8)
+            read = combine(self.code, read, self.code.load(at, kind, width_of(read)))
+        return read
 
     def _as(self, found: Any, kind: Any, value: Value, width: int) -> Any:
         if width_of(found) != width:

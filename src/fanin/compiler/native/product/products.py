@@ -91,6 +91,7 @@ class Products:
         epilogue: Epilogue | None = None,
         context: Sequence[Any] = (),
         first_row: Any = None,
+        like: ProductShape | None = None,
     ) -> None:
         """Compute a product at code's position.
 
@@ -105,6 +106,7 @@ class Products:
                 acc are neighbours of a row from `column` on. It stores what it wants; without one, acc goes to C.
             context: values that the epilogue uses, handed through as the function's arguments.
             first_row: i64 that rows are counted from in the epilogue.
+            like: the shape that B was packed for, if this is a part of its rows.
         """
         if not shape.rows or not shape.columns:
             return
@@ -126,7 +128,7 @@ class Products:
             column=I64(0),
         )
         finish = Finish(epilogue, tuple(value.type for value in context))
-        chosen = plan(self.isa, shape)
+        chosen = plan(self.isa, shape if like is None else like)
         job = _Job(self, code, shape, chosen, given, finish, list(context), accumulate is not False)
         if chosen.dot:
             job.emit_dots()
