@@ -29,9 +29,13 @@ def executor(captured: Captured, engine: str) -> Execute:
     step; it writes the updates into the arrays of the state, and returns the arrays of the outputs, which it does not
     touch again. This is the one place where an engine is chosen.
     """
-    if engine in ("auto", "numpy"):
+    if engine not in ENGINES:
+        raise ArgumentError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
+    if engine == "numpy":
         return functools.partial(_run_with_numpy, captured.graph)
-    raise ArgumentError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
+    from fanin.compiler.native.executable import Executable
+
+    return Executable(captured.graph)
 
 
 def _run_with_numpy(graph: Graph, data: Arrays, state: Arrays, scalars: Sequence[float]) -> Arrays:
