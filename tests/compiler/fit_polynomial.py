@@ -10,9 +10,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from mpmath import mp, mpf
-
-mp.dps = 50
 Function = Callable[[Any], Any]
 
 
@@ -89,16 +86,13 @@ def _series(f: Function, start: int) -> list[Any]:
     return mp.taylor(f, 0, start + 4)[start:]
 
 
-HALF = mp.log(2) / 2 * mpf("1.003")
-TINY = mpf(10) ** -9
+TINY = 1e-9
+ERFC_AT = 4
 
 
 def _expm1_tail(x: Any) -> Any:
     """(e^x - 1 - x) / x^2."""
     return _tail(mp.exp, [1, 1], 2, _series(mp.exp, 2))(x)
-
-
-ERFC_AT = mpf(4)
 
 
 def _scaled_erfc(t: Any) -> Any:
@@ -137,12 +131,13 @@ def _fits() -> dict[str, tuple[Function, Function, Any, Any, int]]:
         g, weight = _even(f, first)
         fits[name] = (g, weight, TINY, mpf(high) ** 2, degree)
 
-    fits["exp f4"] = (_expm1_tail, _exp_weight, -HALF, HALF, 4)
-    fits["exp f8"] = (_expm1_tail, _exp_weight, -HALF, HALF, 9)
-    fits["exp f8 10"] = (_expm1_tail, _exp_weight, -HALF, HALF, 10)
-    fits["expm1 f4"] = (_expm1_tail, _expm1_weight, -HALF, HALF, 5)
-    fits["expm1 f4 4"] = (_expm1_tail, _expm1_weight, -HALF, HALF, 4)
-    fits["expm1 f8"] = (_expm1_tail, _expm1_weight, -HALF, HALF, 10)
+    half = mp.log(2) / 2 * mpf("1.003")
+    fits["exp f4"] = (_expm1_tail, _exp_weight, -half, half, 4)
+    fits["exp f8"] = (_expm1_tail, _exp_weight, -half, half, 9)
+    fits["exp f8 10"] = (_expm1_tail, _exp_weight, -half, half, 10)
+    fits["expm1 f4"] = (_expm1_tail, _expm1_weight, -half, half, 5)
+    fits["expm1 f4 4"] = (_expm1_tail, _expm1_weight, -half, half, 4)
+    fits["expm1 f8"] = (_expm1_tail, _expm1_weight, -half, half, 10)
     low, high = mp.sqrt(mpf(1) / 2) - 1, mp.sqrt(2) - 1
     log_tail = _tail(mp.log1p, [0, 1, mpf(-1) / 2], 3, _series(mp.log1p, 3))
     fits["log f4"] = (log_tail, lambda x: abs(x**3 / mp.log1p(x)) if abs(x) > TINY else x, low, high, 7)
@@ -162,7 +157,7 @@ def _fits() -> dict[str, tuple[Function, Function, Any, Any, int]]:
     even("erf f8", mp.erf, 2 / mp.sqrt(mp.pi), 1, 11)
     # The eighth root of erfc in u = (x - 2.625) / 1.375 for x in [1.25, 4].
     fits["erf far f4"] = (_root_of_erfc, lambda u: 8 * _root_of_erfc(u) ** 7, -1, 1, 6)
-    fits["erfc f8"] = (_scaled_erfc, lambda t: 1 / _scaled_erfc(t), -1, (28 - ERFC_AT) / (28 + ERFC_AT), 22)
+    fits["erfc f8"] = (_scaled_erfc, lambda t: 1 / _scaled_erfc(t), -1, mpf(28 - ERFC_AT) / (28 + ERFC_AT), 22)
     return fits
 
 
@@ -178,4 +173,8 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    # Here, so that the tests, which import every module in search of examples, do not need it.
+    from mpmath import mp, mpf
+
+    mp.dps = 50
     main(sys.argv[1:])
