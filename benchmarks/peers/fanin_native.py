@@ -9,7 +9,7 @@ import fanin
 from peers.cases import Case, Data, Job
 
 VERSION = fanin.__version__
-NETWORKS = 100
+NETWORKS = 100  # enough to keep all threads busy to the end
 ENTRANCE = {"training": "fit", "networks": "fit_many", "prediction": "compile"}
 
 

@@ -11,8 +11,8 @@ from peers import torch_eager
 from peers.cases import Case, Data, Job
 
 VERSION = torch.__version__
-# Each case costs up to a minute of compiling: one small network and one of the middle.
-CASES = ("small", "classes", "one-row")
+# Each way costs half a minute of compiling: one small network, whose optimiser weighs much, and one of the middle.
+WAYS = {"small": ["loss", "loss and optimiser"], "classes": ["loss"]}
 
 
 def start(threads: int) -> None:
@@ -23,16 +23,12 @@ def start(threads: int) -> None:
 
 
 def variants(case: Case) -> list[str]:
-    if case.name not in CASES:
-        return []
-    return ["inference_mode"] if case.kind == "prediction" else ["loss", "loss and optimiser"]
+    return WAYS.get(case.name, [])
 
 
 def prepare(case: Case, data: Data, variant: str, threads: int) -> Job:
     torch._dynamo.reset()
     model = torch_eager.network(case, data)
-    if case.kind == "prediction":
-        return torch_eager.prediction(torch.compile(model.eval(), dynamic=False), torch.from_numpy(data.x))
     x, y = torch.from_numpy(data.x), torch.from_numpy(data.y)
     criterion = torch.nn.CrossEntropyLoss() if case.classes else torch.nn.MSELoss()
     forward = torch.compile(lambda inputs, targets: criterion(model(inputs), targets), dynamic=False)

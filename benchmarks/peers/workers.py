@@ -8,6 +8,7 @@ meanwhile is added up and can be looked at.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -160,6 +161,8 @@ def serve(module: str, threads: int) -> None:
         request, *arguments = json.loads(line)
         try:
             answer(result=getattr(bench, request)(*arguments))
+        except BrokenPipeError:
+            raise
         except Exception as error:
             answer(error=first_line(error))
 
@@ -169,4 +172,5 @@ def first_line(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]))
+    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):  # nobody listens any more
+        serve(sys.argv[1], int(sys.argv[2]))
