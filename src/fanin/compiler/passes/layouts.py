@@ -113,6 +113,8 @@ def _expand(value: Value) -> Value:
     x: Value = value.inputs[0]
     if stands_for(x, value):
         return x
+    if x.size == value.size:
+        return _reshaped(x, value.shape)
     if _is(x, "expand"):
         return _expanded(x.inputs[0], value.shape)
     inner = _without_leading_ones(x)
@@ -168,7 +170,7 @@ def _of_repeated(value: Value, x: Value, dim: Shape) -> Value:
     assert value.op is not None
     inner: Value = x.inputs[0]
     name, lead = value.op.name, x.ndim - inner.ndim
-    repeated = [d for d in dim if d < lead or inner.shape[d - lead] == 1]
+    repeated = [d for d in dim if x.shape[d] != 1 and (d < lead or inner.shape[d - lead] == 1)]
     n = math.prod(x.shape[d] for d in repeated)
     if not repeated or not n or name == "prod" or not x.size:
         return value
