@@ -72,6 +72,9 @@ class Callbacks:
                 )
         self._listed = listed
 
+    def __bool__(self) -> bool:
+        return bool(self._listed)
+
     def call(self, event: str, training: Training) -> None:
         """Call one method of all; True from the end of an epoch ends training."""
         for callback in self._listed:

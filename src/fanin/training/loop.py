@@ -20,7 +20,7 @@ from fanin.training.progress import Progress
 from fanin.training.schedule import Schedule
 from fanin.training.weights import Kept
 
-RECENT = 1000  # losses of the steps before a divergence that its diagnosis reads
+RECENT = 100  # epochs, and losses of each, before a divergence that its diagnosis reads
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,15 @@ class Run:
 
     def _go(self) -> History:
         self._best = Kept(self.task.model)
-        self._recent: list[float] = []
+        self._recent: list[Any] = []
         self._running: Engine | None = None
         self._engine_state: dict[str, Any] = {}
         self._resume()
         if not self.history.losses:
             self._best.take()
+        self._lowest = self.history.best_loss if self.history.losses else math.inf
+        self._waited = len(self.history) - self.history.best_epoch
+        self._settled = self._is_training = False
         self.callbacks.call("on_train_begin", self.training)
         bar = Progress(self.progress, self._describe)
         self._watch = _Watch(self, bar)
@@ -97,22 +100,22 @@ class Run:
         return self.history
 
     def _engine(self) -> Engine:
-        engine = make_engine(self.engine, self.task)
+        engine = make_engine(self.engine, self.task, self._total_steps())
         engine.load_state(self._engine_state)
         self.history.engine = engine.name
         return engine
 
+    def _total_steps(self) -> int | None:
+        steps = self.task.source.steps
+        return None if steps is None else steps * self.training.epochs
+
     def _goes_on(self) -> bool:
         training = self.training
-        if not training.reason and self.patience is not None and self._waited() >= self.patience:
+        if not training.reason and self.patience is not None and self._waited >= self.patience:
             training.reason = "patience"
         if not training.reason and self.interrupt.wanted:
             training.reason = "interrupted"
         return not training.reason and len(self.history) < training.epochs
-
-    def _waited(self) -> int:
-        """Return the number of epochs since the best one."""
-        return len(self.history) - self.history.best_epoch
 
     # One epoch --------------------------------------------------------------------------------------------------------
 
@@ -122,10 +125,12 @@ class Run:
         training.epoch = len(self.history) + 1
         rate = float(task.optimizer.param_groups[0].get("lr", math.nan))
         self.callbacks.call("on_epoch_begin", training)
-        task.model.train()
+        if not self._is_training or self.judge is not None or self.callbacks:
+            task.model.train()
+            self._is_training = True
         self._watch.begin()
         steps = engine.run_epoch(self._watch)
-        self._recent = [*self._recent, *steps.losses[-RECENT:].tolist()][-RECENT:]
+        self._recent = [*self._recent[-RECENT:], steps.losses[-RECENT:]]
         validation, metrics = self._validation(steps)
         self._record(steps.mean(), validation, metrics, rate, started)
         self.schedule.end_epoch(self.history.judged[-1])
@@ -148,8 +153,13 @@ class Run:
         history = self.history
         # The weights first: should Ctrl-C come in between, the history still names an epoch whose weights were kept.
         judged = loss if validation is None else validation
-        if not history.judged or judged < history.best_loss:
-            self._best.take()
+        if judged < self._lowest:
+            # Only what a user's code does, or a first forward pass, gives a model other tensors.
+            self._best.take(same=self._settled)
+            self._lowest, self._waited = judged, 0
+            self._settled = not self.callbacks
+        else:
+            self._waited += 1
         history.losses.append(loss)
         if validation is not None:
             history.validation_losses.append(validation)
@@ -174,7 +184,8 @@ class Run:
 
     def _diverged(self, problem: NotFinite) -> None:
         epoch, step = len(self.history) + 1, problem.step + 1
-        cause, remedy = cause_of(self.task, problem.batch, [*self._recent, *problem.losses], problem.before)
+        recent = [loss for losses in self._recent for loss in losses.tolist()]
+        cause, remedy = cause_of(self.task, problem.batch, [*recent, *problem.losses], problem.before)
         loss = problem.losses[-1]
         self._end("diverged", True)
         what = "validation loss" if isinstance(problem, _NotFiniteValidation) else "loss"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanin._core.errors import ArgumentTypeError, ShapeError
+from fanin.random import randperm
 from fanin.tensor.base import TensorBase
 from fanin.utils.data import DataLoader
 from fanin.utils.data.collate import default_collate
 from fanin.utils.data.dataset import gather, gatherable
-from fanin.utils.data.sampler import BatchSampler
+from fanin.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler, private_generator
 
 
 class Batch(NamedTuple):
@@ -93,18 +94,42 @@ class Rows(Source):
         """Return all rows as one batch, in their own order."""
         return self.batch(self.tensors if self.chosen is None else gather(self.tensors, self.chosen))
 
-    def order(self) -> Order:
-        """Draw the order of one epoch at once: the same rows, from the same stream, as `batches` takes."""
+    def order(self, permute: Callable[[Any, int], Any] = randperm) -> Order:
+        """Draw the order of one epoch at once: the same rows, from the same stream, as `batches` takes.
+
+        permute: draws a random order of n rows from a generator.
+        """
         iter(self.loader)  # which draws what a pass draws before its first row
-        cuts = self.loader.batch_sampler.arrays()
-        pieces = list(self.loader.batch_sampler if cuts is None else cuts)
-        if pieces and isinstance(pieces[0], slice):
-            sizes = np.array([piece.stop - piece.start for piece in pieces], np.int64)
-            return Order(None if self.chosen is None else self.chosen[: sizes.sum()], sizes)
-        arrays = [np.asarray(piece, np.int64) for piece in pieces]
+        batches = self.loader.batch_sampler
+        if type(batches) is BatchSampler and type(batches.sampler) in (RandomSampler, SequentialSampler):
+            rows = _in_random_order(batches.sampler, permute) if type(batches.sampler) is RandomSampler else None
+            return self._cut(rows, len(batches.sampler), batches)
+        cuts = batches.arrays()
+        arrays = [np.asarray(piece, np.int64) for piece in (batches if cuts is None else cuts)]
         rows = np.concatenate(arrays) if arrays else np.empty(0, np.int64)
         sizes = np.array([len(array) for array in arrays], np.int64)
         return Order(rows if self.chosen is None else self.chosen[rows], sizes)
+
+    def _cut(self, rows: Any, count: int, batches: BatchSampler) -> Order:
+        """Return rows (None: in sequence) cut into batches."""
+        size, rest = batches.batch_size, count % batches.batch_size
+        last = [rest] if rest and not batches.drop_last else []
+        sizes = np.array([size] * (count // size) + last, np.int64)
+        if self.chosen is not None:
+            rows = self.chosen if rows is None else self.chosen[rows]
+        return Order(None if rows is None else rows[: int(sizes.sum())], sizes)
+
+
+def _in_random_order(sampler: RandomSampler, permute: Callable[[Any, int], Any]) -> Any:
+    """Draw what the sampler draws in one pass."""
+    n, wanted = len(sampler.data_source), sampler.num_samples
+    if sampler.replacement or wanted != n:
+        return np.concatenate(list(sampler.parts()))
+    if sampler.generator is None:
+        return permute(private_generator(), n)
+    rows = permute(sampler.generator, n)
+    permute(sampler.generator, n)  # PyTorch draws one more, of which nothing is used
+    return rows
 
 
 def of_loader(loader: Any) -> Source:

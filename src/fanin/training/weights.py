@@ -23,11 +23,18 @@ class Kept:
 
     def __init__(self, model: Any) -> None:
         self._model = model
+        self._tensors: dict[str, Any] | None = None
         self.arrays: dict[str, Any] = {}
 
-    def take(self) -> None:
-        """Copy the present values."""
-        for name, tensor in tensors_of(self._model).items():
+    def take(self, same: bool = False) -> None:
+        """Copy the present values.
+
+        same: whether the model has the parameters and buffers of the last time; looking for them costs more than
+              copying small ones.
+        """
+        if self._tensors is None or not same:
+            self._tensors = tensors_of(self._model)
+        for name, tensor in self._tensors.items():
             held = self.arrays.get(name)
             if held is None or held.shape != tensor._array.shape or held.dtype != tensor._array.dtype:
                 self.arrays[name] = tensor._array.copy()

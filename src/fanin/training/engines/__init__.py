@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from fanin._core.advice import give
-from fanin._core.errors import ArgumentError, CaptureError
+from fanin._core.errors import ArgumentError, MissingExtraError
 from fanin.training.engines.eager import EagerEngine
 from fanin.training.engines.engine import Engine, NotFinite, Steps, Task, Watch
+from fanin.training.source import Rows
 
 NAMES = ("auto", "native", "numpy", "eager")
+# Steps of a run from which on compiling pays: it takes as long as some 1000 steps of a small network do eagerly.
+WORTH_COMPILING = 1000
 
 
 def check_engine(name: str) -> None:
@@ -16,23 +21,35 @@ def check_engine(name: str) -> None:
         raise ArgumentError(f"fit: engine must be one of {', '.join(NAMES)}, not {name!r}")
 
 
-def make_engine(name: str, task: Task) -> Engine:
+def make_engine(name: str, task: Task, steps: int | None) -> Engine:
     """Return the engine of a name for a task.
 
-    "auto" is native where the step can be captured, otherwise eager, with a warning that says why.
+    "auto" is native for rows in memory and as many steps as make up for compiling them, where the step can be captured
+    (a warning says why not). Otherwise it is eager, and so it is where llvmlite is not installed.
     """
-    if name == "eager" or (name == "auto" and not _has_native()):
+    if name == "eager" or (name == "auto" and not _is_worth_compiling(task, steps)):
         return EagerEngine(task)
-    from fanin.training.engines.graph import GraphEngine
+    if name == "numpy":
+        from fanin.training.engines.graph import GraphEngine
 
-    if name != "auto":
-        return GraphEngine(task, name)
+        return GraphEngine(task)
+    if name == "native":
+        return _native(task)
     try:
-        return GraphEngine(task, "native")
-    except CaptureError as error:
-        give(UserWarning, f"fit: the steps run eagerly, and slower than compiled ones: {error}")
+        return _native(task)
+    except Exception as error:  # a mistake in the model shows again in the first eager step, in plainer words
+        give(UserWarning, f"fit: the steps run eagerly, and slower than compiled ones would: {error}")
         return EagerEngine(task)
 
 
-def _has_native() -> bool:
-    return False
+def _is_worth_compiling(task: Task, steps: int | None) -> bool:
+    enough = isinstance(task.source, Rows) and steps is not None and steps >= WORTH_COMPILING
+    return enough and find_spec("llvmlite") is not None
+
+
+def _native(task: Task) -> Engine:
+    if find_spec("llvmlite") is None:
+        raise MissingExtraError("fit: engine='native' needs llvmlite", remedy="pip install llvmlite")
+    from fanin.training.engines.native import NativeEngine
+
+    return NativeEngine(task)

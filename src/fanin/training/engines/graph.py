@@ -1,13 +1,10 @@
-"""Steps as a captured graph: forward, loss, backward and update in one program, for each shape of a batch.
-
-The rows of an epoch are drawn at once, and its steps run one after the other without Python in between, where the
-engine behind the graph can do that; otherwise step by step.
-"""
+"""Steps as a captured graph: forward, loss, backward and update in one program, for each shape of a batch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,17 +19,19 @@ from fanin.training.engines.eager import scalar
 from fanin.training.engines.engine import NotFinite, Steps, Task, Watch
 from fanin.training.source import Batch, Rows, flat
 
-AT_ONCE = 4096  # steps for which the host computes its numbers (rates, bias corrections) in one go
-
 
 class Program:
-    """The step of one batch shape, ready to run."""
+    """The step of one batch shape."""
 
-    def __init__(self, task: Task, batch: Batch, engine: str) -> None:
+    def __init__(self, task: Task, batch: Batch) -> None:
         self.captured: Captured = capture(step_of(task), (batch.inputs, batch.target), {})
-        self.execute = executor(self.captured, engine)
         self._shapes = [(t._array.shape, t._array.dtype) for t in self.captured.state_tensors]
         self._written = [self.captured.state_tensors[i] for i, _ in self.captured.graph.updates]
+
+    @cached_property
+    def execute(self) -> Callable[..., Any]:
+        """The function (data, state, scalars) -> outputs that takes one step."""
+        return executor(self.captured, "numpy")
 
     def fits(self) -> bool:
         """Say whether what the capture took for granted still holds."""
@@ -50,9 +49,14 @@ class Program:
             arrays[self.captured.key] = key
         return arrays
 
-    def loss(self, outputs: Sequence[Any]) -> float:
-        """Return the loss among the outputs of the graph."""
-        return float(outputs[self.captured.outputs[0].index])
+    @property
+    def loss(self) -> int:
+        """The number of the loss among the outputs of the graph."""
+        return self.captured.outputs[0].index
+
+    def data(self, tensors: Sequence[Any]) -> list[Any]:
+        """Return the arrays of the graph's data, of the tensors of a batch or of all rows."""
+        return [tensors[i]._array for i in self.captured.arguments]
 
     def count_changes(self) -> None:
         """Let a backward pass through values that are no longer there be an error."""
@@ -79,20 +83,23 @@ def step_of(task: Task) -> Any:
 
 
 class GraphEngine:
-    """Runs a task as captured programs.
+    """Runs a task as captured programs, evaluated with NumPy.
 
     Random masks come from a stream of their own, of a seed that is drawn from the default generator: (seed, number of
     the step).
     """
 
-    def __init__(self, task: Task, engine: str) -> None:
-        self.task, self.name = task, engine
-        self._programs: dict[Any, Program] = {}
+    name = "numpy"
+    program: type[Program] = Program
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self._programs: dict[Any, Any] = {}
         self._key = np.zeros(2, np.uint64)
         self._seeded = False
         task.model.train()
         if isinstance(task.source, Rows):
-            self._program(_example(task.source))
+            self._program(example(task.source))
 
     def run_epoch(self, watch: Watch) -> Steps:
         """Take one pass over the source."""
@@ -143,21 +150,21 @@ class GraphEngine:
         row = scalars.row()
         assert row is not None
         self._seed(program)
-        data = [tensor._array for tensor in _tensors(batch)]
+        data, state, execute = program.data(_tensors(batch)), program.arrays(self._key), program.execute
         with self.task.aside():
-            outputs = program.execute(data, program.arrays(self._key), row)
+            outputs = execute(data, state, row)
         scalars.advance()
         program.count_changes()
         self._key[1] += np.uint64(1)
         if self.task.per_step is not None:
             self.task.per_step.step()
-        return program.loss(outputs)
+        return float(outputs[program.loss])
 
     def _program(self, batch: Batch) -> Program:
         shape = tuple((t._array.shape, t._array.dtype) for t in _tensors(batch))
         program = self._programs.get(shape)
         if program is None or not program.fits():
-            program = self._programs[shape] = Program(self.task, batch, self.name)
+            self._programs[shape] = program = self.program(self.task, batch)
         return program
 
     def _seed(self, program: Program) -> None:
@@ -166,7 +173,7 @@ class GraphEngine:
             self._seeded = True
 
 
-def _example(source: Rows) -> Batch:
+def example(source: Rows) -> Batch:
     """Return a batch of the shape that most will have, without drawing any."""
     loader = source.loader
     size = loader.batch_size or getattr(loader.batch_sampler, "batch_size", None) or 1

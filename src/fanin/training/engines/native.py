@@ -1,0 +1,203 @@
+"""Compiled steps: a whole epoch is one call of native code, which fetches its own rows.
+
+Python comes back a few times a second, to look whether somebody pressed Ctrl-C, whether a loss is still finite, and to
+move the progress bar. In between it holds no lock, so that other networks are trained meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fanin.compiler.capture import HostScalars
+from fanin.compiler.native.epochs import Epochs
+from fanin.compiler.native.executable import Executable
+from fanin.compiler.native.shuffle import randperm
+from fanin.tensor.tape import wrap
+from fanin.training.engines.engine import NotFinite, Steps, Task, Watch
+from fanin.training.engines.graph import GraphEngine, Program
+from fanin.training.engines.pool import idle
+from fanin.training.source import Batch, Order, Rows
+
+AT_ONCE = 4096  # steps for which the host computes its numbers (rates, bias corrections) in one go
+PAUSE = 0.05  # seconds between two looks at the run
+
+
+class NativeProgram(Program):
+    """The step of one batch shape, as native code."""
+
+    def __init__(self, task: Task, batch: Batch) -> None:
+        super().__init__(task, batch)
+        self._threads = task.threads
+        self.ahead = Ahead(self.captured.scalars)
+        self.epochs: Epochs | None = None
+        if isinstance(task.source, Rows):
+            self._arrays = [np.ascontiguousarray(array) for array in self.data(task.source.tensors)]
+            self.epochs = idle.take(self.captured.graph, self._arrays, self.loss)
+
+    @cached_property
+    def execute(self) -> Callable[..., Any]:
+        """The function (data, state, scalars) -> outputs that takes one step."""
+        return Executable(self.captured.graph)
+
+    def close(self) -> None:
+        """Leave the compiled code to the next run."""
+        if self.epochs is not None:
+            idle.give(self.captured.graph, self._arrays, self.loss, self.epochs)
+            self.epochs = None
+
+    def run(self, order: NDArray[np.int64], numbers: NDArray[np.float64], key: Any) -> NDArray[Any]:
+        """Take the steps of an order, and return their losses."""
+        assert self.epochs is not None
+        state = self.arrays(key)
+        plain = [array if array.flags.c_contiguous else np.ascontiguousarray(array) for array in state]
+        losses: NDArray[Any] = self.epochs.run(order, plain, numbers, self._threads)
+        for there, here in zip(state, plain, strict=True):
+            if there is not here:
+                np.copyto(there, here)
+        return losses
+
+
+class Ahead:
+    """The scalars of the steps to come, computed for many steps at once, and again when something changed them.
+
+    What they depend on is in the groups of the optimisers and in the counts of their steps.
+    """
+
+    def __init__(self, scalars: HostScalars) -> None:
+        self._scalars = scalars
+        self._table = np.empty((0, len(scalars)))
+        self._seen: Any = None
+        self._at = 0
+
+    def next(self, steps: int) -> NDArray[np.float64]:
+        """Return the scalars of the next steps, of fewer where a flag changes, and count them as taken."""
+        seen = self._state()
+        if seen != self._seen or self._at >= len(self._table):
+            self._table = np.ascontiguousarray(self._scalars.table(AT_ONCE), np.float64)
+            self._at = 0
+        numbers = self._table[self._at : self._at + steps]
+        self._scalars.advance(len(numbers))
+        self._at += len(numbers)
+        self._seen = self._state()
+        return numbers
+
+    def _state(self) -> Any:
+        return [
+            ([(k, v) for k, v in cohort.group.items() if k != "params"], cohort.counts())
+            for cohort in self._scalars.cohorts
+        ]
+
+
+class NativeEngine(GraphEngine):
+    """Runs a task as native code."""
+
+    name = "native"
+    program = NativeProgram
+
+    def __init__(self, task: Task) -> None:
+        self._in_one_call = 16  # steps; more or fewer as they turn out to be quick or slow
+        self._sized: dict[int, NativeProgram] = {}
+        super().__init__(task)
+
+    def run_epoch(self, watch: Watch) -> Steps:
+        """Take one pass over the source."""
+        source = self.task.source
+        if not isinstance(source, Rows):
+            return super().run_epoch(watch)
+        order, done = source.order(randperm), 0
+        rows = self._in_sequence(order) if order.rows is None else np.ascontiguousarray(order.rows)
+        losses = np.empty(len(order.sizes), np.float64)
+        for first, size, steps in stretches(order):
+            self._refresh(source, size)
+            at = first
+            while steps:
+                count = self._run(rows[at:], size, steps, losses[done:])
+                if not count:
+                    self._refresh(source, size)
+                    continue
+                self._check(source, losses[: done + count], done, rows[at:], size)
+                steps, done, at = steps - count, done + count, at + count * size
+                watch.step(done, losses[done - 1])
+        return Steps(losses, order.sizes)
+
+    def close(self) -> None:
+        """Leave the programs to others."""
+        for program in self._programs.values():
+            program.close()
+        self._sized.clear()
+        super().close()
+
+    def _in_sequence(self, order: Order) -> NDArray[np.int64]:
+        return np.arange(int(order.sizes.sum()))
+
+    def _refresh(self, source: Rows, size: int) -> None:
+        """Capture the step of a batch size where there is none, or where the last capture does not hold any more."""
+        program = self._sized.get(size)
+        if program is None or not program.fits():
+            self._sized[size] = self._program(source.batch([wrap(array[:size]) for array in source.arrays]))
+
+    def _run(self, rows: Any, size: int, steps: int, losses: Any) -> int:
+        """Take some of the steps, write their losses, and return how many they were."""
+        program = self._sized[size]
+        numbers = self._numbers(program, min(steps, self._in_one_call))
+        count = len(numbers)
+        if not count:
+            return 0
+        self._seed(program)
+        started = time.perf_counter()
+        with self.task.aside():
+            losses[:count] = program.run(rows[: count * size], numbers, self._key).reshape(count)
+        self._pace(count, time.perf_counter() - started)
+        program.count_changes()
+        self._key[1] += np.uint64(count)
+        return count
+
+    def _numbers(self, program: NativeProgram, steps: int) -> NDArray[np.float64]:
+        """Return the scalars of the next steps, none where a flag has changed, and count these steps as taken."""
+        scalars, scheduler = program.captured.scalars, self.task.per_step
+        if scheduler is None:
+            return program.ahead.next(steps)
+        rows: list[list[float]] = []
+        while len(rows) < steps and (row := scalars.row()) is not None:
+            rows.append(row)
+            scalars.advance()
+            scheduler.step()
+        return np.array(rows, np.float64).reshape(len(rows), len(scalars))
+
+    def _pace(self, count: int, seconds: float) -> None:
+        """Let the next call take about as long as may pass between two looks."""
+        if seconds < PAUSE / 4 and count == self._in_one_call:
+            self._in_one_call = min(AT_ONCE, 4 * self._in_one_call)
+        elif seconds > PAUSE * 2:
+            self._in_one_call = max(1, self._in_one_call // 2)
+
+    def _check(self, source: Rows, losses: Any, done: int, rows: Any, size: int) -> None:
+        """Raise NotFinite at the first of the latest losses that is NaN or infinite."""
+        bad = np.flatnonzero(~np.isfinite(losses[done:]))
+        if len(bad):
+            step, at = int(bad[0]), int(bad[0]) * size
+            batch = source.batch([wrap(array[rows[at : at + size]]) for array in source.arrays])
+            raise NotFinite(done + step, batch, losses[: done + step + 1].tolist(), False)
+
+
+def stretches(order: Order) -> Iterator[tuple[int, int, int]]:
+    """Yield the stretches of batches of one size: the first row, the rows of a batch, and how many batches.
+
+    >>> list(stretches(Order(None, np.array([4, 4, 4, 2]))))
+    [(0, 4, 3), (12, 2, 1)]
+    """
+    sizes = order.sizes
+    if not len(sizes):
+        return
+    changes = np.flatnonzero(sizes[1:] != sizes[:-1]) + 1
+    first = start = 0
+    for end in (*changes.tolist(), len(sizes)):
+        size = int(sizes[start])
+        yield first, size, end - start
+        first, start = first + size * (end - start), end
