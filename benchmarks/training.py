@@ -167,7 +167,7 @@ class Contest:
                 seconds = self.time(Way("peak", seat, "chains"), "linear-1", 0.1)
                 self.results.peak.setdefault(seat.threads, []).append(1 / seconds)
 
-    def measure(self, cases: list[Case], rounds: int, seconds: float) -> Results:
+    def measure(self, cases: list[Case], rounds: int, seconds: float) -> None:
         """Go round: in every round each case, in every case each way that was chosen for it."""
         ways = {}
         for case in cases:
@@ -178,9 +178,8 @@ class Contest:
             self.measure_peak()
             for name, chosen in ways.items():
                 for way in chosen:
-                    times = self.results.samples.setdefault(name, {}).setdefault(way, [])
-                    times.append(self.time(way, name, seconds))
-        return self.results
+                    taken = self.time(way, name, seconds)
+                    self.results.samples.setdefault(name, {}).setdefault(way, []).append(taken)
 
     def stop(self) -> None:
         for worker in self.workers.values():
@@ -357,9 +356,12 @@ def main() -> None:
         contest.leave_out("torch.compile: takes a minute to compile")
     head = header("training.py", contest.versions())
     try:
-        results = contest.measure(cases, rounds, seconds)
+        contest.measure(cases, rounds, seconds)
+    except KeyboardInterrupt:
+        contest.leave_out("what was to come when Ctrl-C was pressed")
     finally:
         contest.stop()
+    results = contest.results
     note("")
     print(report(results, cases, head, rounds, markdown=arguments.markdown))
     if arguments.json:

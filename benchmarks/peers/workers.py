@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -172,5 +173,6 @@ def first_line(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):  # nobody listens any more
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that drives, which reports what it has
+    with contextlib.suppress(BrokenPipeError):  # nobody listens any more
         serve(sys.argv[1], int(sys.argv[2]))
