@@ -255,6 +255,18 @@ def test_moments_that_are_values_are_found_anew() -> None:
     close(actual, get("batch_norm").evaluate(*arrays, dims=(0,), eps=1e-5))
 
 
+@pytest.mark.parametrize("number", [0.0, 2.0, -1.0, np.inf, np.nan])
+@pytest.mark.parametrize("name", ["xlogy", "pow", "hypot", "logaddexp"])
+def test_a_number_on_either_side(name: str, number: float) -> None:
+    op = get(name)
+    for inputs in ((CORNERS, number), (number, CORNERS)):
+        arrays = tuple(op.promote(inputs)) if op.promote else inputs
+        values = tuple(map(leaf, arrays))
+        with np.errstate(all="ignore"):
+            expected = op.evaluate(*arrays)
+        assert_same_corners(run(values, arrays, apply(op, values, {}))[0], expected)
+
+
 def test_text_of_a_layer() -> None:
     x, w, b = (Value(s, np.float32, role="data", name=n) for n, s in (("x", (32, 4)), ("w", (3, 4)), ("b", (3,))))
     out = relu(apply(get("linear"), (x, w, b), {}))

@@ -377,7 +377,7 @@ def assert_same_bits(actual: list[Any], expected: list[Any]) -> None:
 PASSES = [fold_constants, merge_common, simplify_algebra, simplify_layouts, simplify]
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(graph=graphs())
 def test_random_graphs_keep_their_bits(graph: Graph) -> None:
     expected = results(graph)
@@ -385,7 +385,7 @@ def test_random_graphs_keep_their_bits(graph: Graph) -> None:
         assert_same_bits(results(simplified), expected)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(graph=graphs())
 def test_one_walk_is_enough(graph: Graph) -> None:
     simplified = simplify(graph)
@@ -394,7 +394,7 @@ def test_one_walk_is_enough(graph: Graph) -> None:
         assert apply_pass(simplified) is simplified
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(graph=graphs(), data=st.data())
 def test_random_reductions(graph: Graph, data: st.DataObject) -> None:
     x = graph.outputs[0]

@@ -13,7 +13,16 @@ from typing import Any
 import numpy as np
 
 from fanin.compiler.graph import Graph, Value
-from fanin.compiler.passes.rewriting import Rewrite, like, number_of, once, stands_for, to_the_end, with_number
+from fanin.compiler.passes.rewriting import (
+    Rewrite,
+    is_result_of,
+    like,
+    number_of,
+    once,
+    stands_for,
+    to_the_end,
+    with_number,
+)
 from fanin.ops.arithmetic import add, multiply, not_equal, subtract, where
 from fanin.ops.elementwise import negative
 
@@ -49,10 +58,6 @@ def _of(*names: str) -> Callable[[Rewrite], Rewrite]:
         return rule
 
     return enter
-
-
-def _is(x: Any, name: str) -> bool:
-    return isinstance(x, Value) and x.op is not None and x.op.name == name
 
 
 def is_power_of_two(x: Any) -> bool:
@@ -95,7 +100,7 @@ def _two_factors(value: Value) -> Value:
         return value
     for x, other in _swapped(value):
         b = number_of(other)
-        if b is None or not _is(x, "mul") or not stands_for(x, value):
+        if b is None or not is_result_of(x, "mul") or not stands_for(x, value):
             continue
         for inner, factor in _swapped(x):
             a = number_of(factor)
@@ -109,11 +114,11 @@ def _signs_of_factors(value: Value) -> Value:
     """Use (-a) * (-b) = a * b and (-a) * 2 = a * -2; the same of quotients."""
     a, b = value.inputs
     assert value.op is not None
-    if _is(a, "neg") and _is(b, "neg"):
+    if is_result_of(a, "neg") and is_result_of(b, "neg"):
         return like(value, value.op, (a.inputs[0], b.inputs[0]))
-    if _is(a, "neg") and number_of(b) is not None and value.dtype.kind == "f":
+    if is_result_of(a, "neg") and number_of(b) is not None and value.dtype.kind == "f":
         return like(value, value.op, (a.inputs[0], with_number(b, -float(number_of(b)))))
-    if _is(b, "neg") and number_of(a) is not None and value.dtype.kind == "f":
+    if is_result_of(b, "neg") and number_of(a) is not None and value.dtype.kind == "f":
         return like(value, value.op, (with_number(a, -float(number_of(a))), b.inputs[0]))
     return value
 
@@ -150,7 +155,7 @@ def _sum(value: Value) -> Value:
         if _adds_nothing(other, value) and stands_for(x, value):
             kept: Value = x
             return kept
-        if _is(other, "neg") and value.dtype.kind != "b":
+        if is_result_of(other, "neg") and value.dtype.kind != "b":
             return like(value, subtract, (x, other.inputs[0]))
     return value
 
@@ -163,17 +168,17 @@ def _difference(value: Value) -> Value:
     if number is not None and number == 0 and math.copysign(1, number) > 0 and stands_for(x, value):
         kept: Value = x
         return kept
-    return like(value, add, (x, other.inputs[0])) if _is(other, "neg") else value
+    return like(value, add, (x, other.inputs[0])) if is_result_of(other, "neg") else value
 
 
 @_of("neg")
 def _negative(value: Value) -> Value:
     """-(-x) = x, and -(x * 2) = x * -2."""
     (x,) = value.inputs
-    if _is(x, "neg"):
+    if is_result_of(x, "neg"):
         inner: Value = x.inputs[0]
         return inner
-    if value.dtype.kind == "f" and (_is(x, "mul") or _is(x, "div")):
+    if value.dtype.kind == "f" and (is_result_of(x, "mul") or is_result_of(x, "div")):
         for i, factor in enumerate(x.inputs):
             if number_of(factor) is not None:
                 inputs = list(x.inputs)
@@ -187,7 +192,7 @@ def _even(value: Value) -> Value:
     """|-x| = |x|, and the same of other even functions."""
     (x,) = value.inputs
     assert value.op is not None
-    return like(value, value.op, (x.inputs[0],)) if _is(x, "neg") and value.dtype.kind == "f" else value
+    return like(value, value.op, (x.inputs[0],)) if is_result_of(x, "neg") and value.dtype.kind == "f" else value
 
 
 # Choices, logic, dtypes -----------------------------------------------------------------------------------------------
@@ -204,7 +209,7 @@ def _choice(value: Value) -> Value:
     if a is b and stands_for(a, value):
         either: Value = a
         return either
-    if _is(condition, "logical_not"):
+    if is_result_of(condition, "logical_not"):
         return like(value, where, (condition.inputs[0], b, a))
     return value
 
@@ -213,10 +218,10 @@ def _choice(value: Value) -> Value:
 def _negation(value: Value) -> Value:
     """Two negations are none, and not equal is `ne`; not less is no other comparison, for there is nan."""
     (x,) = value.inputs
-    if _is(x, "logical_not") and stands_for(x.inputs[0], value):
+    if is_result_of(x, "logical_not") and stands_for(x.inputs[0], value):
         inner: Value = x.inputs[0]
         return inner
-    return like(value, not_equal, x.inputs) if _is(x, "eq") else value
+    return like(value, not_equal, x.inputs) if is_result_of(x, "eq") else value
 
 
 @_of("cast")
@@ -226,7 +231,7 @@ def _cast(value: Value) -> Value:
     if stands_for(x, value):
         kept: Value = x
         return kept
-    if _is(x, "cast") and stands_for(x.inputs[0], value) and np.can_cast(value.dtype, x.dtype, "safe"):
+    if is_result_of(x, "cast") and stands_for(x.inputs[0], value) and np.can_cast(value.dtype, x.dtype, "safe"):
         inner: Value = x.inputs[0]
         return inner
     return value

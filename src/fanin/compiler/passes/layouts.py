@@ -7,7 +7,7 @@ from typing import Any
 
 from fanin.compiler.graph import Graph, Value
 from fanin.compiler.passes.lower.rules import ELEMENTWISE
-from fanin.compiler.passes.rewriting import Rewrite, like, once, stands_for, to_the_end
+from fanin.compiler.passes.rewriting import Rewrite, is_result_of, like, once, stands_for, to_the_end
 from fanin.ops.arithmetic import expand_op, multiply
 from fanin.ops.rules import broadcast_shape, shape_of
 from fanin.ops.shape import permute, reshape_op
@@ -34,10 +34,6 @@ def _first(value: Value) -> Value:
     return value if rule is None else rule(value)
 
 
-def _is(x: Any, name: str) -> bool:
-    return isinstance(x, Value) and x.op is not None and x.op.name == name
-
-
 def _reshaped(x: Value, shape: Shape) -> Value:
     if x.shape == shape:
         return x
@@ -52,7 +48,7 @@ def _expanded(x: Value, shape: Shape) -> Value:
 
 def _one_number(x: Any) -> Value | None:
     """Return the number, of shape (), of which x consists; None when there may be several."""
-    if _is(x, "expand") and x.inputs[0].size == 1:
+    if is_result_of(x, "expand") and x.inputs[0].size == 1:
         return _reshaped(x.inputs[0], ())
     return None
 
@@ -71,7 +67,7 @@ def _reshape(value: Value) -> Value:
     x: Value = value.inputs[0]
     if stands_for(x, value):
         return x
-    if _is(x, "reshape"):
+    if is_result_of(x, "reshape"):
         return _reshaped(x.inputs[0], value.shape)
     if x.op is not None and x.op.name in _REDUCTIONS:
         (whole,), keepdim = x.inputs, x.attrs.get("keepdim", False)
@@ -87,7 +83,7 @@ def _reduced_shape(shape: Shape, dim: Shape, keepdim: bool) -> Shape:
 def _permute(value: Value) -> Value:
     """Join two; a permutation that moves no dimension but those of one element is a reshape."""
     (x,), dims = value.inputs, value.attrs["dims"]
-    if _is(x, "permute"):
+    if is_result_of(x, "permute"):
         inner = x.attrs["dims"]
         return like(value, permute, x.inputs, {"dims": tuple(inner[d] for d in dims)})
     moved = [d for d in dims if x.shape[d] != 1]
@@ -115,14 +111,14 @@ def _expand(value: Value) -> Value:
         return x
     if x.size == value.size:
         return _reshaped(x, value.shape)
-    if _is(x, "expand"):
+    if is_result_of(x, "expand"):
         return _expanded(x.inputs[0], value.shape)
     inner = _without_leading_ones(x)
     return value if inner is x else _expanded(inner, value.shape)
 
 
 def _without_leading_ones(x: Any) -> Any:
-    if _is(x, "reshape"):
+    if is_result_of(x, "reshape"):
         inner: Value = x.inputs[0]
         if x.shape == (1,) * (x.ndim - inner.ndim) + inner.shape:
             return inner
@@ -143,7 +139,7 @@ def _elementwise(value: Value) -> Value:
 
 
 def _unrepeated(x: Any) -> Any:
-    return x.inputs[0] if _is(x, "expand") and not x.weak else _without_leading_ones(x)
+    return x.inputs[0] if is_result_of(x, "expand") and not x.weak else _without_leading_ones(x)
 
 
 def _product(value: Value) -> Value:
@@ -162,7 +158,7 @@ def _reduction(value: Value) -> Value:
         return value
     if x.size == value.size and value.size:
         return _reshaped(x, value.shape)
-    return _of_repeated(value, x, dim) if _is(x, "expand") else value
+    return _of_repeated(value, x, dim) if is_result_of(x, "expand") else value
 
 
 def _of_repeated(value: Value, x: Value, dim: Shape) -> Value:

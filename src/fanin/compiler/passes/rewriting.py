@@ -19,6 +19,11 @@ def like(value: Value, op: Op, inputs: tuple[Any, ...], attrs: Mapping[str, Any]
     return Value(value.shape, value.dtype, op=op, inputs=inputs, attrs=attrs, weak=value.weak)
 
 
+def is_result_of(x: Any, name: str) -> bool:
+    """Say whether x is the result of the operation with this name."""
+    return isinstance(x, Value) and x.op is not None and x.op.name == name
+
+
 def stands_for(x: Any, value: Value) -> bool:
     """Say whether x is a value of the same shape and dtype."""
     return isinstance(x, Value) and x.shape == value.shape and x.dtype == value.dtype and x.weak is value.weak

@@ -9,7 +9,7 @@ import numpy as np
 
 from fanin.compiler.passes.lower.common import astype, full, is_value, truth
 from fanin.compiler.passes.lower.rules import Rule, lowers
-from fanin.ops import arithmetic as a_
+from fanin.ops import arithmetic
 from fanin.ops.arithmetic import (
     equal,
     expand,
@@ -61,7 +61,7 @@ def _on_bools(op: Any) -> Rule:
     return rule
 
 
-for _op in (a_.logical_and, a_.logical_or, a_.logical_xor, a_.logical_not):
+for _op in (arithmetic.logical_and, arithmetic.logical_or, arithmetic.logical_xor, arithmetic.logical_not):
     lowers(_op.name)(_on_bools(_op))
 
 
@@ -149,21 +149,13 @@ def power(a: Any, b: Any) -> Any:
 @lowers("xlogy")
 def xlogy(a: Any, b: Any) -> Any:
     """Return a log b, and 0 where a is 0 and b is not nan."""
-    if not is_value(b):
-        logarithm: Any = math.nan if math.isnan(b) or b < 0 else math.log(b) if b else -math.inf
-        hidden = equal(a, 0) if not math.isnan(b) else None
-    else:
-        logarithm = log(b)
-        hidden = _and_number(b) if not is_value(a) and a == 0 else None if not is_value(a) else _hidden(a, b)
-    return a * logarithm if hidden is None else where(hidden, 0.0, a * logarithm)
-
-
-def _and_number(b: Any) -> Any:
-    return a_.logical_not(isnan(b))
-
-
-def _hidden(a: Any, b: Any) -> Any:
-    return logical_and(equal(a, 0), _and_number(b))
+    if not is_value(a):
+        return log(b) * a if a else where(isnan(b), b, 0.0)
+    if is_value(b):
+        return where(logical_and(equal(a, 0), arithmetic.logical_not(isnan(b))), 0.0, a * log(b))
+    with np.errstate(all="ignore"):
+        product = a * float(np.log(b))
+    return product if math.isnan(b) else where(equal(a, 0), 0.0, product)
 
 
 @lowers("logaddexp")
