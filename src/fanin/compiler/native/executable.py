@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -15,10 +18,11 @@ from fanin.compiler import numpy_engine
 from fanin.compiler.graph import Graph, Value
 from fanin.compiler.native import target
 from fanin.compiler.native.barrier import new_barrier
-from fanin.compiler.native.cache import compiled_once
+from fanin.compiler.native.cache import default_cache
 from fanin.compiler.native.memory import lay_out
 from fanin.compiler.native.module import ENTRY, EXTRA, Builder, NativeMachine
 from fanin.compiler.native.team import Team
+from fanin.compiler.passes.fingerprint import fingerprint
 from fanin.compiler.passes.lower import lower
 from fanin.compiler.passes.schedule import schedule
 from fanin.compiler.passes.simplify import simplify
@@ -46,17 +50,31 @@ class Executable:
 
     def __init__(self, graph: Graph, isa: target.Isa | None = None) -> None:
         self.isa = isa or target.chosen()
-        self.plan = schedule(prepared(graph), NativeMachine(self.isa))
+        graph = prepared(graph)
+        self.plan = schedule(graph, NativeMachine(self.isa))
         self.graph = self.plan.graph
         self.layout = lay_out(self.plan)
         self.work = work_of(self.graph)
-        builder = Builder(self.plan, self.layout, self.isa)
-        self.text = builder.build()
-        self._hosted = builder.hosted
-        self._library = target.Library(compiled_once(self.text, self.isa))
+        self._hosted = [g.members[0] for g in self.plan.groups if g.kind == "host"]
+        self._library = _library(self._key(graph), self._compiled)
         self._failure: BaseException | None = None
         self._run = _RUN(self._library.address(ENTRY))
         self._bind_memory()
+
+    @property
+    def text(self) -> str:
+        """The LLVM text of the program."""
+        return Builder(self.plan, self.layout, self.isa).build()
+
+    def assembly(self) -> str:
+        """Return the machine code of the program, to be read."""
+        return target.assembly(self.text, self.isa)
+
+    def _compiled(self) -> bytes:
+        return target.compiled(self.text, self.isa)
+
+    def _key(self, graph: Graph) -> str:
+        return "\n".join((fingerprint(graph), repr(self.isa), compiler_version()))
 
     # Memory -------------------------------------------------------------------------------------------------------
 
@@ -197,6 +215,33 @@ class Executable:
         if kind in ("data", "output") and array.ndim > value.ndim:
             array = array[step]
         return array.reshape(value.shape)
+
+
+_LIBRARIES: WeakValueDictionary[str, target.Library] = WeakValueDictionary()
+
+
+def _library(key: str, make: Callable[[], bytes]) -> target.Library:
+    """Return the code kept under a key: that which is loaded, or from the disk, or made."""
+    library = _LIBRARIES.get(key)
+    if library is None:
+        cache = default_cache()
+        code = cache.get(key)
+        if code is None:
+            code = make()
+            cache.put(key, code)
+        library = _LIBRARIES[key] = target.Library(code)
+    return library
+
+
+@lru_cache(maxsize=1)
+def compiler_version() -> str:
+    """Return what tells one state of the compiler from another: its files' sizes and times, and LLVM's version."""
+    import fanin.compiler
+
+    folder = Path(fanin.compiler.__file__).parent
+    files = sorted(folder.rglob("*.py"))
+    stamps = [(str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    return hashlib.sha256(f"{target.llvm.llvm_version_info}{stamps}".encode()).hexdigest()
 
 
 @lru_cache(maxsize=8)

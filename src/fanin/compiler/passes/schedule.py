@@ -105,6 +105,7 @@ def schedule(graph: Graph, machine: Machine) -> Plan:
     refs = views(graph)
     factors = {v: f for v, f in row_factors(graph, rows).items() if _kind(v, machine) != "host" or not _is_unit(v, refs)}
     on = {v: _works_on(v, factors, cut) for v in graph.values() if _is_unit(v, refs)}
+    on.update((v, WHOLE) for v in on if _kind(v, machine) == "host")
     levels = _levels(graph, refs, on)
     plan = Plan(graph, refs, factors, cut, on, _groups(graph, refs, on, levels, machine), {}, [])
     _find_homes(plan)

@@ -15,7 +15,7 @@ WORK_OF_A_LANE = 1_500_000
 MOST_LANES = 64
 # A batch whose activations are larger than this is streamed: forward and backward for a block of rows at a time.
 WHOLE_BATCH_BYTES = 1 << 20
-BLOCK_BYTES = 96 << 10
+BLOCK_BYTES = 160 << 10
 MOST_STREAMED_PARAMETERS = 1 << 16
 
 
