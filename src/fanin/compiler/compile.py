@@ -3,176 +3,171 @@
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from fanin._core.errors import ArgumentError, CaptureError
-from fanin.compiler import numpy_engine
-from fanin.compiler.capture.captured import ARGUMENT, OUTSIDE, Captured, capture
-from fanin.compiler.capture.structure import key_of, put_together, take_apart
+from fanin._core.errors import ArgumentError, ArgumentTypeError
+from fanin.compiler.capture.captured import capture
+from fanin.compiler.capture.recorder import Warmup
+from fanin.compiler.capture.structure import key_of, take_apart
 from fanin.compiler.graph import Graph
-from fanin.random.generator import default_generator
+from fanin.compiler.program import ENGINES, Program, executor
+from fanin.nn.module import Module
+from fanin.nn.parameter import is_lazy
+from fanin.tensor.base import Changes
 from fanin.tensor.grad_mode import mode
-from fanin.tensor.tape import wrap
+from fanin.tensor.tensor import Tensor
 
-ENGINES = ("auto", "native", "numpy")
-Arrays = Sequence[Any]
-Execute = Callable[[Arrays, Arrays, Sequence[float]], Arrays]
-
-
-def executor(captured: Captured, engine: str) -> Execute:
-    """Return the function (data, state, scalars) -> outputs that carries out a captured function.
-
-    It is given the arrays of the graph's data and state in their order, C-contiguous or not, and the numbers of the
-    step; it writes the updates into the arrays of the state, and returns the arrays of the outputs, which it does not
-    touch again. This is the one place where an engine is chosen.
-    """
-    if engine not in ENGINES:
-        raise ArgumentError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
-    if engine == "numpy":
-        return functools.partial(_run_with_numpy, captured.graph)
-    from fanin.compiler.native.executable import Executable
-
-    return Executable(captured.graph)
+# So many captures of one target for arguments of one kind are kept; more mean that something changes at every call.
+_KEPT = 32
 
 
-def _run_with_numpy(graph: Graph, data: Arrays, state: Arrays, scalars: Sequence[float]) -> Arrays:
-    outputs, updates = numpy_engine.run(graph, data, state, scalars)
-    outputs = [np.array(out) for out in outputs]  # a result may be a view of the state, or of another result
-    updates = [(i, np.array(new)) for i, new in updates]
-    for i, new in updates:
-        np.copyto(state[i], new)
-    return outputs
-
-
-class Program:
-    """A captured function with the memory that it works on."""
-
-    def __init__(self, captured: Captured, engine: str) -> None:
-        self.captured = captured
-        self.execute = executor(captured, engine)
-        self.tensors = captured.state_tensors
-        self.shapes = [(t._array.shape, t._array.dtype) for t in self.tensors]
-        self.written = [self.tensors[i] for i, _ in captured.graph.updates]
-        if captured.key is not None:
-            key = self.tensors[captured.key]._array
-            key[0] = default_generator.random_int()
-            self.key = key
-
-    def fits(self, given: Sequence[Any]) -> bool:
-        """Say whether everything that the capture took for granted still holds."""
-        captured = self.captured
-        return (
-            all(given[i] is tensor for i, tensor in captured.fixed)
-            and not any(id(given[i]) in captured.known for i in captured.arguments)
-            and all((t._grad is not None) is had for t, had in captured.had_grads)
-            and all(t._requires_grad is required for t, required in captured.required)
-            and self._places() is not None
-        )
-
-    def _places(self) -> list[Any] | None:
-        arrays = []
-        for ref, (shape, dtype) in zip(self.captured.state, self.shapes, strict=True):
-            tensor = ref.tensor if ref.owner is None else ref.owner._grad
-            array = tensor._array
-            if array.shape != shape or array.dtype != dtype:
-                return None
-            arrays.append(array)
-        return arrays
-
-    def run(self, given: Sequence[Any]) -> Any:
-        """Return what the function returns, and change what it changes; None where a flag needs another capture."""
-        captured = self.captured
-        scalars = captured.scalars.row()
-        arrays = self._places()
-        assert scalars is not None and arrays is not None
-        outputs = self.execute([given[i]._array for i in captured.arguments], arrays, scalars)
-        self._hand_back(given, outputs)
-        if captured.scalars.calls:
-            captured.scalars.advance()
-        if captured.key is not None:
-            self.key[1] += np.uint64(1)
-        for action in captured.afterwards:
-            action()
-        return put_together(captured.structure, [self._output(o, given, outputs) for o in captured.outputs])
-
-    def _output(self, output: Any, given: Sequence[Any], outputs: Arrays) -> Any:
-        if output.kind == OUTSIDE:
-            return output.tensor
-        if output.kind == ARGUMENT:
-            return given[output.index]
-        return wrap(outputs[output.index])
-
-    def _hand_back(self, given: Sequence[Any], outputs: Arrays) -> None:
-        for tensor in self.written:
-            if tensor._counter is not None:
-                tensor._counter[0] += 1
-        for tensor, number in self.captured.grads:
-            tensor._grad = None if number is None else wrap(outputs[number])
-        for i, number in self.captured.changed:
-            np.copyto(given[i]._array, outputs[number])
-        for i, number in self.captured.argument_grads:
-            given[i]._grad = None if number is None else wrap(outputs[number])
-
-
-class Compiled:
-    """What `compile` returns: called as the target is.
-
-    graph:    the graph of the last call; None before the first.
-    captures: how often the target was captured.
-    """
+class Calls:
+    """The captures of a target, and the call of the one that fits."""
 
     def __init__(self, target: Callable[..., Any], engine: str) -> None:
-        self._target, self._engine = target, engine
-        self._programs: dict[Any, list[Program]] = {}
-        self._last: Program | None = None
-        self.captures = 0
+        self.target, self.engine = target, engine
+        self.programs: dict[Any, list[Program]] = {}
+        self.last: Program | None = None
+        self.count = 0
+        self.warm = False
+
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Do what the target does."""
+        if mode.capture is not None:
+            return self.target(*args, **kwargs)
+        if not kwargs and all(x.__class__ is Tensor for x in args):
+            tensors: Sequence[Any] = args
+            key: Any = len(args)
+        else:
+            tensors = []
+            key = key_of(take_apart((args, kwargs), tensors))
+        places: list[Any] = [key, mode.enabled, mode.inference]
+        for t in tensors:
+            array = t._array
+            places += (array.shape, array.dtype, t._requires_grad)
+        if len(tensors) > 1:
+            places.append(_repeated(tensors))
+        key = tuple(places)
+        for program in self.programs.get(key, ()):
+            row = program.ready(tensors)
+            if row is not None:
+                self.last = program
+                return program.run(tensors, row, args, kwargs)
+        return self._first(key, tensors, args, kwargs)
+
+    def _first(self, key: Any, tensors: Sequence[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Capture the target for this call and those like it."""
+        if isinstance(self.target, Module) and _waits(self.target):
+            return self.target(*args, **kwargs)  # which gives its parameters their shapes
+        try:
+            captured = capture(self.target, args, kwargs)
+        except Warmup:
+            if self.warm:
+                raise
+            self.warm = True
+            return self.target(*args, **kwargs)
+        program = self.last = Program(captured, self.engine, self.target)
+        self.count += 1
+        kept = self.programs.setdefault(key, [])
+        kept.append(program)
+        del kept[:-_KEPT]
+        row = program.ready(tensors)
+        if row is None:
+            raise RuntimeError("what was just captured does not fit")
+        return program.run(tensors, row, args, kwargs)
+
+
+class _Compiled:
+    """What a compiled function and a compiled module have in common."""
+
+    _calls: Calls
 
     @property
     def graph(self) -> Graph | None:
-        """The graph of the last call."""
-        return None if self._last is None else self._last.captured.graph
+        """The graph of the last call; None before the first."""
+        last = self._calls.last
+        return None if last is None else last.captured.graph
+
+    @property
+    def captures(self) -> int:
+        """How often the target was captured."""
+        return self._calls.count
 
     def explain_plan(self) -> str:
-        """Return how the engine carries out the last graph."""
-        return "The NumPy engine evaluates one operation after the other; there is no plan."
+        """Return how the engine carries out the graph of the last call."""
+        last = self._calls.last
+        return "Nothing was called yet." if last is None else last.explain_plan()
+
+
+class CompiledFunction(_Compiled):
+    """A compiled function, called as the function is.
+
+    Attributes:
+        graph: the graph of the last call
+        captures: how often the function was captured: once for each kind of arguments
+    """
+
+    def __init__(self, target: Callable[..., Any], engine: str) -> None:
+        self._calls = Calls(target, engine)
+        functools.update_wrapper(self, target)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if mode.capture is not None:
-            return self._target(*args, **kwargs)
-        tensors: list[Any] = []
-        structure = take_apart((args, kwargs), tensors)
-        key = (
-            key_of(structure),
-            tuple((t._array.shape, t._array.dtype, t._requires_grad) for t in tensors),
-            _repeated(tensors),
-            mode.enabled,
-            mode.inference,
-        )
-        program = self._fitting(key, tensors)
-        if program is None:
-            program = self._captured(key, args, kwargs)
-        self._last = program
-        return program.run(tensors)
+        """Do what the function does."""
+        return self._calls.call(args, kwargs)
 
-    def _fitting(self, key: Any, tensors: Sequence[Any]) -> Program | None:
-        for program in self._programs.get(key, ()):
-            if program.fits(tensors) and program.captured.scalars.row() is not None:
-                return program
-        return None
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
 
-    def _captured(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Program:
-        program = Program(capture(self._target, args, kwargs), self._engine)
-        self.captures += 1
-        self._programs.setdefault(key, []).append(program)
-        return program
+
+class CompiledModule(_Compiled, Module):
+    """A compiled module: a module that holds the original as `_orig_mod`, and is called as that is.
+
+    Attributes:
+        graph: the graph of the last call
+        captures: how often the module was captured
+    """
+
+    def __init__(self, target: Any, engine: str) -> None:
+        super().__init__()
+        self._orig_mod = target
+        self.__dict__["_calls"] = Calls(target, engine)
+        self.__dict__["training"] = target.training
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Do what the module does."""
+        calls: Calls = self.__dict__["_calls"]
+        last = calls.last
+        if last is not None and last.quick is not None and len(args) == 1 and not kwargs:
+            x = args[0]
+            if x.__class__ is Tensor and mode.capture is None:
+                result = last.predict(x, Changes.count)
+                if result is not None:
+                    return result
+        return calls.call(args, kwargs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Do what the module does."""
+        return self._calls.call(args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "_orig_mod":
+                raise
+            return getattr(self._orig_mod, name)
+
+
+def _waits(module: Any) -> bool:
+    """Say whether a module has parameters that get their shapes from the first batch."""
+    return any(is_lazy(x) for m in module.modules() for x in (*m._parameters.values(), *m._buffers.values()))
 
 
 def _repeated(tensors: Sequence[Any]) -> tuple[int, ...]:
     """Return for each tensor where it comes first, when one comes more than once."""
-    if len(tensors) < 2 or len(set(map(id, tensors))) == len(tensors):
+    if len(set(map(id, tensors))) == len(tensors):
         return ()
     first: dict[int, int] = {}
     return tuple(first.setdefault(id(t), i) for i, t in enumerate(tensors))
@@ -189,13 +184,47 @@ def compile(
     disable: bool = False,
     engine: str = "auto",
 ) -> Any:
-    """Return a callable that does what a module or function does, captured once and run as one program."""
+    """Return a callable that does what a module or function does, as one program made at its first call.
+
+    The first call runs the code on symbols and writes down what it computes: forward, loss, backward, clipping, the
+    optimizer's update. Later calls with tensors of the same shapes and dtypes carry out the program. Another shape,
+    another mode of the module, other options of the optimizer that are no numbers compile again; rates and other
+    numbers of the optimizer do not.
+
+    Args:
+        model: a module, or a function of tensors, for instance one step of training; left out in `@compile(...)`
+        fullgraph, dynamic, backend, mode, options: accepted; there is one way to compile
+        disable: return the model as it is
+        engine: "native", "numpy" (the same program, one NumPy call after the other), or "auto" for the best one here
+
+    Raises:
+        CaptureError: at a call, where the code does what cannot be written down: it branches on the value of a tensor,
+            reads it (`.item()`, `print`), draws random numbers besides dropout, or counts in Python
+
+    >>> import fanin as torch
+    >>> w = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = torch.optim.SGD([w], lr=0.5)
+    >>> @torch.compile(engine="numpy")
+    ... def step(x):
+    ...     optimizer.zero_grad()
+    ...     loss = (w * x).sum()
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss.detach()
+    >>> step(torch.tensor([1.0, 1.0])), step(torch.tensor([1.0, 1.0]))
+    (tensor(3.), tensor(2.))
+    >>> step.captures
+    1
+    """
     if engine not in ENGINES:
         raise ArgumentError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     if model is None:
-        return functools.partial(compile, engine=engine, disable=disable)
+        return functools.partial(compile, disable=disable, engine=engine)
+    if not callable(model):
+        raise ArgumentTypeError(f"compile takes a module or a function, got {type(model).__name__}")
     if disable:
         return model
-    if not callable(model):
-        raise CaptureError(f"compile takes a module or a function, got {type(model).__name__}")
-    return Compiled(model, engine)
+    return CompiledModule(model, engine) if isinstance(model, Module) else CompiledFunction(model, engine)
+
+
+__all__ = ["CompiledFunction", "CompiledModule", "compile", "executor"]

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from fanin._core.errors import OperationError
 from fanin.nn.backward_hooks import BackwardHook
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import Changes, TensorBase
 from fanin.tensor.hooks import RemovableHandle
 
 Hooks = OrderedDict[int, Callable[..., Any]]
@@ -42,6 +42,7 @@ class _GlobalHandle(RemovableHandle):
 
 def add_hook(hooks: Any, hook: Callable[..., Any], prepend: bool = False, **marks: dict[int, bool]) -> RemovableHandle:
     """Register a hook, last or first, with the marks that are set for it; return the handle that removes it."""
+    Changes.count += 1
     handle = RemovableHandle(hooks, *marks.values())
     hooks[handle.id] = hook
     for mark in marks.values():

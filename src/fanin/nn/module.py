@@ -12,7 +12,7 @@ from fanin.nn.calling import Called, GlobalHooks
 from fanin.nn.parameter import Buffer, Parameter, is_lazy, require_parameter, type_name
 from fanin.nn.state import Stateful
 from fanin.nn.tree import Tree
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import Changes, TensorBase
 from fanin.tensor.device import check_device, device
 from fanin.tensor.tape import wrap
 
@@ -80,6 +80,7 @@ class Module(Tree, Called, Stateful):
         """
         if "_buffers" not in self.__dict__:
             raise _too_early("buffer")
+        Changes.count += 1
         self._check_name("buffer", name, self._buffers)
         if tensor is not None and not isinstance(tensor, TensorBase):
             raise ArgumentTypeError(
@@ -99,6 +100,7 @@ class Module(Tree, Called, Stateful):
         """
         if "_parameters" not in self.__dict__:
             raise _too_early("parameter")
+        Changes.count += 1
         self._check_name("parameter", name, self._parameters)
         require_parameter(name, param)
         self._parameters[name] = _registered("parameter", self, name, param)
@@ -110,6 +112,7 @@ class Module(Tree, Called, Stateful):
         """
         if module is not None and not isinstance(module, Module):
             raise ArgumentTypeError(f"{type_name(module)} is not a Module subclass")
+        Changes.count += 1
         self._check_name("module", name, self._modules)
         self._modules[name] = _registered("module", self, name, module)
 
@@ -139,6 +142,7 @@ class Module(Tree, Called, Stateful):
         raise MissingNameError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __setattr__(self, name: str, value: Any) -> None:
+        Changes.count += 1
         held = self.__dict__
         parameters = held.get("_parameters")
         if isinstance(value, Parameter):
@@ -181,6 +185,7 @@ class Module(Tree, Called, Stateful):
         self._non_persistent_buffers_set.discard(name)
 
     def __delattr__(self, name: str) -> None:
+        Changes.count += 1
         if name in self._parameters:
             del self._parameters[name]
         elif name in self._buffers:
@@ -259,6 +264,7 @@ class Module(Tree, Called, Stateful):
                 parameter.data = fn(parameter)
                 if parameter._grad is not None:
                     parameter._grad = fn(parameter._grad)
+        Changes.count += 1
         for name, buffer in self._buffers.items():
             if buffer is not None:
                 self._buffers[name] = fn(buffer)

@@ -17,6 +17,7 @@ from fanin.optim.groups import Params, complete, listed, required
 from fanin.optim.hooks import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from fanin.optim.mistakes import check_symmetry, note_step
 from fanin.optim.saving import packed, unpacked
+from fanin.tensor.base import Changes
 from fanin.tensor.grad_mode import enable_grad, mode, no_grad
 from fanin.tensor.hooks import RemovableHandle
 
@@ -115,6 +116,7 @@ class Optimizer:
         for name in _HOOKS:
             if name not in self.__dict__:
                 setattr(self, name, OrderedDict())
+        Changes.count += 1
         self._plans: dict[int, Plan] = {}
         self._programs: dict[Any, Any] = {}
 
@@ -214,6 +216,7 @@ class Optimizer:
             TypeError: not a dictionary, or a set or something that is no tensor in it
             ValueError: a parameter in two groups, or with a name while others have none
         """
+        Changes.count += 1
         self.param_groups.append(complete(param_group, self.defaults, self.param_groups))
 
     def __repr__(self) -> str:
@@ -321,6 +324,8 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def counted(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if mode.capture is not None:
+            return mode.capture.own_step(self, functools.partial(_with_hooks, step), args, kwargs)
         result = _with_hooks(step, self, (self, *args), kwargs)
         self._step_count += 1
         return result

@@ -38,6 +38,12 @@ class TensorBase:
     __hash__ = object.__hash__
 
 
+class Changes:
+    """How often something was changed that a compiled function may have taken for granted: modules, flags, groups."""
+
+    count = 0
+
+
 def known(array: Any) -> bool:
     """Say whether there are numbers to look at: in a captured step an array may stand for numbers that come later."""
     return array.__class__ is np.ndarray or isinstance(array, np.generic)

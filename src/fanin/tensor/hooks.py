@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from fanin.tensor.base import Changes
+
 _ids = itertools.count()
 
 
@@ -17,6 +19,7 @@ class RemovableHandle:
 
     def remove(self) -> None:
         """Take the hook out; a second call does nothing."""
+        Changes.count += 1
         for hooks in self._dicts:
             hooks.pop(self.id, None)
 

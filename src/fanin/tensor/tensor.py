@@ -15,7 +15,7 @@ from fanin.ops.arithmetic import sum_to
 from fanin.ops.rules import wrap_dim
 from fanin.tensor import printing
 from fanin.tensor.backward import backward
-from fanin.tensor.base import TensorBase, version_counter
+from fanin.tensor.base import Changes, TensorBase, version_counter
 from fanin.tensor.device import CPU, check_device, device
 from fanin.tensor.functions import shaping
 from fanin.tensor.functions.data import legacy_array
@@ -190,6 +190,7 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
                 "only Tensors of floating point dtype can require gradients", remedy=f"This one has {self.dtype}."
             )
         self._requires_grad = bool(wanted)
+        Changes.count += 1
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
         """Set requires_grad and return the tensor."""

@@ -12,6 +12,7 @@ from fanin._core.errors import CaptureError
 from fanin.compiler import graph as graphs
 from fanin.compiler.capture.aliases import KEY
 from fanin.compiler.capture.fields import LIFTED, unwatch, watch
+from fanin.compiler.capture.guards import Changed, Guards, Surroundings
 from fanin.compiler.capture.locating import explained
 from fanin.compiler.capture.recorder import Capture, Lifted, Reached
 from fanin.compiler.capture.scalars import HostScalars
@@ -42,10 +43,12 @@ class StateRef:
     """A tensor that the graph reads or writes.
 
     owner: the tensor whose `.grad` it is, where it is one: then it is looked up there at each call.
+    place: (optimizer, parameter, name) of a tensor of an optimiser's state, likewise.
     """
 
     tensor: Any
     owner: Any = None
+    place: tuple[Any, Any, str] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +69,7 @@ class Captured:
     argument_grads: (number of argument, number of output): their `.grad`.
     had_grads: (tensor, whether it had a `.grad`): holds for this capture only.
     required: (tensor, whether it requires a gradient): likewise.
+    guards:   what stood around the function.
     afterwards: what the host calls after each call: steps of schedulers.
     """
 
@@ -83,6 +87,7 @@ class Captured:
     argument_grads: tuple[tuple[int, int | None], ...]
     had_grads: tuple[tuple[Any, bool], ...]
     required: tuple[tuple[Any, bool], ...]
+    guards: Guards
     afterwards: tuple[Callable[[], Any], ...] = ()
 
     @property
@@ -104,24 +109,36 @@ def capture(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     tensors: list[Any] = []
     structure = take_apart((args, kwargs), tensors)
     held: list[Any] = []  # arguments that the function knows otherwise, too
+    again = False
     while True:
         try:
-            return _capture(function, structure, tensors, held)
+            return _capture(function, structure, tensors, held, again)
         except Reached as reached:
             held.append(reached.tensor)
+        except Changed:
+            again = True
 
 
-def _capture(function: Callable[..., Any], structure: Any, tensors: list[Any], held: list[Any]) -> Captured:
+def _capture(
+    function: Callable[..., Any], structure: Any, tensors: list[Any], held: list[Any], again: bool
+) -> Captured:
     note = Capture(frozenset(id(t) for t in tensors if not any(t is h for h in held)))
+    around = Surroundings(function, structure)
     watch()
     former, mode.capture = mode.capture, note
     try:
         given = _arguments(note, tensors, held)
         args, kwargs = put_together(structure, [given[id(t)].given for t in tensors])
-        return _finished(note, tensors, given, function(*args, **kwargs))
+        result = function(*args, **kwargs)
+        note.check_state()
+        return _finished(note, given, result, around.guards(note.custom, again))
     except Exception as error:
         note.forget()
+        around.restore()
         raise explained(error)  # noqa: B904  the cause is part of it
+    except BaseException:
+        note.forget()
+        raise
     finally:
         note.release()
         mode.capture = former
@@ -153,7 +170,7 @@ def _arguments(note: Capture, tensors: list[Any], held: list[Any]) -> dict[int, 
     return found
 
 
-def _finished(note: Capture, tensors: list[Any], given: dict[int, _Argument], result: Any) -> Captured:
+def _finished(note: Capture, given: dict[int, _Argument], result: Any, guards: Guards) -> Captured:
     """Return what was noted."""
     outputs: list[Value] = []
 
@@ -176,7 +193,8 @@ def _finished(note: Capture, tensors: list[Any], given: dict[int, _Argument], re
     # A number of the state needs its leaf even where no array does.
     scalars = [s for s in note.scalars if s.leaf in needed or s.cohort.names]
     key = None
-    refs = [StateRef(record.tensor, _owner(note, record)) for record in state]
+    places = _places(note)
+    refs = [StateRef(r.tensor, _owner(note, r), places.get(id(r.tensor))) for r in state]
     leaves = [record.leaf for record in state]
     if note.key is not None and note.key in needed:
         key = len(leaves)
@@ -206,6 +224,7 @@ def _finished(note: Capture, tensors: list[Any], given: dict[int, _Argument], re
         argument_grads,
         tuple((r.tensor, r.fields.get("_grad") is not None) for r in note.lifted if r.grad_was_read),
         tuple((r.tensor, r.fields.get("_requires_grad", False)) for r in note.lifted),
+        guards,
         tuple(note.afterwards),
     )
 
@@ -276,6 +295,16 @@ def _check_place(record: Lifted, final: Any) -> None:
                 remedy="Copy the values with a.copy_(b) under torch.no_grad(), or share the memory before.",
             )
         alias = alias.parent.__dict__.get(KEY)
+
+
+def _places(note: Capture) -> dict[int, tuple[Any, Any, str]]:
+    """Return where the tensors of optimisers' states are found, by their ids."""
+    return {
+        id(value): (optimizer, p, name)
+        for optimizer in note.optimizers
+        for p, held in optimizer.state.items()
+        for name, value in held.items()
+    }
 
 
 def _owner(note: Capture, record: Lifted) -> Any:

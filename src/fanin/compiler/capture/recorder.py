@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
@@ -76,6 +77,10 @@ class Reached(BaseException):
         self.tensor = tensor
 
 
+class Warmup(BaseException):
+    """The function sets something up at its first call: that one is left to eager code."""
+
+
 @dataclass
 class Capture:
     """One run of a function on values."""
@@ -91,6 +96,9 @@ class Capture:
     afterwards: list[Callable[[], Any]] = field(default_factory=list)  # what the host does after each call
     key: Value | None = None  # the seed and the number of the step, of which random masks are made
     draws: int = 0
+    states: dict[int, tuple[Any, dict[Any, dict[str, Any]]]] = field(default_factory=dict)
+    plans: dict[int, dict[int, Any]] = field(default_factory=dict)
+    custom: list[Any] = field(default_factory=list)  # optimisers with a step of their own
     counters: dict[int, tuple[list[int], int]] = field(default_factory=dict)
 
     # Reading and writing the fields of tensors --------------------------------------------------------------------
@@ -195,6 +203,16 @@ class Capture:
 
     def forget(self) -> None:
         """Undo what the capture changed for good: the state that it started for optimisers."""
+        for optimizer, states in self.states.values():
+            optimizer.state.clear()
+            optimizer.state.update({p: dict(held) for p, held in states.items()})
+            optimizer._plans = dict(self.plans[id(optimizer)])
+
+    def watch_state(self, optimizer: Any) -> None:
+        """Remember the state of an optimiser as it was before its first step in the capture."""
+        if id(optimizer) not in self.states:
+            self.states[id(optimizer)] = optimizer, {p: dict(held) for p, held in optimizer.state.items()}
+            self.plans[id(optimizer)] = dict(optimizer._plans)
 
     @contextmanager
     def pause(self) -> Iterator[None]:
@@ -350,6 +368,18 @@ class Capture:
         """Note a step of an optimiser."""
         from fanin.optim.engine import symbolic
 
+        nth = self._count_step(optimizer, closure)
+        symbolic.take_step(self, optimizer, nth)
+
+    def own_step(self, optimizer: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the step that an optimiser's class brings itself, in tensor operations."""
+        self._count_step(optimizer, args[0] if args else kwargs.get("closure"))
+        if not any(optimizer is known for known in self.custom):
+            self.custom.append(optimizer)
+        return step(optimizer, (optimizer, *args), kwargs)
+
+    def _count_step(self, optimizer: Any, closure: Any) -> int:
+        """Return how many steps an optimiser has taken in this call before this one."""
         if closure is not None:
             raise CaptureError(
                 "a step with a closure cannot be captured",
@@ -362,9 +392,35 @@ class Capture:
             )
         if not any(optimizer is known for known in self.optimizers):
             self.optimizers.append(optimizer)
+        self.watch_state(optimizer)
         nth = self.steps.get(id(optimizer), 0)
         self.steps[id(optimizer)] = nth + 1
-        symbolic.take_step(self, optimizer, nth)
+        return nth
+
+    def later(self, step: Callable[..., Any], scheduler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Let a scheduler take its step on the host after each call."""
+        if any(isinstance(x, TensorBase) for x in (*args, *kwargs.values())):
+            raise CaptureError(
+                f"{type(scheduler).__name__}.step reads the value of a tensor in the middle of a captured step",
+                remedy="Return the tensor from the compiled function, and call scheduler.step(value) outside.",
+            )
+        self.afterwards.append(functools.partial(step, scheduler, *args, **kwargs))
+
+    def check_state(self) -> None:
+        """Raise where a step of an optimiser's own changed what later calls would find changed already."""
+        for optimizer in self.custom:
+            before = self.states[id(optimizer)][1]
+            for p, held in optimizer.state.items():
+                for name, value in held.items():
+                    if name not in before.get(p, {}):
+                        raise Warmup(type(optimizer).__name__)
+                    old = before[p][name]
+                    if value is not old and not (type(value) in (int, float, bool, str) and value == old):
+                        raise CaptureError(
+                            f"the step of {type(optimizer).__name__} replaces its state {name!r}",
+                            remedy="Change a tensor of the state in place; a count that is a Python number is the same "
+                            "at every call. Or write the rule as hyper and update (fanin.optim.Optimizer).",
+                        )
 
     # Random numbers -----------------------------------------------------------------------------------------------
 

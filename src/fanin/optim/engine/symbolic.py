@@ -59,7 +59,6 @@ class Cohort:
     """
 
     optimizer: Any
-    group: dict[str, Any]
     index: int
     params: tuple[Any, ...]
     nth: int
@@ -67,6 +66,12 @@ class Cohort:
     flags: tuple[tuple[str, Any], ...]
     negate: bool
     results: dict[str, Any]
+
+    @property
+    def group(self) -> dict[str, Any]:
+        """The options; loading a state replaces the dictionary."""
+        found: dict[str, Any] = self.optimizer.param_groups[self.index]
+        return found
 
     def place(self) -> tuple[Block, list[int]]:
         """Return where the numbers of the state are: a block, and the positions of the parameters in it."""
@@ -120,7 +125,7 @@ def _step_cohort(capture: Any, optimizer: Any, index: int, params: tuple[Any, ..
         count = int(block.scalars[STEP][member]) if STEP in block.scalars else block.counts[member]
         hyper = optimizer.hyper(group, count + 1 + nth)
     flags = tuple((name, value) for name, value in hyper.items() if is_flag(value))
-    cohort = Cohort(optimizer, group, index, params, nth, names, flags, negate, {})
+    cohort = Cohort(optimizer, index, params, nth, names, flags, negate, {})
     capture.cohorts.append(cohort)
     given = {n: v if is_flag(v) else capture.scalar(cohort, "hyper", n) for n, v in hyper.items()}
     earlier = capture.earlier(cohort)
