@@ -1,0 +1,311 @@
+"""A captured function with the memory it works on and the engine that carries it out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fanin.autograd.function import Function, once_differentiable
+from fanin.compiler import numpy_engine
+from fanin.compiler.capture.captured import ARGUMENT, OUTSIDE, Captured
+from fanin.compiler.capture.structure import put_together, take_apart
+from fanin.compiler.graph import Graph
+from fanin.random.generator import default_generator
+from fanin.tensor.backward import grad as gradients
+from fanin.tensor.base import Changes, TensorBase
+from fanin.tensor.grad_mode import enable_grad, mode
+from fanin.tensor.tape import wrap
+
+ENGINES = ("auto", "native", "numpy")
+Arrays = Sequence[Any]
+Execute = Callable[[Arrays, Arrays, Sequence[float]], Arrays]
+
+_ONE = np.uint64(1)
+
+
+def executor(captured: Captured, engine: str) -> Execute:
+    """Return the function (data, state, scalars) -> outputs that carries out a captured function.
+
+    It is given the arrays of the graph's data and state in their order, C-contiguous or not, and the numbers of the
+    step; it writes the updates into the arrays of the state, and returns the arrays of the outputs, which it does not
+    touch again. This is the one place where an engine is chosen.
+    """
+    if engine == "native":
+        from fanin.compiler.native.executable import make
+
+        return make(captured.graph)
+    return functools.partial(_run_with_numpy, captured.graph)
+
+
+def _run_with_numpy(graph: Graph, data: Arrays, state: Arrays, scalars: Sequence[float]) -> Arrays:
+    outputs, updates = numpy_engine.run(graph, data, state, scalars)
+    outputs = [np.array(out) for out in outputs]  # a result may be a view of the state, or of another result
+    updates = [(i, np.array(new)) for i, new in updates]
+    for i, new in updates:
+        np.copyto(state[i], new)
+    return outputs
+
+
+class Program:
+    """A captured function, ready to be called.
+
+    eager: whether calls are left to the target, because results need a history that also leads through changes of
+           state or random masks, which a backward pass could not repeat.
+    """
+
+    def __init__(self, captured: Captured, engine: str, target: Callable[..., Any]) -> None:
+        self.captured, self.target, self.engine = captured, target, engine
+        self.open = any(o.requires_grad for o in captured.outputs)
+        self.eager = self.open and not captured.pure
+        self._execute: Execute | None = None
+        self.tensors = list(captured.state_tensors)
+        self.arrays = [t._array for t in self.tensors]
+        self.shapes = [(a.shape, a.dtype) for a in self.arrays]
+        self.lookups = [
+            (i, ref.owner, ref.place) for i, ref in enumerate(captured.state) if ref.owner is not None or ref.place
+        ]
+        self.written = [i for i, _ in captured.graph.updates]
+        self.seen = Changes.count
+        self.key: Any = None
+        if captured.key is not None:
+            self.key = self.arrays[captured.key]
+            self.key[0] = default_generator.random_int()
+        self.quick = self._quick()
+
+    @property
+    def execute(self) -> Execute:
+        """The engine's function, made when it is first needed."""
+        if self._execute is None:
+            self._execute = executor(self.captured, self.engine)
+        return self._execute
+
+    def explain_plan(self) -> str:
+        """Return how the engine carries out the graph."""
+        plan = getattr(self.execute, "explain", None) or getattr(self.execute, "explain_plan", None)
+        if callable(plan):
+            return str(plan())
+        return "The NumPy engine evaluates one operation after the other; there is no plan."
+
+    # Does it fit? -------------------------------------------------------------------------------------------------
+
+    def ready(self, given: Sequence[Any]) -> list[float] | None:
+        """Return the numbers of the step; None when something that the capture took for granted is otherwise now."""
+        captured = self.captured
+        for i, tensor in captured.fixed:
+            if given[i] is not tensor:
+                return None
+        for i in captured.arguments:
+            if id(given[i]) in captured.known:
+                return None
+        for tensor, had in captured.had_grads:
+            if (tensor._grad is not None) is not had:
+                return None
+        if not captured.guards.names_hold():
+            return None
+        if self.seen != Changes.count:
+            if not self._unchanged():
+                return None
+            self.seen = Changes.count
+        row = captured.scalars.row()
+        return None if row is None or not self._find_memory() else row
+
+    def _unchanged(self) -> bool:
+        captured = self.captured
+        return (
+            all(t._requires_grad is required for t, required in captured.required) and captured.guards.modules_hold()
+        )
+
+    def _find_memory(self) -> bool:
+        """Follow tensors whose memory was replaced; return False where shape or dtype are others."""
+        tensors, arrays = self.tensors, self.arrays
+        for i, owner, place in self.lookups:
+            found = owner._grad if owner is not None else place[0].state.get(place[1], {}).get(place[2])
+            if found is None:
+                return False
+            tensors[i] = found
+        for i, tensor in enumerate(tensors):
+            array = tensor._array
+            if array is not arrays[i]:
+                if (array.shape, array.dtype) != self.shapes[i]:
+                    return False
+                arrays[i] = array
+        return True
+
+    # Calls --------------------------------------------------------------------------------------------------------
+
+    def run(self, given: Sequence[Any], row: list[float], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return what the function returns, and change what it changes."""
+        if self.eager:
+            return self.target(*args, **kwargs)
+        if self.open:
+            return differentiable(self, given, args, kwargs)
+        outputs = self.compute(given, row)
+        return self.assembled(given, outputs)
+
+    def compute(self, given: Sequence[Any], row: Sequence[float]) -> Arrays:
+        """Return the arrays of the graph's outputs, and write back what the function changes."""
+        captured = self.captured
+        outputs = self.execute([given[i]._array for i in captured.arguments], self.arrays, row)
+        self._hand_back(given, outputs)
+        if captured.scalars.calls:
+            captured.scalars.advance()
+        if self.key is not None:
+            self.key[1] += _ONE
+        for action in captured.afterwards:
+            action()
+        return outputs
+
+    def assembled(self, given: Sequence[Any], outputs: Arrays) -> Any:
+        """Return the outputs as the function returns them."""
+        return put_together(self.captured.structure, [self._output(o, given, outputs) for o in self.captured.outputs])
+
+    def _output(self, output: Any, given: Sequence[Any], outputs: Arrays) -> Any:
+        if output.kind == OUTSIDE:
+            return output.tensor
+        if output.kind == ARGUMENT:
+            return given[output.index]
+        result = wrap(outputs[output.index])
+        if mode.inference:
+            result._is_inference = True
+        return result
+
+    def _hand_back(self, given: Sequence[Any], outputs: Arrays) -> None:
+        captured = self.captured
+        for i in self.written:
+            _count(self.tensors[i])
+        for tensor, number in captured.grads:
+            tensor._grad = None if number is None else wrap(outputs[number])
+        for i, number in captured.changed:
+            np.copyto(given[i]._array, outputs[number])
+            _count(given[i])
+        for i, number in captured.argument_grads:
+            given[i]._grad = None if number is None else wrap(outputs[number])
+
+    # Predictions --------------------------------------------------------------------------------------------------
+
+    def _quick(self) -> Any:
+        """Return the key of a call that is one tensor in, one tensor out, and nothing else; None for any other."""
+        captured = self.captured
+        data, outputs = captured.graph.data, captured.outputs
+        simple = (
+            captured.pure
+            and not self.open
+            and len(data) == len(outputs) == 1
+            and outputs[0].kind == "result"
+            and not captured.fixed
+            and not captured.had_grads
+            and not captured.afterwards
+            and not captured.scalars.calls
+            and not captured.guards.names
+            and not self.lookups
+            and not isinstance(captured.structure, (tuple, list, dict))
+            and not mode.inference
+        )
+        return (data[0].shape, data[0].dtype, mode.enabled) if simple else None
+
+    def predict(self, x: Any, changes: int) -> Any:
+        """Return the result for one tensor; None when anything is otherwise than at the capture."""
+        shape, dtype, enabled = self.quick
+        array = x._array
+        if (
+            array.shape != shape
+            or array.dtype is not dtype
+            or mode.enabled is not enabled
+            or mode.inference
+            or x._requires_grad
+            or changes != self.seen
+            or id(x) in self.captured.known
+        ):
+            return None
+        arrays = self.arrays
+        for i, tensor in enumerate(self.tensors):
+            if tensor._array is not arrays[i]:
+                return None
+        return wrap(self.execute((array,), arrays, ())[0])
+
+
+def _count(tensor: Any) -> None:
+    """Count one change of a tensor's memory, where somebody looks at the count."""
+    while tensor._base is not None:
+        tensor = tensor._base
+    if tensor._counter is not None:
+        tensor._counter[0] += 1
+
+
+# Results with a history -----------------------------------------------------------------------------------------------
+
+
+class _Again(Function):
+    """The results of a program; its derivative runs the target again, on the tape."""
+
+    @staticmethod
+    def forward(ctx: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the tensors among the results."""
+        call, *tensors = args
+        ctx.call = call
+        ctx.save_for_backward(*tensors)
+        results = tuple(wrap(array) for array in call.outputs)
+        if not all(call.tracked):
+            ctx.mark_non_differentiable(*(r for r, t in zip(results, call.tracked, strict=True) if not t))
+        return results
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """Return the gradients of the arguments and of the parameters."""
+        return (None, *ctx.call.gradients(ctx.saved_tensors, grad_outputs))
+
+
+class _Call:
+    """One call whose results have a history: the arguments, and the results of the program."""
+
+    def __init__(self, program: Program, args: Any, given: Sequence[Any], outputs: Arrays) -> None:
+        self.program, self.args = program, args
+        self.given = list(given)
+        results = [o for o in program.captured.outputs if o.kind == "result"]
+        self.outputs = [outputs[o.index] for o in results]
+        self.tracked = [o.requires_grad for o in results]
+
+    def gradients(self, saved: Sequence[Any], grad_outputs: Sequence[Any]) -> list[Any]:
+        """Run the target on the tape and go back from its results."""
+        count = len(self.given)
+        with enable_grad():
+            stand_ins = [_stand_in(t, s) for t, s in zip(self.given, saved[:count], strict=True)]
+            found: list[Any] = []
+            structure = take_apart(self.args, found)
+            args, kwargs = put_together(structure, stand_ins)
+            results: list[Any] = []
+            take_apart(self.program.target(*args, **kwargs), results)
+            kinds = self.program.captured.outputs
+            results = [r for r, o in zip(results, kinds, strict=True) if o.kind == "result"]
+            pairs = [(r, g) for r, g, t in zip(results, grad_outputs, self.tracked, strict=True) if t]
+            leaves = [*stand_ins, *saved[count:]]
+            wanted = [x for x in leaves if x._requires_grad]
+            parts = iter(gradients([r for r, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True))
+        return [next(parts) if x._requires_grad else None for x in leaves]
+
+
+def _stand_in(tensor: Any, saved: Any) -> Any:
+    """Return the tensor off its history; itself where it is a leaf."""
+    if saved._node is None:
+        return saved
+    fresh = saved.detach()
+    fresh.requires_grad_(tensor._requires_grad)
+    return fresh
+
+
+def differentiable(program: Program, given: Sequence[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the results of a program with a history, so that a backward pass goes on through them."""
+    outputs = program.compute(given, program.captured.scalars.row() or ())
+    call = _Call(program, (args, kwargs), given, outputs)
+    parameters = [t for t, required in program.captured.required if required and t._node is None]
+    known = {id(t) for t in given}
+    results = _Again.apply(call, *given, *(p for p in parameters if id(p) not in known))
+    waiting = iter(results if isinstance(results, tuple) else (results,))
+    tensors: list[TensorBase] = []
+    for output in program.captured.outputs:
+        tensors.append(next(waiting) if output.kind == "result" else program._output(output, given, outputs))
+    return put_together(program.captured.structure, tensors)
