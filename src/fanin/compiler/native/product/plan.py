@@ -14,20 +14,33 @@ from math import gcd
 from fanin.compiler.native.product.shape import ProductShape
 from fanin.compiler.native.target import Isa
 
+# GFLOP/s are of one core of a Zen 3 (AVX2, float32), whose peak of multiply-adds was 102 in the same runs.
 LATENCY = 4
+# Accumulators are few enough for 16 registers: 6 x 2 is the largest square-like tile. A lower tile of 4 x 2 still keeps
+# both units busy (8 accumulators, 4 cycles) as long as B comes from the first cache: 99 at M = 32, N = K = 64.
 TALLEST, WIDEST, MOST_CHAINS = 12, 10, 4
-CALL_CYCLES = 20
+CALL_CYCLES = 10
+# Partial sums wait in C between blocks of K. At 128 x 1024 x 1024: 78 with blocks of 192, 86 of 264, 87 of 352 and 384,
+# 83 of 512, where a panel of 16 columns fills the first cache.
 INNER_BLOCK = 384
+# A panel that is larger is read from the second cache for each tile, at about so many bytes a cycle.
 L1_PANEL_BYTES = 24 * 1024
-L2_BYTES = 256 * 1024
 L2_BYTES_A_CYCLE = 14
+# Rows of A that pass all panels before the next ones come (256 x 128 x 128: 83 with 256 KB, 87 with 48 KB); not fewer,
+# since each chunk reads all of B again.
+L2_BYTES = 96 * 1024
+# B is read where it lies if it is small (rows 50 apart, K = 256: 40; packed: 67) or if packing does not pay.
 DIRECT_BYTES = 96 * 1024
 DIRECT_INNER = 192
+FEW_ROWS = 48
+# The copy of A on the stack. Weights' gradient at 1024 x 1024 x 128: 59 without, 92 with it.
 COPY_BYTES = 40 * 1024
 LINE_BYTES, SETS, WAYS = 64, 64, 8
+# Vectors along K: for more rows than these, packing B pays (64 x 256 x 784: 58 along K, 82 packed).
 DOT_ROWS, DOT_COLUMNS = 12, 4
-FEW_ROWS = 48
-ONE_MORE_FUNCTION = 1.03
+# A function costs a few milliseconds to compile, so equal tiles win over the last few percent; they often run faster,
+# too (64 x 64 x 32: 16 tiles of 4 rows 99, 9 of 6 and 2 of 5 rows 89).
+ONE_MORE_FUNCTION = 1.06
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import numpy as np
 from llvmlite import ir
 
 from fanin.compiler.native.product.dot import Dot, emit_dot
-from fanin.compiler.native.product.kernel import Arguments, Epilogue, Finish
-from fanin.compiler.native.product.pack import emit_copy, emit_turn
+from fanin.compiler.native.product.kernel import Arguments, Epilogue, Finish, repeated
+from fanin.compiler.native.product.pack import Turn, emit_copy, emit_turn
 from fanin.compiler.native.product.plan import (
     COPY_BYTES,
     Panels,
@@ -38,7 +38,9 @@ class Products:
     """Writes products into a module. Micro-kernels of the same tile, epilogue and context types are made once.
 
     Two epilogues are the same if they are equal (`==`), so that frozen dataclasses with `__call__` are shared between
-    layers.
+    layers; they have to be hashable. Panels and the order of summation follow from the shape, all of it: a product that
+    is divided among threads is one shape for each part, whose sizes must not depend on how many threads there are, and
+    parts that share packed panels must be of one shape. What an epilogue writes must not overlap the operands.
     """
 
     def __init__(self, module: ir.Module, isa: Isa) -> None:
@@ -58,7 +60,7 @@ class Products:
             return
         element = element_type(shape.dtype)
         for group in plan(self.isa, shape).panels:
-            with code.loop(0, group.count, name="panel") as number:
+            with repeated(code, I64(group.count), 1, []) as (number, _):
                 column = code.b.add(code.b.mul(number, I64(group.width)), I64(group.first))
                 source = code.at(b, code.b.mul(column, I64(shape.b_column)), element)
                 target = code.at(packed, code.b.mul(column, I64(shape.inner)), element)
@@ -72,8 +74,8 @@ class Products:
             return
         start = 0
         for width in group.pieces:
-            key = ("turn", dtype, width, shape.b_inner == 1)
-            turn = self._function(key, emit_turn, dtype, width, shape.b_inner == 1)
+            kind = Turn.of(dtype, width, shape.b_inner == 1, shape.inner)
+            turn = self._function(("turn", kind), emit_turn, kind)
             line = code.at(source, I64(start * shape.b_column), element)
             out = code.at(target, I64(start), element)
             code.b.call(turn, [line, *strides, out, I64(group.width), I64(shape.inner)])
@@ -206,7 +208,7 @@ class _Job:
         count, size = inner_blocks(self.shape.inner)
         b, code = self.code.b, self.code
         if count > 1:
-            with code.loop(0, count - 1, name="block") as number:
+            with repeated(code, I64(count - 1), 1, []) as (number, _):
                 start = b.mul(number, I64(size))
                 again = b.or_(self.given.accumulate, b.icmp_signed(">", number, I64(0)))
                 self._emit_block(start, size, again, True, Finish(None, ()), [])
@@ -246,7 +248,7 @@ class _Job:
         chunk = row_chunk(rows.height, inner, shape.dtype.itemsize, COPY_BYTES)
         with self._chunks(rows.count, chunk) as (first, count):
             here = self._at_rows(given, rows, first, count)
-            with code.loop(0, count, name="copied") as number:
+            with repeated(code, count, 1, []) as (number, _):
                 source = code.at(here.a, code.b.mul(number, I64(rows.height)), self.element)
                 target = code.at(buffer, code.b.mul(number, I64(rows.height * inner)), self.element)
                 copy = self.products.copy(shape.dtype, pieces_of(rows.height, self.products.isa.lanes(shape.dtype)))
@@ -292,7 +294,7 @@ class _Job:
         if count <= size:
             yield I64(0), I64(count)
             return
-        with self.code.loop(0, count, size, "chunk") as first:
+        with repeated(self.code, I64(count), size, []) as (first, _):
             yield first, self.code.lesser(self.code.b.sub(I64(count), first), I64(size))
 
     def _tile(self, block: _Block, rows: Rows, group: Panels) -> Tile:
@@ -328,7 +330,7 @@ class _Job:
         code, shape = self.code, self.shape
         down = rows.count > count
         called = self.products.dot(self._dot(rows.height, columns, down), self.finish)
-        with code.loop(0, count if down else rows.count, name="line") as number:
+        with repeated(code, I64(count if down else rows.count), 1, []) as (number, _):
             number_row, number_column = (I64(0), number) if down else (number, I64(0))
             m = code.b.add(code.b.mul(number_row, I64(rows.height)), I64(rows.first))
             n = code.b.add(code.b.mul(number_column, I64(columns)), I64(column))
