@@ -21,7 +21,7 @@ def linear(rows: int = 12) -> tuple[Any, Any, Any, Any]:
     return model, x, y, torch.optim.SGD(model.parameters(), lr=0.1)
 
 
-# What it takes ----------------------------------------------------------------------------------------------------------
+# What it takes --------------------------------------------------------------------------------------------------------
 
 
 def test_arrays_lists_and_tensors_give_the_same() -> None:
@@ -109,7 +109,7 @@ def test_wrong_target_shapes_get_the_advice_of_the_loop() -> None:
         torch.fit(model, (x, y.reshape(-1)), nn.MSELoss(), optimizer, engine="eager")
 
 
-# What it refuses ----------------------------------------------------------------------------------------------------------
+# What it refuses ------------------------------------------------------------------------------------------------------
 
 X, Y = np.zeros((12, 3)), np.zeros((12, 1))
 LOADER = DataLoader(TensorDataset(torch.zeros(12, 3), torch.zeros(12, 1)), batch_size=4)
@@ -183,7 +183,7 @@ def test_what_does_not_fit_is_refused(name: str) -> None:
 
 def test_tensors_of_another_dtype_raise_as_in_the_loop() -> None:
     model, x, y, optimizer = linear()
-    with pytest.raises(RuntimeError, match="[dD]ouble|float64"):
+    with pytest.raises(RuntimeError, match=r"[dD]ouble|float64"):
         torch.fit(model, (x.double(), y.double()), nn.MSELoss(), optimizer)
 
 

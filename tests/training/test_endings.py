@@ -50,7 +50,7 @@ def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
     return all(np.array_equal(a[name], b[name]) for name in b)
 
 
-# Patience ---------------------------------------------------------------------------------------------------------------
+# Patience -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("restore", [True, False])
@@ -91,7 +91,7 @@ def test_patience_without_validation_looks_at_the_training_loss() -> None:
     assert (history.stopped, len(history), history.best_epoch) == ("patience", 3, 2)
 
 
-# Callbacks --------------------------------------------------------------------------------------------------------------
+# Callbacks ------------------------------------------------------------------------------------------------------------
 
 
 def test_callbacks_are_called_in_order() -> None:
@@ -136,7 +136,7 @@ def test_what_is_no_callback_is_refused() -> None:
         torch.fit(model, (x, y), nn.MSELoss(), optimizer, callbacks=[3])
 
 
-# Ctrl-C -----------------------------------------------------------------------------------------------------------------
+# Ctrl-C ---------------------------------------------------------------------------------------------------------------
 
 
 class PressCtrlC(Callback):
@@ -200,7 +200,7 @@ def test_an_ignored_signal_stays_ignored_and_another_thread_leaves_it() -> None:
     assert seen == [before]
 
 
-# Modes ------------------------------------------------------------------------------------------------------------------
+# Modes ----------------------------------------------------------------------------------------------------------------
 
 
 def test_the_modes_of_all_modules_are_left_as_they_were() -> None:
@@ -220,7 +220,7 @@ def test_the_modes_of_all_modules_are_left_as_they_were() -> None:
     assert [module.training for module in model.modules()] == [False, False, True, False]
 
 
-# Divergence -------------------------------------------------------------------------------------------------------------
+# Divergence -----------------------------------------------------------------------------------------------------------
 
 ENGINES = ["eager", "numpy"]
 
@@ -265,7 +265,7 @@ def test_a_logarithm_of_zero_is_named() -> None:
     torch.nn.init.constant_(model[0].weight, -1.0)
     x = torch.ones(10, 3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with pytest.raises(DivergenceError, match="outputs are finite, between 0 and 0, but their loss is not.*logarithm"):
+    with pytest.raises(DivergenceError, match=r"outputs are finite, between 0 and 0, but their loss is not.*logarithm"):
         torch.fit(model, (x, x[:, :1]), lambda o, t: -(t * torch.log(o)).mean(), optimizer)
 
 
@@ -303,5 +303,3 @@ def test_a_validation_loss_that_is_not_finite_stops() -> None:
     bad[0, 0] = float("nan")
     with pytest.raises(DivergenceError, match="the validation loss became nan after epoch 1"):
         torch.fit(model, (x, y), nn.MSELoss(), optimizer, validation=(bad, y))
-
-

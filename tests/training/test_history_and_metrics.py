@@ -142,11 +142,13 @@ def test_a_fraction_holds_out_the_same_rows_each_time() -> None:
     for name, value in weights(model).items():
         np.testing.assert_array_equal(value, results[0][0][name])
     model, x, y = Setting(rows=50).prepare()
-    torch.fit(model, TensorDataset(x, y), nn.MSELoss(), torch.optim.SGD(model.parameters()), validation=0.2, shuffle=False)
+    torch.fit(
+        model, TensorDataset(x, y), nn.MSELoss(), torch.optim.SGD(model.parameters()), validation=0.2, shuffle=False
+    )
     assert default_state() == after
 
 
-# The metrics themselves, by hand ----------------------------------------------------------------------------------------
+# The metrics themselves, by hand --------------------------------------------------------------------------------------
 
 
 def test_accuracy_of_classes() -> None:

@@ -165,7 +165,7 @@ def test_a_turn_has_a_stream_of_its_own() -> None:
     assert torch.equal(second, torch.rand(2, generator=stream))
 
 
-# Ensembles --------------------------------------------------------------------------------------------------------------
+# Ensembles ------------------------------------------------------------------------------------------------------------
 
 
 def test_an_ensemble_averages_outputs() -> None:

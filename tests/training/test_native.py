@@ -1,4 +1,4 @@
-"""Compiled epochs: what changes between them is seen, what was compiled is used again, and nothing depends on chance."""
+"""Compiled epochs: what changes between them is seen, what was compiled is used again, nothing depends on chance."""
 
 from __future__ import annotations
 

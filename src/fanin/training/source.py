@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +103,7 @@ class Rows(Source):
         batches = self.loader.batch_sampler
         if type(batches) is BatchSampler and type(batches.sampler) in (RandomSampler, SequentialSampler):
             rows = _in_random_order(batches.sampler, permute) if type(batches.sampler) is RandomSampler else None
-            return self._cut(rows, len(batches.sampler), batches)
+            return self._cut(rows, len(cast(Sized, batches.sampler)), batches)
         cuts = batches.arrays()
         arrays = [np.asarray(piece, np.int64) for piece in (batches if cuts is None else cuts)]
         rows = np.concatenate(arrays) if arrays else np.empty(0, np.int64)

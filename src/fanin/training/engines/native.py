@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +140,8 @@ class NativeEngine(GraphEngine):
         """Capture the step of a batch size where there is none, or where the last capture does not hold any more."""
         program = self._sized.get(size)
         if program is None or not program.fits():
-            self._sized[size] = self._program(source.batch([wrap(array[:size]) for array in source.arrays]))
+            batch = source.batch([wrap(array[:size]) for array in source.arrays])
+            self._sized[size] = cast(NativeProgram, self._program(batch))
 
     def _run(self, rows: Any, size: int, steps: int, losses: Any) -> int:
         """Take some of the steps, write their losses, and return how many they were."""
