@@ -33,7 +33,7 @@ def executor(captured: Captured, engine: str) -> Execute:
     step; it writes the updates into the arrays of the state, and returns the arrays of the outputs, which it does not
     touch again. This is the one place where an engine is chosen.
     """
-    if engine == "native":
+    if engine != "numpy":
         from fanin.compiler.native.executable import make
 
         return make(captured.graph)
@@ -61,6 +61,7 @@ class Program:
         self.open = any(o.requires_grad for o in captured.outputs)
         self.eager = self.open and not captured.pure
         self._execute: Execute | None = None
+        self._single: Callable[[Any], Any] | None = None
         self.tensors = list(captured.state_tensors)
         self.arrays = [t._array for t in self.tensors]
         self.shapes = [(a.shape, a.dtype) for a in self.arrays]
@@ -132,6 +133,7 @@ class Program:
                 if (array.shape, array.dtype) != self.shapes[i]:
                     return False
                 arrays[i] = array
+                self._single = None  # it knows where the memory lay
         return True
 
     # Calls --------------------------------------------------------------------------------------------------------
@@ -202,7 +204,6 @@ class Program:
             and not captured.guards.names
             and not self.lookups
             and not isinstance(captured.structure, (tuple, list, dict))
-            and not mode.inference
         )
         return (data[0].shape, data[0].dtype, mode.enabled) if simple else None
 
@@ -214,7 +215,6 @@ class Program:
             array.shape != shape
             or array.dtype is not dtype
             or mode.enabled is not enabled
-            or mode.inference
             or x._requires_grad
             or changes != self.seen
             or id(x) in self.captured.known
@@ -224,7 +224,16 @@ class Program:
         for i, tensor in enumerate(self.tensors):
             if tensor._array is not arrays[i]:
                 return None
-        return wrap(self.execute((array,), arrays, ())[0])
+        if self._single is None:
+            single = getattr(self.execute, "single", None)
+            self._single = self._slowly if single is None else single(arrays)
+        result = wrap(self._single(array))
+        if mode.inference:
+            result._is_inference = True
+        return result
+
+    def _slowly(self, array: Any) -> Any:
+        return self.execute((array,), self.arrays, ())[0]
 
 
 def _count(tensor: Any) -> None:
