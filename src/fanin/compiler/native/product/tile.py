@@ -1,8 +1,8 @@
 """The micro-kernel whose vectors run along the columns: R rows by P registers, over a panel of B.
 
 One function walks over a grid of equal tiles; strides are arguments, so that layers of all sizes share it. K is not
-unrolled: a step of 6 x 2 is 25 instructions for 12 multiply-adds, beside which the loop's own two are free (32 x 64 x 64:
-94 to 95 GFLOP/s of 102 with 1, 2 and 4 steps written out), and there is no remainder to compile.
+unrolled: a step of 6 x 2 is 25 instructions for 12 multiply-adds, beside which the loop's own two are free (at 32 x 64
+x 64, 94 to 95 GFLOP/s of 102 with 1, 2 and 4 steps written out), and there is no remainder to compile.
 """
 
 from __future__ import annotations
