@@ -1,8 +1,8 @@
 """log and its relatives.
 
 x = 2^e m with m in [sqrt(1/2), sqrt 2), log x = e log 2 + log m. float32: with f = m - 1, log m = f - f^2/2 + f^3 p(f),
-as in Cephes' logf, p of degree 8 (2^-30). float64: s = f / (2 + f), log m = f - (f^2/2 - s (f^2/2 + s^2 p(s^2))), as in
-fdlibm's e_log.c, p of degree 6 (2^-59). The polynomials are fitted by tests/compiler/fit_polynomial.py.
+as in Cephes' logf, p of degree 7 (2^-27.3). float64: s = f / (2 + f), log m = f - (f^2/2 - s (f^2/2 + s^2 p(s^2))), as
+in fdlibm's e_log.c, p of degree 6 (2^-59). The polynomials are fitted by tests/compiler/fit_polynomial.py.
 """
 
 from __future__ import annotations
@@ -10,12 +10,21 @@ from __future__ import annotations
 from typing import Any
 
 from fanin.compiler.native.math.exponential import LOG_2, kind
-from fanin.compiler.native.math.parts import INF, NAN, float_bits, format_of, horner, integer_bits, is_single, with_sign
+from fanin.compiler.native.math.parts import (
+    INF,
+    NAN,
+    estrin,
+    float_bits,
+    format_of,
+    horner,
+    integer_bits,
+    is_single,
+    with_sign,
+)
 from fanin.compiler.native.vector import Code, scalar_type
 
 _SINGLE = (
-    0.06746637556, -0.116756507, 0.1188816289, -0.124055896, 0.1421955254, -0.1666799578, 0.2000211863, -0.250000096,
-    0.3333331261,
+    -0.07634456529, 0.1276154469, -0.1316018402, 0.1420176348, -0.1662335766, 0.2000122659, -0.2500082102, 0.3333333171,
 )  # fmt: skip
 _DOUBLE = (
     0.147956023517274309, 0.153140868476259101, 0.181835628441121899, 0.222221986029394661, 0.285714287420855698,
@@ -56,23 +65,24 @@ def log_of(code: Code, f: Any, e: Any, extra: Any = None) -> Any:
     """Return log(1 + f) + e log 2 + extra, smallest parts first."""
     high, low = LOG_2[kind(f)]
     tail = code.fma(e, code.like(low, f), extra) if extra is not None else code.mul(e, code.like(low, f))
-    half = code.mul(code.mul(f, f), code.like(0.5, f))
+    square, half = code.mul(f, f), code.like(0.5, f)
     if is_single(f):
-        square = code.mul(f, f)
-        tail = code.fma(code.mul(square, f), horner(code, f, _SINGLE), tail)
+        tail = code.fma(code.mul(square, f), estrin(code, f, _SINGLE), tail)
     else:
         s = code.div(f, code.add(f, code.like(2.0, f)))
         z = code.mul(s, s)
-        tail = code.fma(s, code.fma(z, horner(code, z, _DOUBLE), half), tail)
-    return code.fma(e, code.like(high, f), code.add(f, code.sub(tail, half)))
+        tail = code.fma(s, code.fma(z, horner(code, z, _DOUBLE), code.mul(square, half)), tail)
+    tail = code.fma(square, code.like(-0.5, f), tail)
+    return code.fma(e, code.like(high, f), code.add(f, tail))
 
 
 def _special(code: Code, x: Any, out: Any) -> Any:
     """Put in the limits: log(inf) = inf, log(nan) = nan, log(0) = -inf, nan below."""
-    zero = code.like(0.0, x)
+    bits = integer_bits(code, x)
     out = code.select(code.compare("<", x, code.like(INF, x)), out, x)
-    below = code.select(code.compare("==", x, zero), code.like(-INF, x), code.like(NAN, x))
-    return code.select(code.compare("<=", x, zero), below, out)
+    # By the bit of the sign: on x86 no comparison is needed for that. It takes -0, too, which is put right next.
+    out = code.select(code.compare("<", bits, code.like(0, bits)), code.like(NAN, x), out)
+    return code.select(code.compare("==", x, code.like(0.0, x)), code.like(-INF, x), out)
 
 
 def log(code: Code, x: Any) -> Any:
