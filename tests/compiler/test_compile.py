@@ -300,9 +300,7 @@ def test_averages_of_models() -> None:
     for wrap in (lambda f: f, compiled):
         net = mlp(nn.BatchNorm1d(6))
         average = torch.optim.swa_utils.AveragedModel(net, use_buffers=True)
-        mean = torch.optim.swa_utils.AveragedModel(
-            net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
-        )
+        mean = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))
         optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
 
         def after(net: Any = net, average: Any = average, mean: Any = mean) -> None:
@@ -364,8 +362,12 @@ def test_a_loaded_state_is_used() -> None:
         plain(*batch(i))
     saved = optimizer.state_dict()
     for o, f in ((optimizer, run), (reference, plain)):
-        o.load_state_dict({"state": {k: {n: v * 0.5 + 1 for n, v in s.items()} for k, s in saved["state"].items()},
-                           "param_groups": [{**saved["param_groups"][0], "lr": 0.3}]})
+        o.load_state_dict(
+            {
+                "state": {k: {n: v * 0.5 + 1 for n, v in s.items()} for k, s in saved["state"].items()},
+                "param_groups": [{**saved["param_groups"][0], "lr": 0.3}],
+            }
+        )
         f(*batch(5))
     close(net[0].weight, other[0].weight)
     assert run.captures == 1
@@ -552,7 +554,7 @@ def test_gradients_through_views_that_are_written() -> None:
     close(compiled(run)(x, w), run(x, w), 1e-6)
 
 
-# A history for what a compiled module returns ----------------------------------------------------------------------------
+# A history for what a compiled module returns -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("extra", [(), (nn.BatchNorm1d(6),), (nn.Dropout(0.0),)])
@@ -575,11 +577,13 @@ def test_gradients_go_on_to_the_arguments() -> None:
     net = mlp()
     run = compiled(net)
     x = batch()[0].requires_grad_()
+    found = []
     for f in (net, run, run):
         x.grad = None
         (f(x * 2) ** 2).sum().backward()
-        first = x.grad if f is net else first
-        close(x.grad, first)
+        found.append(x.grad)
+    close(found[1], found[0])
+    close(found[2], found[0])
     assert run.captures == 1
 
 
@@ -618,8 +622,8 @@ def test_masks_change_at_every_call_and_come_back_with_the_seed() -> None:
     for a, b in zip(first, again, strict=True):
         close(a, b)
     assert not np.array_equal(first[0].numpy(), first[1].numpy())
-    ones = first[0].numpy() % 10 > 1
     tens = first[0].numpy() > 10
+    ones = first[0].numpy() - tens * 10 / 0.7 > 1
     assert abs(ones.mean() - 0.7) < 0.06
     assert abs(tens.mean() - 0.7) < 0.06
     assert abs((ones & tens).mean() - 0.49) < 0.06
@@ -738,7 +742,7 @@ def test_an_error_leaves_everything_as_it_was() -> None:
         compiled(run)(*batch())
     assert not optimizer.state
     assert net[0].weight.grad.numpy().all()
-    assert net[2].weight.grad is None
+    assert net[3].weight.grad is None
     for (name, value), array in zip(net.state_dict().items(), arrays, strict=True):
         assert value._array is array
         np.testing.assert_array_equal(value.numpy(), before[name].numpy())
@@ -755,7 +759,7 @@ def test_a_tensor_kept_from_a_capture_cannot_be_read() -> None:
 
     kept["x"] = None
     compiled(run)(torch.ones(2))
-    with pytest.raises(CaptureError, match="value of a tensor"):
+    with pytest.raises(CaptureError, match="made while a function was captured"):
         kept["x"].sum().item()
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from fanin._core.errors import MissingNameError, NotInFaninError
+from fanin._core.errors import CaptureError, MissingNameError, NotInFaninError
 
 _SCOPE = "which trains fully connected networks"
 
@@ -115,8 +115,18 @@ def refuse(module: str) -> Callable[[str], NoReturn]:
     return __getattr__
 
 
+def left_over() -> CaptureError:
+    """Return the error about a tensor whose numbers were never there: a function was captured when it was made."""
+    return CaptureError(
+        "a tensor that was made while a function was captured is used after it: it never had a value",
+        remedy="Return the tensor from the compiled function instead of keeping it in an attribute or a list.",
+    )
+
+
 def refuse_of_tensor(tensor: Any, name: str) -> NoReturn:
     """Raise the AttributeError for an attribute that a tensor does not have, with a hint where PyTorch has it."""
+    if name == "_array":
+        raise left_over()
     if name in _TENSOR_NAMES:
         raise NotInFaninError(explain(f"torch.Tensor.{name}"))
     raise MissingNameError(

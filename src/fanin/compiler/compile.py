@@ -151,6 +151,12 @@ class CompiledModule(_Compiled, Module):
         """Do what the module does."""
         return self._calls.call(args, kwargs)
 
+    def __getitem__(self, index: Any) -> Any:
+        return self._orig_mod[index]
+
+    def __len__(self) -> int:
+        return len(self._orig_mod)
+
     def __getattr__(self, name: str) -> Any:
         try:
             return super().__getattr__(name)

@@ -15,7 +15,7 @@ from fanin.compiler.capture.structure import put_together, take_apart
 from fanin.compiler.graph import Graph
 from fanin.random.generator import default_generator
 from fanin.tensor.backward import grad as gradients
-from fanin.tensor.base import Changes, TensorBase
+from fanin.tensor.base import Changes
 from fanin.tensor.grad_mode import enable_grad, mode
 from fanin.tensor.tape import wrap
 
@@ -115,9 +115,7 @@ class Program:
 
     def _unchanged(self) -> bool:
         captured = self.captured
-        return (
-            all(t._requires_grad is required for t, required in captured.required) and captured.guards.modules_hold()
-        )
+        return all(t._requires_grad is required for t, required in captured.required) and captured.guards.modules_hold()
 
     def _find_memory(self) -> bool:
         """Follow tensors whose memory was replaced; return False where shape or dtype are others."""
@@ -314,7 +312,8 @@ def differentiable(program: Program, given: Sequence[Any], args: tuple[Any, ...]
     known = {id(t) for t in given}
     results = _Again.apply(call, *given, *(p for p in parameters if id(p) not in known))
     waiting = iter(results if isinstance(results, tuple) else (results,))
-    tensors: list[TensorBase] = []
-    for output in program.captured.outputs:
-        tensors.append(next(waiting) if output.kind == "result" else program._output(output, given, outputs))
+    tensors = [
+        next(waiting) if output.kind == "result" else program._output(output, given, outputs)
+        for output in program.captured.outputs
+    ]
     return put_together(program.captured.structure, tensors)

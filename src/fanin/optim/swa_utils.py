@@ -18,8 +18,9 @@ from fanin.nn.batch_normalisation import _BatchNorm
 from fanin.nn.module import Module
 from fanin.optim.lr_scheduler import LRScheduler
 from fanin.optim.lr_scheduler.groups import Rate, one_for_each_group
+from fanin.tensor.functions.arithmetic import where
 from fanin.tensor.functions.data import tensor
-from fanin.tensor.grad_mode import no_grad
+from fanin.tensor.grad_mode import mode, no_grad
 
 if TYPE_CHECKING:
     from fanin.optim.optimizer import Optimizer
@@ -120,7 +121,8 @@ def get_swa_multi_avg_fn() -> MultiAverageFunction:
     """
 
     def swa_update(averaged_param_list: Sequence[Any], current_param_list: Sequence[Any], num_averaged: Any) -> None:
-        _move_towards(averaged_param_list, current_param_list, 1.0 / (int(num_averaged) + 1))
+        count = int(num_averaged) if mode.capture is None else num_averaged.double()
+        _move_towards(averaged_param_list, current_param_list, 1.0 / (count + 1))
 
     return swa_update
 
@@ -130,12 +132,12 @@ def _check_decay(decay: float) -> None:
         raise ArgumentError(f"Invalid decay value {decay} provided. Please provide a value in [0,1] range.")
 
 
-def _move_towards(averages: Sequence[Any], values: Sequence[Any], weight: float) -> None:
+def _move_towards(averages: Sequence[Any], values: Sequence[Any], weight: Any) -> None:
     """Write average + weight * (value - average) into each average; whole numbers are cut off."""
     with no_grad():
         for average, value in zip(averages, values, strict=True):
             if average.dtype.is_floating_point:
-                average.lerp_(value, weight)
+                average.lerp_(value, weight if isinstance(weight, float) else weight.to(average.dtype))
             else:
                 average.copy_(average * (1 - weight) + value * weight)
 
@@ -216,13 +218,22 @@ class AveragedModel(Module):
                 f"{len(averages)}; give it a model of the structure it was made from"
             )
         with no_grad():
-            if self.n_averaged == 0:
+            if mode.capture is not None:
+                self._average_later(averages, values)
+            elif self.n_averaged == 0:
                 _copy_all(averages, values)
             else:
                 self._average(averages, values)
             if not self.use_buffers:
                 _copy_all(self.module.buffers(), model.buffers())
             self.n_averaged += 1
+
+    def _average_later(self, averages: Sequence[Any], values: Sequence[Any]) -> None:
+        """Average where it is not known while the step is captured whether the average has started."""
+        self._average(averages, values)
+        fresh = self.n_averaged == 0
+        for average, value in zip(averages, values, strict=True):
+            average.copy_(where(fresh, value, average))
 
     def _averaged_tensors(self, module: Module) -> list[Any]:
         tensors = chain(module.parameters(), module.buffers()) if self.use_buffers else module.parameters()

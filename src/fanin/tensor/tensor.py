@@ -15,7 +15,7 @@ from fanin.ops.arithmetic import sum_to
 from fanin.ops.rules import wrap_dim
 from fanin.tensor import printing
 from fanin.tensor.backward import backward
-from fanin.tensor.base import Changes, TensorBase, version_counter
+from fanin.tensor.base import Changes, TensorBase, known, version_counter
 from fanin.tensor.device import CPU, check_device, device
 from fanin.tensor.functions import shaping
 from fanin.tensor.functions.data import legacy_array
@@ -349,7 +349,8 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         """
         if self._requires_grad and not force:
             raise GraphError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        return self._array
+        array = self._array
+        return array if known(array) else array.__array__()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         array = self.numpy()

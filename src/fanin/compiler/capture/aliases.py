@@ -74,8 +74,8 @@ def _applied(name: str, part: Any, **attrs: Any) -> Any:
     return graph.apply(op.get(name), (part,), attrs)
 
 
-def positions(base: Any, view: Any) -> Any:
-    """Return where each element of a view lies in its base, counted in the base's row-major order."""
+def numbers(view: Any, base: Any = None) -> Any:
+    """Return the place of each element of a view in the tensor that it shows in the end (or in `base`)."""
     chain = []
     while view is not base:
         alias = view.__dict__.get(KEY)
@@ -83,7 +83,8 @@ def positions(base: Any, view: Any) -> Any:
             break
         chain.append(alias)
         view = alias.parent
-    numbers = np.arange(math.prod(base._array.shape)).reshape(base._array.shape)
+    shape = view._array.shape
+    found = np.arange(math.prod(shape)).reshape(shape)
     for alias in reversed(chain):
-        numbers = alias.numbered(numbers)
-    return numbers
+        found = alias.numbered(found)
+    return found

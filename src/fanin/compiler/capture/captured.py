@@ -109,14 +109,18 @@ def capture(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     tensors: list[Any] = []
     structure = take_apart((args, kwargs), tensors)
     held: list[Any] = []  # arguments that the function knows otherwise, too
-    again = False
+    first: Surroundings | None = None
     while True:
         try:
-            return _capture(function, structure, tensors, held, again)
+            return _capture(function, structure, tensors, held, first is not None)
         except Reached as reached:
             held.append(reached.tensor)
-        except Changed:
-            again = True
+        except Changed as changed:
+            first = changed.before
+        except Exception:
+            if first is not None:
+                first.restore()
+            raise
 
 
 def _capture(

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from fanin.optim.lr_scheduler.base import LRScheduler
 from fanin.random.generator import Generator, default_generator
 from fanin.tensor.base import TensorBase
 from fanin.tensor.grad_mode import mode
@@ -89,25 +88,6 @@ def _refusing(method: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-def _postponing(step: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the step of a scheduler, which the host takes after each call of what is captured."""
-
-    @functools.wraps(step)
-    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if mode.capture is None or self._is_initial:
-            return step(self, *args, **kwargs)
-        return mode.capture.later(step, self, args, kwargs)
-
-    return checked
-
-
-def _kinds(cls: type[Any]) -> set[type[Any]]:
-    """Return a class and all below it that define a step."""
-    below = {kind for sub in cls.__subclasses__() for kind in _kinds(sub)}
-    return below | ({cls} if "step" in cls.__dict__ else set())
-
-
-_steps: dict[type[Any], Callable[..., Any]] = {}
 _METHODS = {name: Generator.__dict__[name] for name in ("_set_seed", "set_state")}
 _lock = threading.RLock()
 _watching = 0
@@ -123,9 +103,6 @@ def watch() -> None:
             Generator._raw = _Draws()  # type: ignore[assignment]
             for name, method in _METHODS.items():
                 setattr(Generator, name, _refusing(method))
-            for kind in _kinds(LRScheduler):
-                _steps[kind] = kind.__dict__["step"]
-                kind.step = _postponing(_steps[kind])
         _watching += 1
 
 
@@ -140,6 +117,3 @@ def unwatch() -> None:
             del Generator._raw
             for name, method in _METHODS.items():
                 setattr(Generator, name, method)
-            for kind, step in _steps.items():
-                kind.step = step  # type: ignore[method-assign]
-            _steps.clear()

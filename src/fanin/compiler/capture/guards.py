@@ -29,6 +29,10 @@ _MISSING = object()
 class Changed(BaseException):
     """The captured run has changed a variable or an attribute; another one shows whether it does so each time."""
 
+    def __init__(self, before: Surroundings) -> None:
+        super().__init__()
+        self.before = before
+
 
 @dataclass(frozen=True)
 class Name:
@@ -57,11 +61,13 @@ class Name:
     def holds(self) -> bool:
         """Say whether it stands for the same object, or for an equal number or text."""
         now = self.now()
-        return now is self.value or (type(now) is type(self.value) and isinstance(now, _PLAIN) and _same(now, self.value))
+        return now is self.value or (
+            type(now) is type(self.value) and isinstance(now, _PLAIN) and _same(now, self.value)
+        )
 
 
 def _same(a: Any, b: Any) -> bool:
-    return bool(a == b or (a != a and b != b))  # noqa: PLR0124  nan
+    return bool(a == b or (a != a and b != b))  # nan is like nan
 
 
 def names_in(function: Any) -> tuple[list[Name], set[str]]:
@@ -143,8 +149,10 @@ class Look:
     def holds(self) -> bool:
         """Say whether it still looks so."""
         now = look_at(self.module)
-        return len(now.held) == len(self.held) and all(a is b for a, b in zip(now.held, self.held, strict=True)) and (
-            now.plain == self.plain
+        return (
+            len(now.held) == len(self.held)
+            and all(a is b for a, b in zip(now.held, self.held, strict=True))
+            and (now.plain == self.plain)
         )
 
 
@@ -215,8 +223,7 @@ class Surroundings:
         change = self._change()
         if change is not None:
             if not again:
-                raise Changed
-            self.restore()
+                raise Changed(self)
             raise CaptureError(
                 f"{change} is changed by the captured function; later calls would not change it again",
                 remedy="Count and collect outside of the compiled function: what it computes, it can return.",
@@ -301,10 +308,10 @@ def _is_users_object(value: Any) -> bool:
 
 def _numbers_of(optimizer: Any) -> Any:
     """Return the numbers of all groups, which a step of the user's own reads while it is captured."""
-    groups = []
-    for group in optimizer.param_groups:
-        groups.append(tuple((k, _hashable(v)) for k, v in group.items() if k != "params"))
-    return tuple(groups)
+    return tuple(
+        tuple((name, _hashable(value)) for name, value in group.items() if name != "params")
+        for group in optimizer.param_groups
+    )
 
 
 def _hashable(value: Any) -> Any:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import functools
 import itertools
-import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 import numpy as np
 
 from fanin._core.errors import CaptureError
+from fanin._core.missing import left_over
 from fanin.compiler import graph
 from fanin.compiler.capture import aliases, indexing
 from fanin.compiler.capture.aliases import KEY, Alias
 from fanin.compiler.capture.fields import LIFTED, MADE
 from fanin.compiler.graph import DATA, SCALAR, STATE, Value
+from fanin.ops.elementwise import copy
+from fanin.ops.index import is_basic
 from fanin.ops.op import Op
 from fanin.tensor import tape
 from fanin.tensor.base import TensorBase
@@ -98,6 +102,7 @@ class Capture:
     draws: int = 0
     states: dict[int, tuple[Any, dict[Any, dict[str, Any]]]] = field(default_factory=dict)
     plans: dict[int, dict[int, Any]] = field(default_factory=dict)
+    made: list[Any] = field(default_factory=list)  # weak references to the tensors made inside
     custom: list[Any] = field(default_factory=list)  # optimisers with a step of their own
     counters: dict[int, tuple[list[int], int]] = field(default_factory=dict)
 
@@ -127,6 +132,7 @@ class Capture:
                 self.lift(tensor)
             else:
                 fields[MADE] = self.number
+                self.made.append(weakref.ref(tensor))
         fields.pop(KEY, None)
         fields["_array"] = array
 
@@ -200,6 +206,10 @@ class Capture:
             fields["_array"] = record.array
         for counter, count in self.counters.values():
             counter[0] = count
+        for reference in self.made:
+            tensor = reference()
+            if tensor is not None and isinstance(tensor.__dict__.get("_array"), Value):
+                del tensor.__dict__["_array"]  # whoever has kept it is told so (fanin._core.missing)
 
     def forget(self) -> None:
         """Undo what the capture changed for good: the state that it started for optimisers."""
@@ -284,7 +294,7 @@ class Capture:
             array = result._array
             if array is not whole and (array.base is None or not np.may_share_memory(array, whole)):
                 return
-        elif op is not None and op.name == "getitem" and not _is_basic(attrs["index"]):
+        elif op is not None and not _shows(source, op, attrs):
             return
         result._base, result._seen = base, base._rebased
         self.alias(result, source, op, attrs)
@@ -296,7 +306,13 @@ class Capture:
 
     def positions(self, base: Any, view: Any) -> Any:
         """Return where each element of a view lies in its base."""
-        return aliases.positions(base, view)
+        return aliases.numbers(view, base)
+
+    def contiguous(self, tensor: Any) -> Any:
+        """Return a tensor whose elements lie in row-major order: itself, or a copy of a view where they do not."""
+        array = tensor._array
+        lies = array if isinstance(array, np.ndarray) else aliases.numbers(tensor) if KEY in tensor.__dict__ else None
+        return tensor if lies is None or lies.flags.c_contiguous else self.apply(copy, (tensor,), {"order": "C"})
 
     # Changing in place --------------------------------------------------------------------------------------------
 
@@ -360,7 +376,12 @@ class Capture:
         """Return the numbers of the state as an earlier step of the same call left them."""
         found: dict[str, Any] = {}
         for other in self.cohorts:
-            if other is not cohort and other.optimizer is cohort.optimizer and other.params == cohort.params:
+            if (
+                other is not cohort
+                and other.optimizer is cohort.optimizer
+                and len(other.params) == len(cohort.params)
+                and all(map(is_, other.params, cohort.params))
+            ):
                 found.update(other.results)
         return found
 
@@ -450,10 +471,14 @@ def symbolic(arrays: Any) -> bool:
     return any(isinstance(x, Value) for x in arrays)
 
 
-def _is_basic(index: Any) -> bool:
-    from fanin.ops.index import is_basic
-
-    return is_basic(index)
+def _shows(source: Any, op: Op, attrs: dict[str, Any]) -> bool:
+    """Say whether a view operation on a value shows its memory, and does not copy it."""
+    if op.name == "getitem" and not is_basic(attrs["index"]):
+        return False
+    if op.name != "reshape" or KEY not in source.__dict__:
+        return True
+    numbers = aliases.numbers(source)
+    return bool(np.may_share_memory(numbers, op.evaluate(numbers, **attrs)))
 
 
 def _same_memory(a: Any, b: Any) -> bool:
@@ -483,10 +508,4 @@ def _fitted(values: Any, old: Any) -> Any:
 
 
 def _left_over(array: Any) -> Exception:
-    if isinstance(array, Value):
-        return CaptureError(
-            "a tensor that was made while a function was captured is used after it",
-            remedy="Return the tensor from the compiled function instead of keeping it in an attribute or a list.",
-        )
-    warnings.warn("a tensor without an array", stacklevel=2)
-    return AttributeError("_array")
+    return left_over() if array is None else AttributeError("_array")

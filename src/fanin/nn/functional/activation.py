@@ -9,6 +9,8 @@ import numpy as np
 from fanin._core.errors import ArgumentError, OperationError
 from fanin.nn.functional.checks import named, require_tensor
 from fanin.ops import activation as ops
+from fanin.ops.arithmetic import less_equal, where
+from fanin.ops.elementwise import cast
 from fanin.ops.index import getitem
 from fanin.ops.op import Op
 from fanin.ops.rules import wrap_dim
@@ -16,6 +18,7 @@ from fanin.ops.shape import reshape_op
 from fanin.random.generator import default_generator
 from fanin.random.unit import unit53
 from fanin.tensor.base import TensorBase
+from fanin.tensor.grad_mode import mode
 from fanin.tensor.tape import apply, apply_in_place, wrap
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
@@ -153,10 +156,18 @@ def _random_slopes(x: Any, lower: float, upper: float) -> Any:
     # Only elements that are not positive take a draw, of two words each, in row-major order. The bounds are rounded to
     # the dtype first, and then it is computed in float64.
     low, high = float(x.dtype.type(lower)), float(x.dtype.type(upper))
+    if mode.capture is not None:
+        return _later_slopes(x, low, high)
     noise = np.ones(x.shape, x.dtype)
     drawn = x <= 0
     noise[drawn] = unit53(default_generator, int(np.count_nonzero(drawn))) * (high - low) + low
     return noise
+
+
+def _later_slopes(x: Any, low: float, high: float) -> Any:
+    """Return slopes that are drawn at each call of a compiled step, of 24 random bits each."""
+    share = sum(cast(mode.capture.keep(x.shape, 0.5), dtype=x.dtype) * 0.5**bit for bit in range(1, 25))
+    return where(less_equal(x, 0), share * (high - low) + low, 1.0)
 
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:

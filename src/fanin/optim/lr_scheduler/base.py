@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fanin._core.errors import MissingKeyError
 from fanin.optim.lr_scheduler.groups import Rate, check_optimizer, copied, read, write_all
+from fanin.tensor.grad_mode import mode
 
 if TYPE_CHECKING:
     from fanin.optim.optimizer import Optimizer
@@ -25,6 +27,19 @@ OVERRIDDEN_WARNING = (
     "Make sure to call `optimizer.step()` before `lr_scheduler.step()`."
 )
 OUTSIDE_STEP_WARNING = "To get the last learning rate computed by the scheduler, please use `get_last_lr()`."
+
+
+def on_the_host(step: Callable[..., None]) -> Callable[..., None]:
+    """Return a scheduler's step; in a function that is being captured, it is taken after each call of that function."""
+
+    @functools.wraps(step)
+    def checked(self: LRScheduler, *args: Any, **kwargs: Any) -> None:
+        if mode.capture is None or self._is_initial:
+            step(self, *args, **kwargs)
+        else:
+            mode.capture.later(step, self, args, kwargs)
+
+    return checked
 
 
 class LRScheduler:
@@ -81,18 +96,33 @@ class LRScheduler:
         finally:
             self._is_initial = False
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let a step that a user's class brings wait, too, when it is called in a function that is compiled."""
+        super().__init_subclass__(**kwargs)
+        if "step" in cls.__dict__ and not cls.__module__.startswith("fanin."):
+            cls.step = on_the_host(cls.__dict__["step"])  # type: ignore[method-assign]
+
     def step(self, epoch: int | None = None) -> None:
         """Go one step on, or to step `epoch`, and write the rates of that step into the optimiser.
 
         Args:
             epoch: the step to go to (deprecated, with a warning); None for the next one
         """
+        if self._waits(epoch):
+            return
         if self._step_count == 1:
             _warn_if_optimizer_waits(self.optimizer)
         self._step_count += 1
         if epoch is not None:
             warnings.warn(EPOCH_WARNING, UserWarning, stacklevel=2)
         self._update_lr(epoch)
+
+    def _waits(self, *args: Any) -> bool:
+        """Say whether this step is taken later: after each call of the function that is being captured now."""
+        if mode.capture is None or self._is_initial:
+            return False
+        mode.capture.later(type(self).step, self, args, {})
+        return True
 
     def _update_lr(self, epoch: int | None = None) -> None:
         if epoch is None:

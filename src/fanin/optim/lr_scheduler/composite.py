@@ -103,6 +103,8 @@ class SequentialLR(_CompositeLR):
 
     def step(self) -> None:  # type: ignore[override]
         """Go one step on; at a milestone the next scheduler writes the rates of its step 0."""
+        if self._waits():
+            return
         self.last_epoch += 1
         position = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[position]
@@ -150,6 +152,8 @@ class ChainedScheduler(_CompositeLR):
 
     def step(self) -> None:  # type: ignore[override]
         """Go one step on in every scheduler."""
+        if self._waits():
+            return
         for scheduler in self._schedulers:
             scheduler.step()
         self._last_lr = read(self.optimizer)

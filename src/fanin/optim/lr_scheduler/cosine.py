@@ -125,6 +125,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         Raises:
             ValueError: `epoch` is negative
         """
+        if self._waits(epoch):
+            return
         if epoch is None and self.last_epoch >= 0:
             self._count_one_step()
         else:

@@ -106,6 +106,8 @@ class ReduceLROnPlateau(LRScheduler):
             metrics: a number, or a tensor with one element
             epoch: the step's number (deprecated, with a warning); None for the next
         """
+        if self._waits(metrics, epoch):
+            return
         current = float(metrics)
         if epoch is not None:
             warnings.warn(EPOCH_WARNING, UserWarning, stacklevel=2)

@@ -53,7 +53,7 @@ def equal(input: Any, other: Any) -> bool:
     a, b = require_tensor("equal", input)._array, require_tensor("equal", other, "other")._array
     if a.dtype != b.dtype:
         raise DtypeError(f"Expected all tensors to have the same dtype, but got {input.dtype} and {other.dtype}")
-    return bool(np.array_equal(a, b))
+    return bool(a.shape == b.shape and (a == b).all())
 
 
 def logical_and(input: Any, other: Any, *, out: Any = None) -> Any:

@@ -12,6 +12,7 @@ from fanin.ops.elementwise import cast, copy
 from fanin.tensor.base import TensorBase
 from fanin.tensor.device import check_device, device
 from fanin.tensor.functions.operands import converted
+from fanin.tensor.grad_mode import mode
 from fanin.tensor.tape import apply, wrap
 
 _ACCEPTED = {"device", "dtype", "other", "non_blocking", "copy", "memory_format"}
@@ -105,6 +106,8 @@ def clone(input: Any, *, memory_format: Any = None) -> Any:
 
 def contiguous(input: Any, *, memory_format: Any = None) -> Any:
     """Return the tensor with its elements in row-major order, itself when they lie so."""
+    if mode.capture is not None:
+        return mode.capture.contiguous(input)
     return input if input._array.flags.c_contiguous else apply(copy, (input,), {"order": "C"})
 
 

@@ -12,7 +12,7 @@ from fanin._core.errors import ArgumentTypeError, OperationError, ShapeError
 from fanin.ops import shape as ops
 from fanin.ops.arithmetic import expand_op
 from fanin.ops.rules import broadcast_shape, wrap_dim, wrap_dims
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import TensorBase, known
 from fanin.tensor.functions.operands import is_dim, numpy_names, require_dim, require_tensor, require_tensors
 from fanin.tensor.tape import apply, label, wrap
 
@@ -69,7 +69,7 @@ def view(input: Any, *shape: Any, **keywords: Any) -> Any:
     if len(shape) == 1 and isinstance(shape[0], dtype_class):
         return wrap(input._array.view(shape[0].numpy))
     result = _reshaped(input, sizes(_shape_argument("view", shape, keywords)))
-    if result._array.size and not np.may_share_memory(result._array, input._array):
+    if result._array.size and known(result._array) and not np.may_share_memory(result._array, input._array):
         raise OperationError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
             "contiguous subspaces). Use .reshape(...) instead."
