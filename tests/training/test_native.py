@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,58 @@ def test_a_change_between_epochs_is_seen() -> None:
         results.append((model, history))
     check_equal(results[1][0], results[0][0], 1e-9)
     np.testing.assert_allclose(results[1][1].losses, results[0][1].losses, rtol=1e-9)
+
+
+def test_what_the_loss_reads_is_looked_at_before_each_epoch() -> None:
+    results = []
+    for engine in ("eager", "native"):
+        setting, weight = Setting(dtype=torch.float64), 1.0
+
+        def loss(output: Any, target: Any) -> Any:
+            return weight * ((output - target) ** 2).mean()  # noqa: B023  read anew in each epoch
+
+        def change(training: Any) -> None:
+            nonlocal weight
+            weight = 1.0 + training.epoch
+
+        setting.loss, setting.epochs = loss, 4
+        results.append(fitted(setting, engine=engine, callbacks=change)[0])
+    check_equal(results[1], results[0], 1e-9)
+
+
+def test_what_a_module_holds_is_looked_at_before_each_epoch() -> None:
+    results = []
+    for engine in ("eager", "native"):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 6), nn.LeakyReLU(0.1), nn.Linear(6, 1)).double()
+        x, y = torch.randn(30, 3).double(), torch.randn(30, 1).double()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.5)
+
+        def change(training: Any, model: Any = model) -> None:
+            model[1].negative_slope = 0.5 * training.epoch
+
+        torch.fit(model, (x, y), nn.MSELoss(), optimizer, 3, batch_size=10, engine=engine, callbacks=change)
+        results.append(model)
+    check_equal(results[1], results[0], 1e-9)
+
+
+def test_a_state_that_is_loaded_between_epochs_is_used() -> None:
+    results = []
+    for engine in ("eager", "native"):
+        model, x, y = Setting(dtype=torch.float64).prepare()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        kept: list[Any] = []
+
+        def change(training: Any, kept: list[Any] = kept) -> None:
+            if training.epoch == 1:
+                kept += [copy.deepcopy(training.optimizer.state_dict()), copy.deepcopy(training.model.state_dict())]
+            if training.epoch == 3:
+                training.optimizer.load_state_dict(kept[0])
+                training.model.load_state_dict(kept[1])
+
+        torch.fit(model, (x, y), nn.MSELoss(), optimizer, 5, batch_size=10, engine=engine, callbacks=change)
+        results.append(model)
+    check_equal(results[1], results[0], 1e-9)
 
 
 def test_flags_that_change_within_an_epoch_are_seen() -> None:

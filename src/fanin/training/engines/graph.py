@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from fanin.compiler.capture import Captured, capture
-from fanin.compiler.compile import executor
+from fanin.compiler.capture.guards import Changed, Guards, Surroundings
+from fanin.compiler.program import executor
 from fanin.nn.utils import clip_grad_norm_
 from fanin.random.generator import default_generator
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import Changes, TensorBase
 from fanin.tensor.tape import wrap
 from fanin.training.engines.eager import scalar
 from fanin.training.engines.engine import NotFinite, Steps, Task, Watch
@@ -24,9 +25,10 @@ class Program:
     """The step of one batch shape."""
 
     def __init__(self, task: Task, batch: Batch) -> None:
-        self.captured: Captured = capture(step_of(task), (batch.inputs, batch.target), {})
+        self.captured, self._guards = _captured(task, batch)
+        self._seen = Changes.count
         self._shapes = [(t._array.shape, t._array.dtype) for t in self.captured.state_tensors]
-        self._written = [self.captured.state_tensors[i] for i, _ in self.captured.graph.updates]
+        self._written = [i for i, _ in self.captured.graph.updates]
 
     @cached_property
     def execute(self) -> Callable[..., Any]:
@@ -35,16 +37,27 @@ class Program:
 
     def fits(self) -> bool:
         """Say whether what the capture took for granted still holds."""
-        tensors = zip(self.captured.state_tensors, self._shapes, strict=True)
-        return (
-            all(t._requires_grad is required for t, required in self.captured.required)
-            and all((t._array.shape, t._array.dtype) == shape for t, shape in tensors)
-            and self.captured.scalars.row() is not None
-        )
+        if not all(guards.names_hold() for guards in self._guards):
+            return False
+        if self._seen != Changes.count:
+            required = all(t._requires_grad is required for t, required in self.captured.required)
+            if not required or not all(guards.modules_hold() for guards in self._guards):
+                return False
+            self._seen = Changes.count
+        tensors = zip(self.tensors(), self._shapes, strict=True)
+        same = all(t is not None and (t._array.shape, t._array.dtype) == shape for t, shape in tensors)
+        return same and self.captured.scalars.row() is not None
+
+    def tensors(self) -> list[Any]:
+        """Return the tensors of the state; those of an optimiser are replaced when it loads another state."""
+        return [
+            ref.tensor if ref.place is None else ref.place[0].state.get(ref.place[1], {}).get(ref.place[2])
+            for ref in self.captured.state
+        ]
 
     def arrays(self, key: Any) -> list[Any]:
         """Return the arrays of the state as they lie now; `key` is that of the random masks."""
-        arrays = [tensor._array for tensor in self.captured.state_tensors]
+        arrays = [tensor._array for tensor in self.tensors()]
         if self.captured.key is not None:
             arrays[self.captured.key] = key
         return arrays
@@ -60,9 +73,26 @@ class Program:
 
     def count_changes(self) -> None:
         """Let a backward pass through values that are no longer there be an error."""
-        for tensor in self._written:
-            if tensor._counter is not None:
-                tensor._counter[0] += 1
+        tensors = self.captured.state
+        for i in self._written:
+            counter = tensors[i].tensor._counter
+            if counter is not None:
+                counter[0] += 1
+
+
+def _captured(task: Task, batch: Batch) -> tuple[Captured, list[Guards]]:
+    """Return the step as a graph, and what it takes for granted of the model and the loss.
+
+    Raises CaptureError for a step that is no graph.
+    """
+    for again in (False, True):
+        around = [Surroundings(code, (code,)) for code in (task.model, task.loss)]
+        captured = capture(step_of(task), (batch.inputs, batch.target), {})
+        try:
+            return captured, [surroundings.guards([], again) for surroundings in around]
+        except Changed:
+            continue  # what a first run sets, as a cache, is set for the second
+    raise AssertionError("the second round returns or raises")
 
 
 def step_of(task: Task) -> Any:

@@ -18,6 +18,7 @@ from fanin.compiler.capture import HostScalars
 from fanin.compiler.native.epochs import Epochs
 from fanin.compiler.native.executable import Executable
 from fanin.compiler.native.shuffle import randperm
+from fanin.optim.sgd import SGD
 from fanin.tensor.tape import wrap
 from fanin.training.engines.engine import NotFinite, Steps, Task, Watch
 from fanin.training.engines.graph import GraphEngine, Program
@@ -35,6 +36,9 @@ class NativeProgram(Program):
         super().__init__(task, batch)
         self._threads = task.threads
         self.ahead = Ahead(self.captured.scalars)
+        # The arrays of the state as they are bound, and where their values lie in a row.
+        self._bound: list[Any] = [None] * len(self.captured.state)
+        self._lies: list[Any] = [None] * len(self.captured.state)
         self.epochs: Epochs | None = None
         if isinstance(task.source, Rows):
             self._arrays = [np.ascontiguousarray(array) for array in self.data(task.source.tensors)]
@@ -54,12 +58,22 @@ class NativeProgram(Program):
     def run(self, order: NDArray[np.int64], numbers: NDArray[np.float64], key: Any) -> NDArray[Any]:
         """Take the steps of an order, and return their losses."""
         assert self.epochs is not None
+        code = self.epochs.executable
         state = self.arrays(key)
-        plain = [array if array.flags.c_contiguous else np.ascontiguousarray(array) for array in state]
-        losses: NDArray[Any] = self.epochs.run(order, plain, numbers, self._threads)
-        for there, here in zip(state, plain, strict=True):
-            if there is not here:
-                np.copyto(there, here)
+        for i, array in enumerate(state):
+            if self._bound[i] is not array:
+                self._bound[i] = array
+                self._lies[i] = array if array.flags.c_contiguous else np.ascontiguousarray(array)
+                code.bind("state", i, self._lies[i])
+        scattered = [(array, self._lies[i]) for i, array in enumerate(state) if self._lies[i] is not array]
+        for there, here in scattered:
+            np.copyto(here, there)
+        losses = np.empty((len(numbers), *code.graph.outputs[0].shape), code.graph.outputs[0].dtype)
+        code.bind("data", 0, order)
+        code.bind("output", 0, losses)
+        code.run(numbers, len(numbers), threads=self._threads)
+        for there, here in scattered:
+            np.copyto(there, here)
         return losses
 
 
@@ -72,26 +86,43 @@ class Ahead:
     def __init__(self, scalars: HostScalars) -> None:
         self._scalars = scalars
         self._table = np.empty((0, len(scalars)))
+        self._at = self._asked = 0
         self._seen: Any = None
-        self._at = 0
+        self._taken = 0
 
-    def next(self, steps: int) -> NDArray[np.float64]:
-        """Return the scalars of the next steps, of fewer where a flag changes, and count them as taken."""
-        seen = self._state()
-        if seen != self._seen or self._at >= len(self._table):
-            self._table = np.ascontiguousarray(self._scalars.table(AT_ONCE), np.float64)
-            self._at = 0
+    def begin(self) -> None:
+        """Look, before an epoch, whether anything is other than its steps so far have made it."""
+        options, counts = self._state()
+        if self._seen is None or options != self._seen[0] or counts != [n + self._taken for n in self._seen[1]]:
+            self._table, self._at, self._asked = self._table[:0], 0, 0
+        self._seen, self._taken = (options, counts), 0
+
+    def next(self, steps: int, wanted: int) -> NDArray[np.float64]:
+        """Return the scalars of the next steps, of fewer where a flag changes, and count them as taken.
+
+        wanted: how many steps follow without a look at the optimisers in between.
+        """
+        if self._at >= len(self._table):
+            self._asked = min(AT_ONCE, max(wanted, 2 * self._asked))
+            self._table, self._at = self._look_ahead(), 0
         numbers = self._table[self._at : self._at + steps]
         self._scalars.advance(len(numbers))
         self._at += len(numbers)
-        self._seen = self._state()
+        self._taken += len(numbers)
         return numbers
 
-    def _state(self) -> Any:
-        return [
-            ([(k, v) for k, v in cohort.group.items() if k != "params"], cohort.counts())
-            for cohort in self._scalars.cohorts
-        ]
+    def _look_ahead(self) -> NDArray[np.float64]:
+        cohorts = self._scalars.cohorts
+        if all(type(cohort.optimizer) is SGD and cohort.counts()[0] for cohort in cohorts):
+            row = self._scalars.row()  # after the first step all are alike
+            return np.tile(np.array(row, np.float64), (self._asked if row is not None else 0, 1))
+        return np.ascontiguousarray(self._scalars.table(self._asked), np.float64)
+
+    def _state(self) -> tuple[list[Any], list[int]]:
+        """Return the options of all groups, and the steps that their parameters have taken."""
+        cohorts = self._scalars.cohorts
+        options = [[v for k, v in cohort.group.items() if k != "params"] for cohort in cohorts]
+        return options, [count for cohort in cohorts for count in cohort.counts()]
 
 
 class NativeEngine(GraphEngine):
@@ -103,6 +134,7 @@ class NativeEngine(GraphEngine):
     def __init__(self, task: Task) -> None:
         self._in_one_call = 16  # steps; more or fewer as they turn out to be quick or slow
         self._sized: dict[int, NativeProgram] = {}
+        self._sequence = np.arange(0)
         super().__init__(task)
 
     def run_epoch(self, watch: Watch) -> Steps:
@@ -115,11 +147,13 @@ class NativeEngine(GraphEngine):
         losses = np.empty(len(order.sizes), np.float64)
         for first, size, steps in stretches(order):
             self._refresh(source, size)
+            self._sized[size].ahead.begin()
             at = first
             while steps:
                 count = self._run(rows[at:], size, steps, losses[done:])
                 if not count:
                     self._refresh(source, size)
+                    self._sized[size].ahead.begin()
                     continue
                 self._check(source, losses[: done + count], done, rows[at:], size)
                 steps, done, at = steps - count, done + count, at + count * size
@@ -134,7 +168,10 @@ class NativeEngine(GraphEngine):
         super().close()
 
     def _in_sequence(self, order: Order) -> NDArray[np.int64]:
-        return np.arange(int(order.sizes.sum()))
+        count = int(order.sizes.sum())
+        if len(self._sequence) != count:
+            self._sequence = np.arange(count)
+        return self._sequence
 
     def _refresh(self, source: Rows, size: int) -> None:
         """Capture the step of a batch size where there is none, or where the last capture does not hold any more."""
@@ -146,7 +183,7 @@ class NativeEngine(GraphEngine):
     def _run(self, rows: Any, size: int, steps: int, losses: Any) -> int:
         """Take some of the steps, write their losses, and return how many they were."""
         program = self._sized[size]
-        numbers = self._numbers(program, min(steps, self._in_one_call))
+        numbers = self._numbers(program, min(steps, self._in_one_call), steps)
         count = len(numbers)
         if not count:
             return 0
@@ -159,11 +196,11 @@ class NativeEngine(GraphEngine):
         self._key[1] += np.uint64(count)
         return count
 
-    def _numbers(self, program: NativeProgram, steps: int) -> NDArray[np.float64]:
+    def _numbers(self, program: NativeProgram, steps: int, wanted: int) -> NDArray[np.float64]:
         """Return the scalars of the next steps, none where a flag has changed, and count these steps as taken."""
         scalars, scheduler = program.captured.scalars, self.task.per_step
         if scheduler is None:
-            return program.ahead.next(steps)
+            return program.ahead.next(steps, wanted)
         rows: list[list[float]] = []
         while len(rows) < steps and (row := scalars.row()) is not None:
             rows.append(row)
