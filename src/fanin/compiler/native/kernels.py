@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,8 @@ from fanin.compiler.native.frame import Frame, immediate, operand_type
 from fanin.compiler.native.loops.nest import Access, Nest, aligned, checked, fill
 from fanin.compiler.native.product import Products, ProductShape
 from fanin.compiler.native.vector import I64, Code, element_type, width_of
-from fanin.compiler.passes.schedule import ROWS, SUM, Group, Plan, rows_at_once
-from fanin.compiler.passes.views import Ref, dense, is_number
+from fanin.compiler.passes.schedule import PACK, ROWS, SUM, Group, Plan, rows_at_once
+from fanin.compiler.passes.views import Ref, dense, is_number, own, whole_index
 
 
 def product_shape(value: Value, a: Ref, b: Ref, rows: int, inner: int | None = None) -> ProductShape:
@@ -99,6 +100,7 @@ def emit_product(frame: Frame, group: Group, products: Products, count: int | No
         context=epilogue.context if epilogue is not None else (),
         first_row=first,
         like=product_shape(value, a, b, planned_rows(frame.plan, value), inner),
+        packed=len(value.inputs) > 2,
     )
 
 
@@ -120,29 +122,32 @@ def _emit_batch(frame: Frame, value: Value, products: Products) -> None:
     """Write one product for each index of the leading dimensions."""
     refs, code = frame.plan.refs, frame.code
     a, b = (refs[x] for x in value.inputs[:2])
-    lead = value.shape[:-2]
     shape = product_shape(value, a, b, value.shape[-2])
+    right = refs[value.inputs[2]] if len(value.inputs) > 2 else b
+    operands = [a, right, own(value)]
     element = element_type(value.dtype)
-    out = dense(value.shape)
+    strides = [_led(x, value) for x in operands]
+    with _leading(code, value.shape[:-2], [x.offset for x in operands], strides) as at:
+        pointers = [code.at(frame.pointer(x.base), i, element) for x, i in zip(operands, at, strict=True)]
+        products.emit(code, shape, *pointers, packed=right is not b)
 
-    def level(d: int, at: list[Any]) -> None:
-        if d < len(lead):
-            with code.loop(0, lead[d]) as i:
-                level(d + 1, [_plus(code, x, i, s[d]) for x, s in zip(at, (_led(a, value), _led(b, value), out), strict=True)])
-            return
-        products.emit(
-            code,
-            shape,
-            code.at(frame.pointer(a.base), at[0], element),
-            code.at(frame.pointer(b.base), at[1], element),
-            code.at(frame.pointer(value), at[2], element),
-        )
 
-    level(0, [I64(a.offset), I64(b.offset), I64(0)])
+@contextmanager
+def _leading(code: Code, sizes: Sequence[int], offsets: Sequence[Any], strides: Sequence[Sequence[int]]) -> Iterator[list[Any]]:
+    """Loop over leading dimensions; yield where each operand is."""
+    with ExitStack() as loops:
+        at = [I64(x) for x in offsets]
+        for d, n in enumerate(sizes):
+            i = loops.enter_context(code.loop(0, n))
+            at = [_plus(code, x, i, steps[d]) for x, steps in zip(at, strides, strict=True)]
+        yield at
 
 
 def _led(ref: Ref, value: Value) -> tuple[int, ...]:
-    return (0,) * (value.ndim - len(ref.shape)) + ref.strides
+    """Return the strides along the leading dimensions of a product."""
+    packed = isinstance(ref.base, Value) and ref.base.op is PACK
+    strides = ref.strides[:-1] if packed else ref.strides[:-2]
+    return (0,) * (value.ndim - 2 - len(strides)) + strides
 
 
 def _plus(code: Code, offset: Any, i: Any, stride: int) -> Any:
@@ -287,8 +292,12 @@ def _emit_pack(frame: Frame, value: Value, products: Products) -> None:
     refs, code = frame.plan.refs, frame.code
     b = refs[value.inputs[0]]
     shape = product_shape(product, value.attrs["a"], b, value.attrs["rows"])
-    source = code.at(frame.pointer(b.base), I64(b.offset), element_type(value.dtype))
-    products.emit_pack(code, shape, source, frame.pointer(value))
+    element = element_type(value.dtype)
+    strides = [b.strides[:-2], dense(value.shape)]
+    with _leading(code, value.shape[:-1], (b.offset, 0), strides) as (source, target):
+        products.emit_pack(
+            code, shape, code.at(frame.pointer(b.base), source, element), code.at(frame.pointer(value), target, element)
+        )
 
 
 # Parts and scattered sums ---------------------------------------------------------------------------------------------
@@ -318,7 +327,7 @@ def _zero_part(frame: Frame, group: Group, count: int | None) -> None:
 
 def _copy_into(frame: Frame, group: Group, value: Value, x: Value, index: Any, count: int | None) -> None:
     phantom: Any = np.lib.stride_tricks.as_strided(np.zeros(1, np.int8), value.shape, dense(value.shape))
-    part = phantom[(*index, Ellipsis)]
+    part = phantom[whole_index(index)]
     shift = part.__array_interface__["data"][0] - phantom.__array_interface__["data"][0]
     strides = tuple(0 if n == 1 else s for s, n in zip(part.strides, part.shape, strict=True))
     copy = Value(part.shape, value.dtype, op=_copy_op(), inputs=(x,))

@@ -56,7 +56,7 @@ def _keeps_rows(value: Value, with_rows: list[Value], factors: dict[Value, int],
     name, attrs, first = value.op.name, value.attrs, value.inputs[0]
     if name in MAPS:
         return all(x.ndim == value.ndim and factors[x] == factor for x in with_rows)
-    if name == "reshape":
+    if name in ("reshape", "copy"):
         return True
     if factors.get(with_rows[0]) != factor:
         return False

@@ -154,24 +154,36 @@ def _with_packs(graph: Graph, factors: dict[Value, int], cut: Tiling, packed_siz
     packs: dict[Any, Value] = {}
 
     def rewrite(value: Value, old: Value) -> Value:
-        if value.op is None or value.op.name != "matmul" or [x.ndim for x in value.inputs] != [2, 2]:
+        if value.op is None or value.op.name != "matmul" or min(x.ndim for x in old.inputs) < 2:
             return value
         a, b = old.inputs
         rows = rows_at_once(old, factors, cut)
         size = packed_size(old, refs[a], refs[b], rows)
-        if not size or (b in factors and cut.streamed):
+        if not size:
             return value
-        key = (value.inputs[1], size)
+        if _works_on(old, factors, cut) == SUM:  # its right factor differs from block to block
+            return value if refs[b].strides[-1] == 1 else _copying(value)
+        key = (value.inputs[1], rows, size)
         if key not in packs:
             about = {"product": old, "a": refs[a], "rows": rows}
-            packs[key] = Value((size,), value.dtype, op=PACK, inputs=(value.inputs[1],), attrs=about)
+            lead = tuple(n if step else 1 for n, step in zip(b.shape[:-2], refs[b].strides[:-2], strict=True))
+            packs[key] = Value((*lead, size), value.dtype, op=PACK, inputs=(value.inputs[1],), attrs=about)
         return Value(value.shape, value.dtype, op=value.op, inputs=(*value.inputs, packs[key]), attrs=value.attrs)
 
     return _rewritten(graph, rewrite)
 
 
+def _copying(product: Value) -> Value:
+    """Return a product whose right factor is copied, so that its columns are neighbours."""
+    a, b = product.inputs
+    copy = Value(b.shape, b.dtype, op=COPY, inputs=(b,))
+    return Value(product.shape, product.dtype, op=product.op, inputs=(a, copy), attrs=product.attrs)
+
+
 def rows_at_once(product: Value, factors: dict[Value, int], cut: Tiling) -> int:
     """Return how many rows of a product are computed in one call, of most calls."""
+    if product.ndim > 2:
+        return int(product.shape[-2])
     if product in factors:
         return min(cut.block, cut.rows) * factors[product]
     return parts_of(product.shape[0], product_work(product), len(cut.lanes))[0][1]

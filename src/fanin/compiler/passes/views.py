@@ -67,6 +67,11 @@ def views(graph: Graph) -> dict[Value, Ref]:
 _BYTE = np.zeros(1, np.int8)
 
 
+def whole_index(index: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a basic index of which NumPy makes a view even where it names one element."""
+    return index if Ellipsis in index else (*index, Ellipsis)
+
+
 def _view(value: Value, source: Ref) -> Ref | None:
     """Return what a view shows of its input's memory; None where it has to be copied."""
     if value.size == 0 or source.base.size == 0:
@@ -84,7 +89,7 @@ def _view(value: Value, source: Ref) -> Ref | None:
         elif name == "flip":
             shown = np.flip(phantom, attrs["dims"])
         elif is_basic(attrs["index"]):
-            shown = phantom[(*attrs["index"], Ellipsis)]
+            shown = phantom[whole_index(attrs["index"])]
         else:
             return None
     except ValueError:

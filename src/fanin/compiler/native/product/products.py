@@ -94,6 +94,7 @@ class Products:
         context: Sequence[Any] = (),
         first_row: Any = None,
         like: ProductShape | None = None,
+        packed: bool = True,
     ) -> None:
         """Compute a product at code's position.
 
@@ -109,6 +110,7 @@ class Products:
             context: values that the epilogue uses, handed through as the function's arguments.
             first_row: i64 that rows are counted from in the epilogue.
             like: the shape that B was packed for, if this is a part of its rows.
+            packed: False where B lies as it was made though `packed_size` is not 0; its columns must be neighbours.
         """
         if not shape.rows or not shape.columns:
             return
@@ -131,6 +133,9 @@ class Products:
         )
         finish = Finish(epilogue, tuple(value.type for value in context))
         chosen = plan(self.isa, shape if like is None else like)
+        if chosen.packed and not packed:
+            assert shape.b_column == 1
+            chosen = replace(chosen, packed=False)
         job = _Job(self, code, shape, chosen, given, finish, list(context), accumulate is not False)
         if chosen.dot:
             job.emit_dots()
