@@ -13,6 +13,7 @@ import numpy as np
 from llvmlite import ir
 
 from fanin.compiler.native.product.kernel import repeated
+from fanin.compiler.native.product.plan import pieces_of
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I32, I64, POINTER, Code, element_type, function
 
@@ -31,6 +32,28 @@ def emit_copy(module: ir.Module, isa: Isa, name: str, dtype: np.dtype, pieces: t
         for start, piece in zip([0, *accumulate(pieces)], pieces, strict=False):
             code.store(code.load(code.at(line, I64(start), element), element, piece), code.at(out, I64(start), element))
         carried[:] = [code.at(line, step, element), code.at(out, width, element)]
+    code.b.ret_void()
+    return made
+
+
+def emit_rows(module: ir.Module, isa: Isa, name: str, dtype: np.dtype, height: int, tiles: int) -> Any:
+    """Write the function that copies tiles of A's rows, neighbours of which are below each other, to [tile][K][height].
+
+    Its arguments are the source, its stride over K, an unused one, the target, its stride over tiles, and K.
+    """
+    made, code = function(module, name, _ARGUMENTS, isa)
+    made.attributes.add("noinline")
+    source, step, _, target, next_tile, inner = made.args
+    element = element_type(dtype)
+    pieces = pieces_of(height, isa.lanes(dtype))
+    outs = [code.at(target, code.b.mul(next_tile, I64(tile)), element) for tile in range(tiles)]
+    with repeated(code, inner, 1, [source, *outs]) as (_, carried):
+        line = carried[0]
+        for tile, out in enumerate(carried[1:]):
+            for start, piece in zip([0, *accumulate(pieces)], pieces, strict=False):
+                held = code.load(code.at(line, I64(tile * height + start), element), element, piece)
+                code.store(held, code.at(out, I64(start), element))
+        carried[:] = [code.at(line, step, element), *(code.at(out, I64(height), element) for out in carried[1:])]
     code.b.ret_void()
     return made
 

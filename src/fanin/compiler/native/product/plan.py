@@ -33,8 +33,9 @@ L2_BYTES = 96 * 1024
 DIRECT_BYTES = 96 * 1024
 DIRECT_INNER = 192
 FEW_ROWS = 48
-# The copy of A on the stack. Weights' gradient at 1024 x 1024 x 128: 59 without, 92 with it.
-COPY_BYTES = 40 * 1024
+# The copy of A on the stack, with which all of B is multiplied. Weights' gradient at 1024 x 1024 x 128: 59 without, 92
+# with it; at 1024 x 784 x 256, beside other processes: 75 with 40 KB, 86 with 96 KB.
+COPY_BYTES = 96 * 1024
 LINE_BYTES, SETS, WAYS = 64, 64, 8
 # Vectors along K: for more rows than these, packing B pays (64 x 256 x 784: 58 along K, 82 packed).
 DOT_ROWS, DOT_COLUMNS = 12, 4
@@ -228,3 +229,9 @@ def inner_blocks(inner: int) -> tuple[int, int]:
 def row_chunk(height: int, inner_block: int, itemsize: int, size: int = L2_BYTES) -> int:
     """Return how many tiles of A there are in so many bytes: in the second cache, while all panels pass by."""
     return max(1, size // max(1, height * inner_block * itemsize))
+
+
+def tiles_of_a_line(rows: Rows, itemsize: int) -> int:
+    """Return how many tiles are copied at once: about those that share a line of A, so that it is fetched once."""
+    most = max(1, LINE_BYTES // (rows.height * itemsize))
+    return max(n for n in range(1, most + 1) if rows.count % n == 0)

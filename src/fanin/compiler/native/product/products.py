@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 
 from fanin.compiler.native.product.dot import Dot, emit_dot
 from fanin.compiler.native.product.kernel import Arguments, Epilogue, Finish, repeated
-from fanin.compiler.native.product.pack import Turn, emit_copy, emit_turn
+from fanin.compiler.native.product.pack import Turn, emit_copy, emit_rows, emit_turn
 from fanin.compiler.native.product.plan import (
     COPY_BYTES,
     Panels,
@@ -23,10 +22,10 @@ from fanin.compiler.native.product.plan import (
     copies,
     dot_tile,
     inner_blocks,
-    pieces_of,
     plan,
     row_chunk,
     split_rows,
+    tiles_of_a_line,
 )
 from fanin.compiler.native.product.shape import ProductShape
 from fanin.compiler.native.product.tile import Tile, emit_tile
@@ -70,12 +69,13 @@ class Products:
         element, dtype = element_type(shape.dtype), shape.dtype
         strides = [I64(shape.b_inner), I64(shape.b_column)]
         if shape.b_column == 1:
-            code.b.call(self.copy(dtype, group.pieces), [source, *strides, target, I64(group.width), I64(shape.inner)])
+            copy = self.function(("copy", dtype, group.pieces), emit_copy, dtype, group.pieces)
+            code.b.call(copy, [source, *strides, target, I64(group.width), I64(shape.inner)])
             return
         start = 0
         for width in group.pieces:
             kind = Turn.of(dtype, width, shape.b_inner == 1, shape.inner)
-            turn = self._function(("turn", kind), emit_turn, kind)
+            turn = self.function(("turn", kind), emit_turn, kind)
             line = code.at(source, I64(start * shape.b_column), element)
             out = code.at(target, I64(start), element)
             code.b.call(turn, [line, *strides, out, I64(group.width), I64(shape.inner)])
@@ -142,7 +142,8 @@ class Products:
         else:
             job.emit_blocks()
 
-    def _function(self, key: tuple[Any, ...], emit: Any, *args: Any) -> Any:
+    def function(self, key: tuple[Any, ...], emit: Any, *args: Any) -> Any:
+        """Return the function with a key, made by `emit` the first time."""
         if key not in self._made:
             name = self.module.get_unique_name(f"product.{key[0]}")
             self._made[key] = emit(self.module, self.isa, name, *args)
@@ -150,11 +151,7 @@ class Products:
 
     def tile(self, tile: Tile, finish: Finish) -> Any:
         """Return the function of a tile."""
-        return self._function(("tile", tile, *finish.key()), emit_tile, tile, finish)
-
-    def copy(self, dtype: np.dtype, pieces: Sequence[int]) -> Any:
-        """Return the function that copies lines of neighbours."""
-        return self._function(("copy", dtype, tuple(pieces)), emit_copy, dtype, tuple(pieces))
+        return self.function(("tile", tile, *finish.key()), emit_tile, tile, finish)
 
     def buffer(self, code: Code) -> Any:
         """Return the place on the stack for copies of A: one for each function that products are written into."""
@@ -168,7 +165,7 @@ class Products:
 
     def dot(self, dot: Dot, finish: Finish) -> Any:
         """Return the function of a tile whose vectors run along K."""
-        return self._function(("dot", dot, *finish.key()), emit_dot, dot, finish)
+        return self.function(("dot", dot, *finish.key()), emit_dot, dot, finish)
 
 
 @dataclass(frozen=True)
@@ -250,14 +247,16 @@ class _Job:
         """Copy as many tiles of A as fit the buffer, and multiply them with all panels."""
         code, shape, inner = self.code, self.shape, block.inner
         buffer = self.products.buffer(code)
-        chunk = row_chunk(rows.height, inner, shape.dtype.itemsize, COPY_BYTES)
-        with self._chunks(rows.count, chunk) as (first, count):
+        together = tiles_of_a_line(rows, shape.dtype.itemsize)
+        most = row_chunk(rows.height, inner, shape.dtype.itemsize, COPY_BYTES)
+        key = ("rows", shape.dtype, rows.height, together)
+        copy = self.products.function(key, emit_rows, shape.dtype, rows.height, together)
+        with self._chunks(rows.count, max(together, most // together * together)) as (first, count):
             here = self._at_rows(given, rows, first, count)
-            with repeated(code, count, 1, []) as (number, _):
+            with repeated(code, count, together, []) as (number, _):
                 source = code.at(here.a, code.b.mul(number, I64(rows.height)), self.element)
                 target = code.at(buffer, code.b.mul(number, I64(rows.height * inner)), self.element)
-                copy = self.products.copy(shape.dtype, pieces_of(rows.height, self.products.isa.lanes(shape.dtype)))
-                code.b.call(copy, [source, here.step_a, I64(1), target, I64(rows.height), I64(inner)])
+                code.b.call(copy, [source, here.step_a, I64(1), target, I64(rows.height * inner), I64(inner)])
             here = replace(here, a=buffer, step_a=I64(rows.height), next_a=I64(rows.height * inner))
             for group in self.plan.panels:
                 self._emit_tiles(block, rows, group, here)
