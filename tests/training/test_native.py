@@ -18,7 +18,7 @@ from fanin.training import engines
 from fanin.training.engines import native, pool
 from fanin.training.engines.native import stretches
 from fanin.training.source import Order
-from tests.training.by_hand import Setting, check_equal, fitted, weights
+from tests.training.by_hand import Setting, check_equal, default_state, fitted, weights
 
 
 def dropout() -> Any:
@@ -256,6 +256,19 @@ def test_auto_says_why_it_does_not_compile(monkeypatch: pytest.MonkeyPatch) -> N
     assert history.engine == "eager"
     with pytest.raises(CaptureError):
         fitted(Setting(loss=branching), engine="native")
+
+
+@pytest.mark.parametrize("engine", ["eager", "numpy", "native"])
+def test_a_symmetric_start_is_advised_against(engine: str) -> None:
+    model, x, y = Setting(model=lambda: nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))).prepare()
+    nn.init.constant_(model[0].weight, 0.5)
+    state = default_state()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.warns(torch.advice.SymmetricStart, match="the 8 units of a hidden layer"):
+        torch.fit(model, (x, y), nn.MSELoss(), optimizer, epochs=1, engine=engine)
+    assert default_state() != state
+    random = nn.Sequential(nn.Linear(3, 8), nn.Linear(8, 1))
+    torch.fit(random, (x, y), nn.MSELoss(), torch.optim.SGD(random.parameters(), lr=0.1), engine=engine)
 
 
 def test_stretches() -> None:

@@ -94,10 +94,15 @@ def fit(
             the end), whole or not at all.
         resume: go on from the checkpoint, to the weights that the run would have had without a break; begin anew
             where there is no such file.
-        engine: "auto", "native" (compiled steps), "numpy" (the same steps, evaluated with NumPy), or "eager" (the loop
-            above).
+        engine: "eager" (the loop above), "native" (compiled steps), "numpy" (the same steps, evaluated with NumPy), or
+            "auto": native for rows in memory and 1000 steps or more, otherwise eager, and eager with a warning where a
+            step cannot be compiled.
         threads: how many threads may be used.
         progress: show a bar on the terminal when the run takes more than a second.
+
+    Compiled steps differ from the loop in three ways: sums are rounded in another order, as with another BLAS; the
+    masks of dropout come from a stream of their own, which is seeded by one draw of the default generator; and
+    gradients are not left in `.grad`.
 
     Ctrl-C ends training after the current epoch, with its history and the best weights; a second Ctrl-C raises
     KeyboardInterrupt at once.

@@ -18,6 +18,7 @@ from fanin.tensor.base import Changes, TensorBase
 from fanin.tensor.tape import wrap
 from fanin.training.engines.eager import scalar
 from fanin.training.engines.engine import NotFinite, Steps, Task, Watch
+from fanin.training.engines.first_look import look_for_symmetry
 from fanin.training.source import Batch, Rows, flat
 
 
@@ -129,7 +130,9 @@ class GraphEngine:
         self._seeded = False
         task.model.train()
         if isinstance(task.source, Rows):
-            self._program(example(task.source))
+            batch = example(task.source)
+            self._program(batch)
+            look_for_symmetry(task, batch)
 
     def run_epoch(self, watch: Watch) -> Steps:
         """Take one pass over the source."""

@@ -1,0 +1,38 @@
+"""The advice that an optimiser gives at its first eager step, given before the first compiled one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanin._core import advice
+from fanin.optim.mistakes import check_symmetry
+from fanin.random.generator import Generator, default_generator
+from fanin.training.engines.engine import Task
+from fanin.training.source import Batch
+from fanin.training.weights import Kept
+
+
+def look_for_symmetry(task: Task, batch: Batch) -> None:
+    """Warn when all units of a hidden layer start with the same weights and get the same gradients.
+
+    The gradients of one batch are computed eagerly, and everything is put back. That is done only where a matrix has
+    equal rows or columns: rarely.
+    """
+    parameters = [p for group in task.optimizer.param_groups for p in group["params"]]
+    if task.optimizer._step_count or not advice.wanted(advice.SymmetricStart) or not any(map(_is_even, parameters)):
+        return
+    kept, state = Kept(task.model), Generator.get_state(default_generator)
+    kept.take()
+    try:
+        task.optimizer.zero_grad()
+        task.loss(task.model(*batch.inputs), batch.target).backward()
+        check_symmetry(parameters)
+    finally:
+        task.optimizer.zero_grad()
+        kept.put_back()
+        Generator.set_state(default_generator, state)
+
+
+def _is_even(parameter: Any) -> bool:
+    array = parameter._array
+    return array.ndim == 2 and bool((array == array[:1]).all() or (array == array[:, :1]).all())
