@@ -102,7 +102,7 @@ def _scaled_erfc(t: Any) -> Any:
 
 
 def _root_of_erfc(u: Any) -> Any:
-    return mp.erfc(u * mpf("1.375") + mpf("2.625")) ** (mpf(1) / 8)
+    return mp.erfc(u * mpf("1.45") + mpf("2.55")) ** (mpf(1) / 4)
 
 
 def _log_rest(z: Any) -> Any:
@@ -150,10 +150,10 @@ def _fits() -> dict[str, tuple[Function, Function, Any, Any, int]]:
     even("sinh f8", mp.sinh, 1, 1, 6)
     even("asin f8", mp.asin, 1, "0.5", 11)
     even("atan f8", mp.atan, 1, mp.sqrt(2) - 1 + TINY, 11)
-    even("erf f4", mp.erf, 2 / mp.sqrt(mp.pi), "1.26", 6)
+    even("erf f4", mp.erf, 2 / mp.sqrt(mp.pi), "1.11", 6)
     even("erf f8", mp.erf, 2 / mp.sqrt(mp.pi), 1, 11)
-    # The eighth root of erfc in u = (x - 2.625) / 1.375 for x in [1.25, 4].
-    fits["erf far f4"] = (_root_of_erfc, lambda u: 8 * _root_of_erfc(u) ** 7, -1, 1, 6)
+    # The fourth root of erfc in u = (x - 2.55) / 1.45 for x in [1.1, 4].
+    fits["erf far f4"] = (_root_of_erfc, lambda u: 4 * _root_of_erfc(u) ** 3, -1, 1, 7)
     fits["erfc f8"] = (_scaled_erfc, lambda t: 1 / _scaled_erfc(t), -1, mpf(28 - ERFC_AT) / (28 + ERFC_AT), 22)
     return fits
 

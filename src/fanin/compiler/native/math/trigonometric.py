@@ -6,8 +6,8 @@ lose (Cody & Waite, "Software Manual for the Elementary Functions", 1980, chapte
 through one function that multiplies by the digits of 2/pi that count (M. H. Payne & R. N. Hanek, "Radian reduction for
 trigonometric functions", SIGNUM Newsletter 18, 1983), behind a branch that is rarely taken.
 Polynomials by tests/compiler/fit_polynomial.py: sin 2^-28 and 2^-57.9, cos 2^-33 and 2^-63.9 of the result.
-Measured: float32 sin and cos 1.6 ulp over all values, 17 cycles for 8 (Zen 3, two registers a step), tan 0.5; float64 sin
-and cos 1.5, tan 2.8.
+Measured: float32 sin and cos 1.6 ulp over all values, 17 cycles for 8 (Zen 3, two registers a step), tan 0.5; float64
+sin and cos 1.5, tan 2.8.
 """
 
 from __future__ import annotations
