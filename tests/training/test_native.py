@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from fanin.training import engines
 from fanin.training.engines import native, pool
 from fanin.training.engines.native import stretches
 from fanin.training.source import Order
+from fanin.training.turn import Turn
 from tests.training.by_hand import Setting, check_equal, default_state, fitted, weights
 
 
@@ -212,6 +215,33 @@ def test_networks_of_one_shape_are_compiled_once() -> None:
     for one, other in zip(results[0][0], results[1][0], strict=True):
         assert all(np.array_equal(one[name], other[name]) for name in one)
     assert results[0][1] == results[1][1]
+
+
+def test_compiled_epochs_run_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one network is in native code, another one enters it."""
+    inside, most = [0], [0]
+    aside = Turn.aside
+
+    @contextmanager
+    def counted(turn: Turn) -> Iterator[None]:
+        with aside(turn):
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            time.sleep(0.002)
+            yield
+            inside[0] -= 1
+
+    monkeypatch.setattr(Turn, "aside", counted)
+    for threads in (1, 2):
+        torch.manual_seed(0)
+        x, y = torch.randn(30, 3), torch.randn(30, 1)
+        models = [nn.Linear(3, 1) for _ in range(2)]
+        jobs = [
+            {"model": m, "train": (x, y), "loss": nn.MSELoss(), "optimizer": torch.optim.SGD(m.parameters(), 0.1)}
+            for m in models
+        ]
+        torch.fit_many(jobs, epochs=15, batch_size=30, engine="native", threads=threads)
+        assert most[0] == threads
 
 
 def test_short_calls_give_what_long_ones_give(monkeypatch: pytest.MonkeyPatch) -> None:
