@@ -72,6 +72,12 @@ class Executable:
         """Return the machine code of the program, to be read."""
         return target.assembly(self.text, self.isa)
 
+    def explain(self) -> str:
+        """Return the plan as text: the kernels in order, what each reads and stores, and where the bytes lie."""
+        from fanin.compiler.native.explain import explain
+
+        return explain(self.plan, self.layout, self.isa, self.work, WORK_OF_A_TEAM)
+
     def _compiled(self) -> bytes:
         return target.compiled(self.text, self.isa)
 
