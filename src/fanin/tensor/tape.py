@@ -93,6 +93,8 @@ class Node:
         self.check()
         op, attrs = self.op, self.attrs
         inputs, out = (self.as_tensors(), self.out_tensor()) if create_graph else (self.arrays, self.out)
+        if mode.capture is not None and isinstance(grad, np.ndarray):
+            grad = mode.capture.constant(grad)  # an operation goes by its first input, and this one may come first
         if op.vjp_each is not None or len(edges) > len(op.vjps):
             return [None if edge is None else op.vjp(i, grad, out, inputs, attrs) for i, edge in enumerate(edges)]
         return [

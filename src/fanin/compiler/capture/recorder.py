@@ -277,6 +277,10 @@ class Capture:
         """Return what a tensor may hold: a value, or an array in place of a NumPy scalar."""
         return array if isinstance(array, Value) else np.asarray(array)
 
+    def constant(self, array: Any) -> Value:
+        """Return the value of an array that is known."""
+        return graph.constant(array)
+
     def evaluate(self, op: Op, arrays: list[Any], attrs: dict[str, Any]) -> tuple[Any, Any]:
         """Return the value of an operation and its promoted inputs; computed at once where nothing is symbolic."""
         if symbolic(arrays):
