@@ -19,10 +19,13 @@ from fanin.nn.functional.embedding import rows_of_ones
 from fanin.nn.functional.margin_loss import at_least_zero
 from fanin.nn.functional.reduction import reduced, reduction_of
 from fanin.ops.activation import log_sigmoid
-from fanin.ops.reduce import mean, sum_
+from fanin.ops.arithmetic import equal, less, logical_and, logical_not, where
+from fanin.ops.elementwise import cast
+from fanin.ops.index import gather
+from fanin.ops.reduce import any_, cumsum, mean, sum_
 from fanin.ops.shape import reshape
 from fanin.tensor.base import known
-from fanin.tensor.tape import label, wrap
+from fanin.tensor.tape import apply, label, wrap
 
 
 def multi_margin_loss(
@@ -151,9 +154,10 @@ def multilabel_margin_loss(
         raise OperationError(
             "argument #2 'target' is out of range", remedy=f"The classes are 0 to {classes - 1}, and -1 ends a list."
         )
-    listed = np.logical_and.accumulate(t >= 0, axis=1)
-    pairs = wrap(_pairs(t, listed).astype(x._array.dtype))
-    right = x[np.arange(rows)[:, None], np.where(listed, t, 0)]
+    listed = equal(cumsum(cast(less(t, 0), dtype=t.dtype), dim=1), 0)  # -1 ends a list
+    t = where(listed, t, 0)
+    pairs = wrap(cast(_pairs(t, listed), dtype=x._array.dtype))
+    right = apply(gather, (x, t), {"dim": 1})
     lag = at_least_zero(1 - reshape(right, (rows, classes, 1)) + reshape(x, (rows, 1, classes)))
     loss = sum_(lag * pairs, dim=(1, 2)) / classes
     return _finished(loss, input.dim() < 2, reduction, "MultilabelMarginLossBackward0")
@@ -161,9 +165,10 @@ def multilabel_margin_loss(
 
 def _pairs(target: Any, listed: Any) -> Any:
     """Return which entry of a row's list is compared with which class: (N, C, C) of bools."""
-    is_target = np.zeros(target.shape, bool)
-    is_target[np.nonzero(listed)[0], target[listed]] = True
-    return listed[:, :, None] & ~is_target[:, None, :]
+    rows, classes = target.shape
+    listed = reshape(listed, (rows, classes, 1))
+    named = logical_and(equal(reshape(target, (rows, classes, 1)), np.arange(classes)), listed)
+    return logical_and(listed, logical_not(any_(named, dim=(1,), keepdim=True)))
 
 
 def multilabel_soft_margin_loss(
