@@ -9,7 +9,7 @@ import numpy as np
 
 from fanin._core.dtypes import FLOATS
 from fanin._core.errors import DtypeError, GraphError, ShapeError
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import TensorBase, known
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.in_place import store
 from fanin.tensor.tape import as_tensor, call_hooks, edge_of, refresh, walk, wrap
@@ -134,14 +134,18 @@ def _root(y: Any, grad: Any, create_graph: bool) -> tuple[Any, Any]:
         if array.size != 1:
             raise GraphError("grad can be implicitly created only for scalar outputs")
         ones = np.ones(array.shape, array.dtype) if array.ndim else _ONE[array.dtype]
-        return edge, wrap(np.array(ones)) if create_graph else ones
+        if mode.capture is not None:
+            ones = mode.capture.constant(ones)
+        return edge, wrap(ones if not known(ones) else np.array(ones)) if create_graph else ones
     if not isinstance(grad, TensorBase):
         raise DtypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
     if grad._array.shape != array.shape:
         raise ShapeError(
             f"Mismatch in shape: grad_output[0] has a shape of {_size(grad)} and output[0] has a shape of {_size(y)}."
         )
-    return edge, grad if create_graph else grad._array
+    if create_graph:
+        return edge, grad
+    return edge, grad._array if mode.capture is None else mode.capture.constant(grad._array)
 
 
 def _size(x: Any) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import CaptureError
-from fanin.compiler.graph import Value
+from fanin.compiler.graph import Value, constant
 from fanin.ops import arithmetic, index
 from fanin.ops.arithmetic import add, less, multiply, where
 from fanin.ops.op import Op, Spec
@@ -92,7 +92,7 @@ def _rows(plan: _Plan, sizes: tuple[int, ...]) -> Any:
 def _from_front(array: Any, size: int) -> Any:
     array = array.astype(np.dtype(np.int64))
     if isinstance(array, np.ndarray):
-        return np.where(array < 0, array + size, array)
+        return constant(np.where(array < 0, array + size, array))
     return where(less(array, 0), add(array, size), array)
 
 

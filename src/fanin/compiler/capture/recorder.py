@@ -256,7 +256,8 @@ class Capture:
             self._share(result, inputs[0], op, attrs)
         if tracked and mode.enabled and op.differentiable and out.dtype.kind == "f":
             stamps = tape._stamps(op, inputs, result, edges)
-            result._node = Node(op, arrays, attrs, edges, out, stamps)
+            arrays = [self.constant(x) for x in arrays]
+            result._node = Node(op, arrays, attrs, edges, self.constant(out), stamps)
             result._requires_grad = True
         elif mode.inference:
             result._is_inference = True
@@ -273,13 +274,13 @@ class Capture:
             remedy="Use gather, index_add or an embedding.",
         )
 
+    def constant(self, array: Any) -> Any:
+        """Return an array of the capture's own making as a value, so that derivatives work on values alone."""
+        return graph.constant(array) if isinstance(array, (np.ndarray, np.generic)) else array
+
     def adopt(self, array: Any) -> Any:
         """Return what a tensor may hold: a value, or an array in place of a NumPy scalar."""
         return array if isinstance(array, Value) else np.asarray(array)
-
-    def constant(self, array: Any) -> Value:
-        """Return the value of an array that is known."""
-        return graph.constant(array)
 
     def evaluate(self, op: Op, arrays: list[Any], attrs: dict[str, Any]) -> tuple[Any, Any]:
         """Return the value of an operation and its promoted inputs; computed at once where nothing is symbolic."""
@@ -335,7 +336,8 @@ class Capture:
         self.store(target, out)
         if stamps and reads_result(op, edges):
             stamps[-1] = (stamps[-1][0], stamps[-1][0][0])
-        rewrite_history(target, Node(op, arrays, attrs, edges, target._array, stamps))
+        arrays = [self.constant(x) for x in arrays]
+        rewrite_history(target, Node(op, arrays, attrs, edges, self.constant(target._array), stamps))
         return target
 
     def _put_by_values(self, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:

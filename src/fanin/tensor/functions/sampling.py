@@ -14,7 +14,7 @@ from fanin._core import dtypes
 from fanin._core.errors import ArgumentTypeError
 from fanin.ops.index import overwrite
 from fanin.random import generator as stream
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import TensorBase, known
 from fanin.tensor.functions.creation import accepted, shape_from, size_argument
 from fanin.tensor.functions.data import leaf
 from fanin.tensor.functions.operands import number, require_tensor, to_out
@@ -211,7 +211,8 @@ def rand_like(input: Any, *, dtype: Any = None, **keywords: Any) -> Any:
 def randn_like(input: Any, *, dtype: Any = None, **keywords: Any) -> Any:
     """Return standard normal numbers in the shape and dtype of another tensor."""
     # What has gaps or another order of axes is filled one by one, with other numbers.
-    dense = np.empty_like(require_tensor("randn_like", input)._array).flags.c_contiguous
+    array = require_tensor("randn_like", input)._array
+    dense = not known(array) or np.empty_like(array).flags.c_contiguous
     return _like(input, dtype, lambda source, shape, kind: draws.normal(source, 0.0, 1.0, shape, kind, dense), keywords)
 
 
