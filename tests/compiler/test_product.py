@@ -207,6 +207,7 @@ LARGE = [
     ("weight", 64, 130, 800, "A is copied block by block, B packed"),
     ("input", 900, 40, 384, "rows in chunks for the second cache"),
     ("forward", 100, 33, 1500, "several blocks of K, the last one shorter"),
+    ("forward", 20, 1100, 260, "the next panel is fetched ahead"),
 ]
 
 
@@ -218,6 +219,7 @@ def test_blocks_for_the_caches(isa: str, dtype: Any, kind: str, rows: int, colum
     found = plan(named(isa), shape)
     assert copies(shape, found.panels) == ("copied" in why)
     assert (inner_blocks(inner)[0] > 1) == ("block" in why)
+    assert ("llvm.prefetch" in made(shape, named(isa))) == ("ahead" in why)
     check(shape, named(isa))
 
 

@@ -141,3 +141,13 @@ def splat(code: Code, value: Any, width: int) -> Any:
     undefined = ir.Constant(kind, ir.Undefined)
     single = code.b.insert_element(undefined, value, I32(0))
     return code.b.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(I32, width), None))
+
+
+def prefetch(code: Code, place: Any) -> None:
+    """Ask for a cache line that will be read. The address need not exist."""
+    module = code.b.module
+    name = "llvm.prefetch.p0"
+    fetch = module.globals.get(name)
+    if fetch is None:
+        fetch = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER, I32, I32, I32]), name)
+    code.b.call(fetch, [place, I32(0), I32(3), I32(1)])

@@ -36,6 +36,9 @@ FEW_ROWS = 48
 # The copy of A on the stack, with which all of B is multiplied. Weights' gradient at 1024 x 1024 x 128: 59 without, 92
 # with it; at 1024 x 784 x 256, beside other processes: 75 with 40 KB, 86 with 96 KB.
 COPY_BYTES = 96 * 1024
+# From this size on B does not stay in the second cache, and each tile fetches a few lines of the next panel: 3% at 128
+# x 1024 x 1024 and 256 x 1024 x 784. One line at each step of K, the same one again and again, cost 10% beside others.
+AHEAD_BYTES = 1024 * 1024
 LINE_BYTES, SETS, WAYS = 64, 64, 8
 # Vectors along K: for more rows than these, packing B pays (64 x 256 x 784: 58 along K, 82 packed).
 DOT_ROWS, DOT_COLUMNS = 12, 4

@@ -13,6 +13,7 @@ from fanin.compiler.native.product.dot import Dot, emit_dot
 from fanin.compiler.native.product.kernel import Arguments, Epilogue, Finish, repeated
 from fanin.compiler.native.product.pack import Turn, emit_copy, emit_rows, emit_turn
 from fanin.compiler.native.product.plan import (
+    AHEAD_BYTES,
     COPY_BYTES,
     Panels,
     Plan,
@@ -304,6 +305,7 @@ class _Job:
     def _tile(self, block: _Block, rows: Rows, group: Panels) -> Tile:
         shape = self.shape
         chains = chains_of(self.products.isa, rows.height * len(group.pieces), block.inner)
+        reach = shape.inner * shape.columns * shape.dtype.itemsize
         return Tile(
             dtype=shape.dtype,
             rows=rows.height,
@@ -313,6 +315,7 @@ class _Job:
             chains=chains,
             remainder=block.inner % chains != 0,
             empty=block.inner == 0,
+            ahead=self.plan.packed and group.count > 1 and reach >= AHEAD_BYTES,
             accumulates=block.accumulates,
         )
 

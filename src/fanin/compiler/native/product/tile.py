@@ -15,9 +15,19 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from fanin.compiler.native.product.kernel import Arguments, Finish, begin, finish_register, held_or, repeated, splat
+from fanin.compiler.native.product.kernel import (
+    Arguments,
+    Finish,
+    begin,
+    finish_register,
+    held_or,
+    prefetch,
+    repeated,
+    splat,
+)
+from fanin.compiler.native.product.plan import LINE_BYTES
 from fanin.compiler.native.target import Isa
-from fanin.compiler.native.vector import I64, Code, element_type
+from fanin.compiler.native.vector import I8, I64, Code, element_type
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,7 @@ class Tile:
     chains:      how many steps of K have sums of their own; this many are written out.
     remainder:   whether K is something else than a multiple of `chains`.
     empty:       whether K is 0.
+    ahead:       whether the next panel is fetched into the first cache meanwhile.
     accumulates: whether C may have to be added.
     """
 
@@ -40,6 +51,7 @@ class Tile:
     chains: int
     remainder: bool
     empty: bool
+    ahead: bool
     accumulates: bool
 
     @property
@@ -101,15 +113,31 @@ class _Kernel:
         step_a = I64(1) if tile.along_rows else given.step_a
         next_c = code.b.mul(given.c_row, I64(tile.rows))
         width = sum(tile.pieces)
+        share = self._share() if tile.ahead else None
         panel = [given.b, given.c, given.column]
         with repeated(code, given.across, 1, panel) as (_, across):
             b, c, column = across
-            rows = [given.a, c, given.row]
+            rows = [given.a, c, given.row, *([self.at(b, given.stride_b)] if tile.ahead else [])]
             with repeated(code, given.down, 1, rows) as (_, down):
-                a, line, row = down
+                a, line, row, *ahead = down
+                ahead = [self._fetched(place, share) for place in ahead]
                 self._one_tile(_Operands(a, offsets, step_a, b, given.step_b), line, row, column)
-                down[:] = [self.at(a, given.next_a), self.at(line, next_c), code.b.add(row, I64(tile.rows))]
+                down[:] = [self.at(a, given.next_a), self.at(line, next_c), code.b.add(row, I64(tile.rows)), *ahead]
             across[:] = [self.at(b, given.stride_b), self.at(c, width), code.b.add(column, I64(width))]
+
+    def _share(self) -> Any:
+        """Return how many lines of the next panel each tile fetches."""
+        code, size = self.code, sum(self.tile.pieces) * self.tile.dtype.itemsize
+        lines = code.b.mul(self.given.inner, I64(-(-size // LINE_BYTES)))
+        return code.b.udiv(code.b.sub(code.b.add(lines, self.given.down), I64(1)), self.given.down)
+
+    def _fetched(self, place: Any, share: Any) -> Any:
+        """Fetch some lines; return where the next ones begin."""
+        places = [place]
+        with repeated(self.code, share, 1, places) as (_, carried):
+            prefetch(self.code, carried[0])
+            carried[0] = self.code.b.gep(carried[0], [I64(LINE_BYTES)], source_etype=I8)
+        return places[0]
 
     # One tile -----------------------------------------------------------------------------------------------------
 
