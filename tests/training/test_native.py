@@ -21,7 +21,7 @@ from fanin.training.engines import native, pool
 from fanin.training.engines.native import stretches
 from fanin.training.source import Order
 from fanin.training.turn import Turn
-from tests.training.by_hand import Setting, check_equal, default_state, fitted, weights
+from tests.training.by_hand import Setting, check_equal, default_state, fitted, loop, weights
 
 
 def dropout() -> Any:
@@ -272,6 +272,17 @@ def test_auto_compiles_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "WORTH_COMPILING", 40)
     _, history = fitted(Setting(), engine="auto")
     assert history.engine == "native"
+
+
+def test_layers_without_a_shape_are_trained_eagerly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "WORTH_COMPILING", 1)
+    setting = Setting(model=lambda: nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.LazyLinear(1)))
+    expected, _ = loop(setting)
+    actual, history = fitted(setting)
+    assert history.engine == "eager"
+    check_equal(actual, expected, 1e-6)
+    with pytest.raises(CaptureError, match="parameters without a shape"):
+        fitted(setting, engine="native")
 
 
 def test_auto_says_why_it_does_not_compile(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ class History:
         for epoch in shown:
             lines += ["    ..."] if epoch > previous + 1 else []
             previous = epoch
-            values = (f"{_number(column, epoch - 1):>{_width(name)}}" for name, column in columns.items())
+            values = (f"{_number(name, column, epoch - 1):>{_width(name)}}" for name, column in columns.items())
             lines.append("  " + "  ".join([f"{epoch:>5}", *values]) + ("  best" if epoch == self.best_epoch else ""))
         return "\n".join(lines)
 
@@ -125,8 +125,9 @@ def _width(name: str) -> int:
     return max(10, len(name))
 
 
-def _number(column: list[float], row: int) -> str:
-    return f"{column[row]:.6g}" if row < len(column) else ""
+def _number(name: str, column: list[float], row: int) -> str:
+    digits = 2 if name == "seconds" else 6
+    return f"{column[row]:.{digits}g}" if row < len(column) else ""
 
 
 def _chosen(epochs: int, best: int, rows: int) -> Iterable[int]:

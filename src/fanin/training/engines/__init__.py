@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Any
 
 from fanin._core.advice import give
-from fanin._core.errors import ArgumentError, MissingExtraError
+from fanin._core.errors import ArgumentError, CaptureError, MissingExtraError
+from fanin.nn.parameter import is_lazy
 from fanin.training.engines.eager import EagerEngine
 from fanin.training.engines.engine import Engine, NotFinite, Steps, Task, Watch
 from fanin.training.source import Rows
@@ -29,6 +31,11 @@ def make_engine(name: str, task: Task, steps: int | None) -> Engine:
     """
     if name == "eager" or (name == "auto" and not _is_worth_compiling(task, steps)):
         return EagerEngine(task)
+    if _is_unfinished(task.model):
+        raise CaptureError(
+            "fit: the model has parameters without a shape, which its first batch gives them",
+            remedy="Call it once before, model(x[:1]); or let engine='auto' take eager steps.",
+        )
     if name == "numpy":
         from fanin.training.engines.graph import GraphEngine
 
@@ -43,8 +50,15 @@ def make_engine(name: str, task: Task, steps: int | None) -> Engine:
 
 
 def _is_worth_compiling(task: Task, steps: int | None) -> bool:
+    if _is_unfinished(task.model):
+        return False
     enough = isinstance(task.source, Rows) and steps is not None and steps >= WORTH_COMPILING
     return enough and find_spec("llvmlite") is not None
+
+
+def _is_unfinished(model: Any) -> bool:
+    """Say whether a model has parameters that the first batch gives their shape."""
+    return any(is_lazy(parameter) for parameter in model.parameters())
 
 
 def _native(task: Task) -> Engine:
