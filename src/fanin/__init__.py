@@ -136,7 +136,7 @@ short = int16
 
 # Rooms that are loaded when they are first named, so that importing fanin stays quick.
 _ROOMS = (
-    "advice", "amp", "autograd", "backends", "cuda", "information", "linalg", "mps", "nn", "optim",
+    "advice", "amp", "autograd", "backends", "compiler", "cuda", "information", "linalg", "mps", "nn", "optim",
     "serialization", "special", "testing", "training", "utils", "version",
 )  # fmt: skip
 _FROM_ROOMS = {

@@ -169,7 +169,7 @@ def test_settings_for_gpus_are_accepted(start: Start) -> None:
         ("import torch.distributed as dist", "torch.distributed is not part of fanin", "one machine"),
         ("import torch.nn.quantized", "torch.nn.quantized is not part of fanin", ""),
         ("import torchvision.transforms as T", "torchvision needs PyTorch itself", "scikit-learn"),
-        ("torch.compile(torch.nn.Linear(1, 1))", "torch.compile is not part of fanin", "leave torch.compile out"),
+        ("torch.compiler.cudagraph_mark_step_begin()", "torch.compiler.cudagraph_mark_step_begin is not part", ""),
         ("torch.ones(1).to_sparse()", "torch.Tensor.to_sparse is not part of fanin", "use dense tensors"),
         ("torch.utils.tensorboard.SummaryWriter()", "torch.utils.tensorboard is not part of fanin", "csv"),
         ("torch.linalg.eig(torch.eye(2))", "torch.linalg.eig is not part of fanin", "eigh"),
@@ -193,17 +193,42 @@ def test_programs_can_ask_what_there_is(start: Start) -> None:
         """
         import torch
         try:
-            from torch import compile
+            from torch import jit
         except ImportError:
-            compile = None
+            jit = None
         try:
             import torchvision
         except ImportError as error:
             print(error.name)
-        print(compile, hasattr(torch, "compile"), hasattr(torch.ones(1), "to_sparse"), hasattr(torch.nn, "Linear"))
+        print(jit, hasattr(torch, "jit"), hasattr(torch.ones(1), "to_sparse"), hasattr(torch.nn, "Linear"))
         """
     )
     assert done.stdout == "torchvision\nNone False False True\n"
+
+
+def test_programs_can_compile(start: Start) -> None:
+    done = start(
+        """
+        import torch
+        import torch.compiler
+
+        layer = torch.nn.Linear(2, 1, bias=False)
+        torch.nn.init.ones_(layer.weight)
+        optimizer = torch.optim.SGD(layer.parameters(), lr=0.5)
+
+        @torch.compile
+        def step(x):
+            optimizer.zero_grad()
+            loss = layer(x).square().mean()
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        x = torch.tensor([[1.0, 0.5]])
+        print(step(x), step(x), torch.compiler.is_compiling())
+        """
+    )
+    assert done.stdout == "tensor(2.2500) tensor(0.1406) False\n"
 
 
 # What goes wrong ------------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"cuda\..*", "fanin computes on the CPU; test torch.cuda.is_available() before"),
     (r"amp\..*", "fanin computes in the dtype of the tensors; leave mixed precision out"),
     (r"(jit|fx|_dynamo|export|onnx)\b.*", "use the model as it is, or save its state_dict with torch.save"),
-    (r"compile|compiler\b.*", "the eager model runs as it is; leave torch.compile out"),
+    (r"compiler\b.*", "torch.compile is there; its compiler has nothing to set"),
     (r"utils\.tensorboard\b.*", "print the losses, or log them with the csv module"),
     (r"utils\.checkpoint\b.*", "call the layers themselves: fully connected networks need little memory"),
     (r"optim\.SparseAdam", "fanin has no sparse gradients; use optim.Adam"),

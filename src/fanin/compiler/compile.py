@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fanin._core.errors import ArgumentError, ArgumentTypeError
+from fanin._core.errors import ArgumentError, ArgumentTypeError, CaptureError
 from fanin.compiler.capture.captured import capture
 from fanin.compiler.capture.recorder import Warmup
 from fanin.compiler.capture.structure import key_of, take_apart
@@ -177,6 +177,30 @@ def _repeated(tensors: Sequence[Any]) -> tuple[int, ...]:
         return ()
     first: dict[int, int] = {}
     return tuple(first.setdefault(id(t), i) for i, t in enumerate(tensors))
+
+
+def disable(function: Any = None, recursive: bool = True, **unused: Any) -> Any:
+    """Return a function that cannot be part of what is compiled: called in a captured function, it raises.
+
+    Raises:
+        CaptureError: it is called while a function is captured
+    """
+    if function is None:
+        return disable
+    if isinstance(function, Module):
+        return function
+
+    @functools.wraps(function)
+    def outside(*args: Any, **kwargs: Any) -> Any:
+        if mode.capture is not None:
+            raise CaptureError(
+                f"{getattr(function, '__name__', 'a function')} is marked with torch.compiler.disable, and called in a "
+                "captured function",
+                remedy="Call it outside, and pass what it returns to the compiled function.",
+            )
+        return function(*args, **kwargs)
+
+    return outside
 
 
 def compile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ def executor(captured: Captured, engine: str) -> Execute:
     step; it writes the updates into the arrays of the state, and returns the arrays of the outputs, which it does not
     touch again. This is the one place where an engine is chosen.
     """
-    if engine != "numpy":
+    if engine == "native" or (engine == "auto" and importlib.util.find_spec("llvmlite") is not None):
         from fanin.compiler.native.executable import make
 
         return make(captured.graph)

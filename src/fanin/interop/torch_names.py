@@ -82,12 +82,28 @@ def _submodules(room: str) -> Iterator[str]:
             yield found.name.partition(".")[2]
 
 
+class _Loaded:
+    """A loader whose module is one of fanin's."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def create_module(self, spec: Any) -> Any:
+        """Return the module."""
+        return importlib.import_module(self.name)
+
+    def exec_module(self, module: Any) -> None:
+        """Do nothing: the module is there."""
+
+
 class _Refusal:
     """An import hook that says plainly which modules fanin does not have."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         """Raise ModuleNotFoundError for a module of torch's, or of a package that needs torch."""
         root = name.partition(".")[0]
+        if name == "torch.compiler":
+            return importlib.machinery.ModuleSpec(name, _Loaded("fanin.compiler"))  # loaded for those who ask
         if root == "torch":
             raise errors.MissingModuleError(explain(name), name=name)
         if root in _NEIGHBOURS:
