@@ -202,6 +202,15 @@ def test_chosen_shapes(isa: str, kind: str, rows: int, columns: int, inner: int)
     check(shape_of(kind, rows, columns, inner), named(isa))
 
 
+@pytest.mark.parametrize("isa", HERE)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("rows", "columns"), [(1, 19), (2, 9), (3, 4), (11, 1), (7, 2), (5, 3)])
+def test_vectors_along_the_inner_size_with_every_tail(isa: str, dtype: Any, rows: int, columns: int) -> None:
+    shape = shape_of("forward", rows, columns, 63, dtype)
+    assert plan(named(isa), shape).dot
+    check(shape, named(isa))
+
+
 LARGE = [
     ("weight", 128, 100, 140, "A is copied: its rows share a few sets of the cache"),
     ("weight", 64, 130, 800, "A is copied block by block, B packed"),
