@@ -9,6 +9,7 @@ import pytest
 
 import fanin as torch
 from fanin import nn
+from fanin._core.errors import CaptureError
 from fanin.optim import lr_scheduler as schedulers
 from fanin.utils.data import (
     BatchSampler,
@@ -265,6 +266,8 @@ def test_lbfgs_is_given_a_closure() -> None:
             torch.fit(model, (x, y), nn.MSELoss(), optimizer, epochs=3, batch_size=50, shuffle=False)
         results.append(model)
     check_equal(results[1], results[0], 1e-6)
+    with pytest.raises(CaptureError, match="a step of LBFGS evaluates the loss as often as it needs"):
+        torch.fit(model, (x, y), nn.MSELoss(), optimizer, engine="native")
 
 
 def test_plateau_is_given_the_validation_loss() -> None:

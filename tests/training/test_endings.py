@@ -222,7 +222,7 @@ def test_the_modes_of_all_modules_are_left_as_they_were() -> None:
 
 # Divergence -----------------------------------------------------------------------------------------------------------
 
-ENGINES = ["eager", "numpy"]
+ENGINES = ["eager", "numpy", "native"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

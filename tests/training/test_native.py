@@ -16,7 +16,6 @@ import fanin as torch
 from fanin import nn
 from fanin._core.errors import CaptureError, DivergenceError
 from fanin.optim import lr_scheduler as schedulers
-from fanin.training import engines
 from fanin.training.engines import native, pool
 from fanin.training.engines.native import stretches
 from fanin.training.source import Order
@@ -266,16 +265,15 @@ def test_the_step_of_a_divergence_is_the_one_of_the_loop() -> None:
     assert found[0] == found[1]
 
 
-def test_auto_compiles_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, history = fitted(Setting(), engine="auto")
-    assert history.engine == "eager"
-    monkeypatch.setattr(engines, "WORTH_COMPILING", 40)
-    _, history = fitted(Setting(), engine="auto")
+def test_auto_compiles_what_is_in_memory() -> None:
+    _, history = fitted(Setting())
     assert history.engine == "native"
+    model, x, y = Setting().prepare()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    assert torch.fit(model, [(x, y)], nn.MSELoss(), optimizer).engine == "eager"
 
 
-def test_layers_without_a_shape_are_trained_eagerly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "WORTH_COMPILING", 1)
+def test_layers_without_a_shape_are_trained_eagerly() -> None:
     setting = Setting(model=lambda: nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.LazyLinear(1)))
     expected, _ = loop(setting)
     actual, history = fitted(setting)
@@ -285,9 +283,7 @@ def test_layers_without_a_shape_are_trained_eagerly(monkeypatch: pytest.MonkeyPa
         fitted(setting, engine="native")
 
 
-def test_auto_says_why_it_does_not_compile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "WORTH_COMPILING", 1)
-
+def test_auto_says_why_it_does_not_compile() -> None:
     def branching(output: Any, target: Any) -> Any:
         loss = nn.functional.mse_loss(output, target)
         return loss if loss.item() > 1 else 2 * loss

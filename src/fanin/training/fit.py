@@ -95,8 +95,8 @@ def fit(
         resume: go on from the checkpoint, to the weights that the run would have had without a break; begin anew
             where there is no such file.
         engine: "eager" (the loop above), "native" (compiled steps), "numpy" (the same steps, evaluated with NumPy), or
-            "auto": native for rows in memory and 1000 steps or more, otherwise eager, and eager with a warning where a
-            step cannot be compiled.
+            "auto": native for rows in memory, eager for batches that are made in Python, and eager with a warning where
+            a step cannot be compiled.
         threads: how many threads may be used.
         progress: show a bar on the terminal when the run takes more than a second.
 

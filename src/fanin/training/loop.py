@@ -100,14 +100,10 @@ class Run:
         return self.history
 
     def _engine(self) -> Engine:
-        engine = make_engine(self.engine, self.task, self._total_steps())
+        engine = make_engine(self.engine, self.task)
         engine.load_state(self._engine_state)
         self.history.engine = engine.name
         return engine
-
-    def _total_steps(self) -> int | None:
-        steps = self.task.source.steps
-        return None if steps is None else steps * self.training.epochs
 
     def _goes_on(self) -> bool:
         training = self.training

@@ -5,16 +5,13 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
-from fanin._core.advice import give
 from fanin._core.errors import ArgumentError, CaptureError, MissingExtraError
 from fanin.nn.parameter import is_lazy
-from fanin.training.engines.eager import EagerEngine
+from fanin.training.engines.eager import EagerEngine, evaluates
 from fanin.training.engines.engine import Engine, NotFinite, Steps, Task, Watch
 from fanin.training.source import Rows
 
 NAMES = ("auto", "native", "numpy", "eager")
-# Steps of a run from which on compiling pays: it takes as long as some 1000 steps of a small network do eagerly.
-WORTH_COMPILING = 1000
 
 
 def check_engine(name: str) -> None:
@@ -23,18 +20,24 @@ def check_engine(name: str) -> None:
         raise ArgumentError(f"fit: engine must be one of {', '.join(NAMES)}, not {name!r}")
 
 
-def make_engine(name: str, task: Task, steps: int | None) -> Engine:
+def make_engine(name: str, task: Task) -> Engine:
     """Return the engine of a name for a task.
 
-    "auto" is native for rows in memory and as many steps as make up for compiling them, where the step can be captured
-    (a warning says why not). Otherwise it is eager, and so it is where llvmlite is not installed.
+    "auto" is native for rows in memory where the step can be captured (a warning says why not), otherwise eager; and so
+    it is where llvmlite is not installed. It does not depend on the number of epochs: a run that is resumed for some
+    more takes the steps that it would have taken in one go.
     """
-    if name == "eager" or (name == "auto" and not _is_worth_compiling(task, steps)):
+    if name == "eager" or (name == "auto" and not _is_compiled(task)):
         return EagerEngine(task)
     if _is_unfinished(task.model):
         raise CaptureError(
             "fit: the model has parameters without a shape, which its first batch gives them",
             remedy="Call it once before, model(x[:1]); or let engine='auto' take eager steps.",
+        )
+    if evaluates(task.optimizer):
+        raise CaptureError(
+            f"fit: a step of {type(task.optimizer).__name__} evaluates the loss as often as it needs, and is no graph",
+            remedy="Leave engine out, or give engine='eager'.",
         )
     if name == "numpy":
         from fanin.training.engines.graph import GraphEngine
@@ -45,15 +48,14 @@ def make_engine(name: str, task: Task, steps: int | None) -> Engine:
     try:
         return _native(task)
     except Exception as error:  # a mistake in the model shows again in the first eager step, in plainer words
-        give(UserWarning, f"fit: the steps run eagerly, and slower than compiled ones would: {error}")
-        return EagerEngine(task)
+        return EagerEngine(task, f"fit: the steps run eagerly, and slower than compiled ones would: {error}")
 
 
-def _is_worth_compiling(task: Task, steps: int | None) -> bool:
-    if _is_unfinished(task.model):
+def _is_compiled(task: Task) -> bool:
+    """Say whether "auto" tries to compile."""
+    if _is_unfinished(task.model) or evaluates(task.optimizer):
         return False
-    enough = isinstance(task.source, Rows) and steps is not None and steps >= WORTH_COMPILING
-    return enough and find_spec("llvmlite") is not None
+    return isinstance(task.source, Rows) and find_spec("llvmlite") is not None
 
 
 def _is_unfinished(model: Any) -> bool:

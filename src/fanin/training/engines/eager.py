@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fanin._core.advice import give
 from fanin._core.errors import ArgumentTypeError, ShapeError
 from fanin.nn.utils import clip_grad_norm_
 from fanin.tensor.base import TensorBase
@@ -16,16 +17,17 @@ from fanin.training.source import Batch
 
 
 class EagerEngine:
-    """Runs a task step by step."""
+    """Runs a task step by step.
+
+    why: a warning that is given after the first step: it says why the steps are not compiled.
+    """
 
     name = "eager"
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
+    def __init__(self, task: Task, why: str = "") -> None:
+        self.task, self._why = task, why
         self._parameters = [p for group in task.optimizer.param_groups for p in group["params"]]
-        # LBFGS and its like evaluate the loss several times in a step, and so are given a function that does.
-        closure = inspect.signature(type(task.optimizer).step).parameters.get("closure")
-        self._evaluates = closure is not None and closure.default is inspect.Parameter.empty
+        self._evaluates = evaluates(task.optimizer)
 
     def run_epoch(self, watch: Watch) -> Steps:
         """Take one pass over the source."""
@@ -34,6 +36,9 @@ class EagerEngine:
         for batch in self.task.source.batches():
             losses.append(self._step(batch, losses))
             rows.append(batch.rows)
+            if self._why:
+                give(UserWarning, self._why)
+                self._why = ""
             watch.step(len(losses), losses[-1])
         return Steps(np.array(losses, np.float64), np.array(rows, np.int64))
 
@@ -72,6 +77,12 @@ class EagerEngine:
         if task.clip is not None:
             clip_grad_norm_(self._parameters, task.clip)
         return loss
+
+
+def evaluates(optimizer: Any) -> bool:
+    """Say whether a step evaluates the loss several times, as that of LBFGS does, and so is given a function for it."""
+    closure = inspect.signature(type(optimizer).step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty
 
 
 def scalar(loss: Any) -> Any:

@@ -30,6 +30,7 @@ class Program:
         self._seen = Changes.count
         self._shapes = [(t._array.shape, t._array.dtype) for t in self.captured.state_tensors]
         self._written = [i for i, _ in self.captured.graph.updates]
+        self._before: list[Any] = [None] * len(self._written)
 
     @cached_property
     def execute(self) -> Callable[..., Any]:
@@ -71,6 +72,19 @@ class Program:
     def data(self, tensors: Sequence[Any]) -> list[Any]:
         """Return the arrays of the graph's data, of the tensors of a batch or of all rows."""
         return [tensors[i]._array for i in self.captured.arguments]
+
+    def remember(self, state: Sequence[Any]) -> None:
+        """Copy the state that steps are about to change."""
+        for number, i in enumerate(self._written):
+            if self._before[number] is None:
+                self._before[number] = state[i].copy()
+            else:
+                np.copyto(self._before[number], state[i])
+
+    def go_back(self, state: Sequence[Any]) -> None:
+        """Write back what was copied last."""
+        for before, i in zip(self._before, self._written, strict=True):
+            np.copyto(state[i], before)
 
     def count_changes(self) -> None:
         """Let a backward pass through values that are no longer there be an error."""
@@ -142,7 +156,7 @@ class GraphEngine:
             losses.append(self._step(batch, numbers))
             rows.append(batch.rows)
             if not math.isfinite(losses[-1]):
-                raise NotFinite(len(losses) - 1, batch, losses, False)
+                raise NotFinite(len(losses) - 1, batch, losses, True)
             watch.step(len(losses), losses[-1])
         return Steps(np.array(losses, np.float64), np.array(rows, np.int64))
 
@@ -184,8 +198,11 @@ class GraphEngine:
         assert row is not None
         self._seed(program)
         data, state, execute = program.data(_tensors(batch)), program.arrays(self._key), program.execute
+        program.remember(state)
         with self.task.aside():
             outputs = execute(data, state, row)
+        if not np.isfinite(outputs[program.loss]):
+            program.go_back(state)
         scalars.advance()
         program.count_changes()
         self._key[1] += np.uint64(1)

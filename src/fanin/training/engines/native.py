@@ -188,13 +188,23 @@ class NativeEngine(GraphEngine):
         if not count:
             return 0
         self._seed(program)
+        program.remember(program.arrays(self._key))
         started = time.perf_counter()
         with self.task.aside():
             losses[:count] = program.run(rows[: count * size], numbers, self._key).reshape(count)
         self._pace(count, time.perf_counter() - started)
+        bad = np.flatnonzero(~np.isfinite(losses[:count]))
+        if len(bad):
+            self._go_to(int(bad[0]), program, rows, size, numbers)
         program.count_changes()
         self._key[1] += np.uint64(count)
         return count
+
+    def _go_to(self, step: int, program: NativeProgram, rows: Any, size: int, numbers: Any) -> None:
+        """Leave the state as it was before a step of the last call, so that it can be looked at."""
+        program.go_back(program.arrays(self._key))
+        if step:
+            program.run(rows[: step * size], numbers[:step], self._key)
 
     def _numbers(self, program: NativeProgram, steps: int, wanted: int) -> NDArray[np.float64]:
         """Return the scalars of the next steps, none where a flag has changed, and count these steps as taken."""
@@ -221,7 +231,7 @@ class NativeEngine(GraphEngine):
         if len(bad):
             step, at = int(bad[0]), int(bad[0]) * size
             batch = source.batch([wrap(array[rows[at : at + size]]) for array in source.arrays])
-            raise NotFinite(done + step, batch, losses[: done + step + 1].tolist(), False)
+            raise NotFinite(done + step, batch, losses[: done + step + 1].tolist(), True)
 
 
 def stretches(order: Order) -> Iterator[tuple[int, int, int]]:
