@@ -24,6 +24,7 @@ from fanin.compiler.native.module import ENTRY, EXTRA, Builder, NativeMachine
 from fanin.compiler.native.team import Team
 from fanin.compiler.passes.fingerprint import fingerprint
 from fanin.compiler.passes.lower import lower
+from fanin.compiler.passes.reciprocal import with_reciprocals
 from fanin.compiler.passes.schedule import schedule
 from fanin.compiler.passes.simplify import simplify
 from fanin.compiler.passes.tiling import work_of
@@ -39,7 +40,7 @@ _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 def prepared(graph: Graph) -> Graph:
     """Return the graph in primitives, simplified."""
-    return simplify(lower(graph))
+    return with_reciprocals(simplify(lower(graph)))
 
 
 class Executable:
@@ -157,7 +158,7 @@ class Executable:
             copyto(given, array)
             run(address, 0, 1)
             if fault[0] or self._failure is not None:
-                self._raise()
+                self.check()
             return copy()
 
         return predict
@@ -179,23 +180,34 @@ class Executable:
 
         Raises IndexError when an index among the data is out of range.
         """
+        context, wanted = self.prepare(numbers, steps, first), self.threads_for(steps, threads)
+        if wanted == 1:
+            self._run(context, 0, 1)
+        else:
+            team_of(wanted).run(self._run, context)
+        self.check()
+
+    def prepare(self, numbers: Any, steps: int, first: int = 0) -> int:
+        """Write down what is to be run, and return the address of this note: what native code is called with."""
         context = self._context
         context[1], context[2] = numbers.ctypes.data, len(self.graph.scalars)
         context[3], context[4] = first, steps
-        wanted = self._threads_for(steps, threads)
-        if wanted == 1:
-            self._run(context.ctypes.data, 0, 1)
-        else:
-            team_of(wanted).run(self._run, context.ctypes.data)
-        self._raise()
+        return int(context.ctypes.data)
 
-    def _threads_for(self, steps: int, most: int | None) -> int:
+    @property
+    def address(self) -> int:
+        """The address of the native function (context, thread, threads)."""
+        return self._library.address(ENTRY)
+
+    def threads_for(self, steps: int, most: int | None) -> int:
+        """Return how many threads some steps are worth, at most `most`."""
         lanes = len(self.plan.tiling.lanes)
         if lanes == 1 or most == 1 or self.work * steps < WORK_OF_A_TEAM:
             return 1
         return min(lanes, cores() if most is None else most)
 
-    def _raise(self) -> None:
+    def check(self) -> None:
+        """Raise what went wrong in the last run."""
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure

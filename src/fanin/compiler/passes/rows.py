@@ -29,7 +29,7 @@ def batch_rows(graph: Graph) -> int:
 def row_factors(graph: Graph, rows: int) -> dict[Value, int]:
     """Return for each value that has rows how many elements of its first dimension belong to one."""
     factors: dict[Value, int] = {}
-    if rows < 1:
+    if rows <= 1:  # one row is not worth going through row by row
         return factors
     for value in graph.values():
         factor = _factor(value, factors, rows)

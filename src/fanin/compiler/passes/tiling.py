@@ -11,7 +11,7 @@ from fanin.compiler.graph import Graph
 
 # Below this many floating-point operations a second thread costs more than it brings: a barrier takes about 0.5 us,
 # in which one core does 50,000 of them.
-WORK_OF_A_LANE = 1_500_000
+WORK_OF_A_LANE = 300_000
 MOST_LANES = 64
 # A batch whose activations are larger than this is streamed: forward and backward for a block of rows at a time.
 WHOLE_BATCH_BYTES = 1 << 20
@@ -46,8 +46,8 @@ def work_of(graph: Graph) -> int:
 
 def lanes_for(work: int, rows: int) -> int:
     """Return into how many parts a phase's rows are cut."""
-    # A lane reads all weights: fewer than 64 rows do not make up for that, and a second lane is worth 32.
-    by_rows = max(min(2, rows // 32), min(4, rows // 64), rows // 256)
+    # A lane reads all weights: fewer than 64 rows do not make up for that, but a second lane is worth having from 32 on.
+    by_rows = max(min(2, rows // 16), min(4, rows // 64), rows // 1024)
     most = min(MOST_LANES, work // WORK_OF_A_LANE, by_rows)
     return 1 << (max(1, most).bit_length() - 1)
 
@@ -68,8 +68,8 @@ def tiling(graph: Graph, rows: int, row_bytes: int, parameters: int) -> Tiling:
 
 
 def _block(rows: int, most: int) -> int:
-    """Return a number of rows up to `most` that divides a lane, where there is one near it."""
-    count = -(-rows // most)
+    """Return a number of rows of about `most` that divides a lane, where there is one."""
+    count = -(-rows * 4 // (most * 5))
     for blocks in range(count, count * 2):
         if rows % blocks == 0:
             return rows // blocks

@@ -16,7 +16,7 @@ from fanin.compiler.native import elementwise
 from fanin.compiler.native.frame import Frame, immediate, operand_type
 from fanin.compiler.native.vector import I8, I64, element_type, width_of
 from fanin.compiler.passes.rows import REDUCTIONS
-from fanin.compiler.passes.schedule import INDEXED, SUM, Group, passes_of
+from fanin.compiler.passes.schedule import HEAVY, INDEXED, SUM, Group, passes_of
 from fanin.compiler.passes.views import Ref, dense, is_number
 
 Strides = tuple[int, ...]
@@ -240,7 +240,9 @@ class Nest:
         """Return the lanes of a step: a register of the widest type that is computed with."""
         sizes = [x.dtype.itemsize for v in members for x in (v, *v.inputs) if isinstance(x, Value) and not is_number(x)]
         wide = [n for n in sizes if n > 1] or [4]
-        return self.code.isa.vector_bytes // max(wide)
+        # Two registers at a time share the constants of a polynomial, and hide the latency of one another.
+        heavy = any(v.op is not None and v.op.name in HEAVY for v in members)
+        return self.code.isa.vector_bytes // max(wide) * (2 if heavy else 1)
 
     def _body(self, place: list[Any], members: Sequence[Value], width: int) -> None:
         outer = self.memo
@@ -328,6 +330,9 @@ class Nest:
                 key = (access.base, access.offset, access.strides)
                 if key not in self.memo:
                     self.memo[key] = self.code.load(self._at(access, place), kind)
+            index = access.index
+            if value in here and index is not None and _depth(index.strides) == depth and index.strides[-1] == 0:
+                self.memo["row", id(access)] = self._row(access, place)
 
     # Memory -------------------------------------------------------------------------------------------------------
 
@@ -356,8 +361,8 @@ class Nest:
         assert access.index is not None
         if access.index.strides[-1] == 0 and access.strides[-1] in (0, 1):
             at = self._at(access, place)
-            row = self.code.b.mul(self._position(access, place), I64(access.index_step))
-            found = self.code.at(at, row, kind)
+            row = self.memo.get(("row", id(access)))
+            found = self.code.at(at, self._row(access, place) if row is None else row, kind)
             if access.strides[-1] == 1:
                 return self.code.load(found, kind, width)
             return self.code.splat(self.code.load(found, kind), width)
@@ -367,6 +372,10 @@ class Nest:
             return self.code.load(self.code.at(self._at(access, where), row, kind), kind)
 
         return one(place) if width == 1 else self._lane_by_lane(one, place, width)
+
+    def _row(self, access: Access, place: list[Any]) -> Any:
+        """Return the offset of the row that an index names."""
+        return self.code.b.mul(self._position(access, place), I64(access.index_step))
 
     def _position(self, access: Access, place: list[Any]) -> Any:
         """Return which row is read; one that does not exist is noted, and row 0 read in its place."""
