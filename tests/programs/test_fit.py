@@ -82,7 +82,7 @@ def gradient_descent(train: Train) -> list[Any]:
 
 
 def optimizers(train: Train) -> list[Any]:
-    """08_optimizers.py."""
+    """08_optimizers.py, as long as RMSProp is on its way: once it has arrived, it divides rounding by rounding."""
     torch.manual_seed(0)
     x, y = torch.randn(100, 10), torch.randn(100, 1)
     makers: list[Callable[[Any], Any]] = [
@@ -101,7 +101,7 @@ def optimizers(train: Train) -> list[Any]:
     for make in makers:
         torch.manual_seed(1)
         model = nn.Linear(10, 1)
-        train(model, DataLoader(TensorDataset(x, y), batch_size=100), nn.MSELoss(), make(model.parameters()), 50)
+        train(model, DataLoader(TensorDataset(x, y), batch_size=100), nn.MSELoss(), make(model.parameters()), 20)
         models.append(model)
     return models
 
@@ -307,7 +307,7 @@ PROGRAMS = (
     lazy_layers,
     schedules,
 )
-ENGINES = ("eager", "numpy")
+ENGINES = ("eager", "numpy", "native")
 # Steps that are no graph: the offsets of a bag say in Python where each text begins.
 NOT_CAPTURED = (bag_of_words,)
 
