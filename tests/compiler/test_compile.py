@@ -819,3 +819,24 @@ def test_lazy_modules_get_their_shapes_first() -> None:
         first = run(x)
         close(run(x), first)
     assert run.captures == 1
+
+
+# Memory of results ----------------------------------------------------------------------------------------------------
+
+
+def test_results_that_are_kept_stay_as_they_are() -> None:
+    pytest.importorskip("llvmlite")
+    run = torch.compile(lambda x: (x * 2, x + 1), engine="native")
+    kept = [run(torch.full((3,), float(i))) for i in range(6)]
+    views = [run(torch.full((3,), float(i)))[0].numpy()[1:] for i in range(6)]
+    for i, (a, b) in enumerate(kept):
+        assert a.tolist() == [2.0 * i] * 3
+        assert b.tolist() == [1.0 + i] * 3
+        assert views[i].tolist() == [2.0 * i] * 2
+
+
+def test_memory_of_results_is_used_again() -> None:
+    pytest.importorskip("llvmlite")
+    run = torch.compile(lambda x: (x * 2, x + 1), engine="native")
+    addresses = {run(torch.ones(3))[0].data_ptr() for _ in range(10)}
+    assert len(addresses) <= 2

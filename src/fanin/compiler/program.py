@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,8 +38,79 @@ def executor(captured: Captured, engine: str) -> Execute:
     if engine == "native" or (engine == "auto" and importlib.util.find_spec("llvmlite") is not None):
         from fanin.compiler.native.executable import make
 
-        return make(captured.graph)
+        return _Bound(make(captured.graph))
     return functools.partial(_run_with_numpy, captured.graph)
+
+
+class _Bound:
+    """Native code that is told where an array lies only when it lies elsewhere than at the last call.
+
+    To tell it takes 1.5 us for each array, as long as the code itself for a small network. Memory of results is used
+    again when nobody holds it any more.
+    """
+
+    def __init__(self, code: Any) -> None:
+        self.code = code
+        graph = code.graph
+        self.written = {i for i, _ in graph.updates}
+        self.data: list[Any] = [None] * len(graph.data)
+        self.state: list[Any] = [None] * len(graph.state)
+        self.kinds = [(v.shape, v.dtype) for v in graph.outputs]
+        self.outputs: list[list[Any]] = [[] for _ in self.kinds]
+        self.bound: list[Any] = [None] * len(self.kinds)
+        self.holders = 1 + _held_by(code) if self.kinds else 0  # who holds a result while it is bound
+        self.numbers = np.zeros((1, max(1, len(graph.scalars))))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.code, name)
+
+    def __call__(self, data: Arrays, state: Arrays, scalars: Sequence[float]) -> Arrays:
+        """Take one step."""
+        code = self.code
+        if not all(array.flags.c_contiguous for array in state):
+            self.state = [None] * len(self.state)
+            self.data, self.bound = [None] * len(self.data), [None] * len(self.bound)
+            results: Arrays = code(data, state, scalars)
+            return results
+        _bind(code, "data", self.data, [np.ascontiguousarray(x) for x in data])
+        _bind(code, "state", self.state, state)
+        results = [self._free(i) for i in range(len(self.kinds))]
+        _bind(code, "output", self.bound, results)
+        if scalars:
+            self.numbers[0] = scalars
+        code.run(self.numbers, 1)
+        return results
+
+    def _free(self, i: int) -> Any:
+        """Return memory for a result that nobody holds: of the last calls, or new."""
+        kept = self.outputs[i]
+        for array in kept:
+            if sys.getrefcount(array) <= _UNHELD + (self.holders if array is self.bound[i] else 0):
+                return array
+        made = np.empty(*self.kinds[i])
+        if len(kept) < _KEPT:
+            kept.append(made)
+        return made
+
+
+# References to an array that only `outputs` holds: the list, the loop, the call. Two are enough for gradients, which
+# live until the next ones are there.
+_UNHELD, _KEPT = 3, 2
+
+
+def _held_by(code: Any) -> int:
+    """Return how often the code itself refers to an array that it is bound to."""
+    array = np.empty(code.graph.outputs[0].shape, code.graph.outputs[0].dtype)
+    before = sys.getrefcount(array)
+    code.bind("output", 0, array)
+    return sys.getrefcount(array) - before
+
+
+def _bind(code: Any, kind: str, bound: list[Any], arrays: Arrays) -> None:
+    for i, array in enumerate(arrays):
+        if array is not bound[i]:
+            code.bind(kind, i, array)
+            bound[i] = array
 
 
 def _run_with_numpy(graph: Graph, data: Arrays, state: Arrays, scalars: Sequence[float]) -> Arrays:
@@ -66,7 +138,7 @@ class Program:
         self.tensors = list(captured.state_tensors)
         self.arrays = [t._array for t in self.tensors]
         self.shapes = [(a.shape, a.dtype) for a in self.arrays]
-        self.lookups = [
+        self.lookups: list[tuple[int, Any, Any]] = [
             (i, ref.owner, ref.place) for i, ref in enumerate(captured.state) if ref.owner is not None or ref.place
         ]
         self.written = [i for i, _ in captured.graph.updates]
@@ -122,7 +194,11 @@ class Program:
         """Follow tensors whose memory was replaced; return False where shape or dtype are others."""
         tensors, arrays = self.tensors, self.arrays
         for i, owner, place in self.lookups:
-            found = owner._grad if owner is not None else place[0].state.get(place[1], {}).get(place[2])
+            if owner is not None:
+                found = owner._grad
+            else:
+                optimizer, p, name = place
+                found = optimizer.state.get(p, {}).get(name)
             if found is None:
                 return False
             tensors[i] = found

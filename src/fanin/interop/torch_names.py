@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.abc
 import importlib.machinery
 import pkgutil
 import re
@@ -82,7 +83,7 @@ def _submodules(room: str) -> Iterator[str]:
             yield found.name.partition(".")[2]
 
 
-class _Loaded:
+class _Loaded(importlib.abc.Loader):
     """A loader whose module is one of fanin's."""
 
     def __init__(self, name: str) -> None:

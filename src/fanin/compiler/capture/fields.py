@@ -114,6 +114,6 @@ def unwatch() -> None:
         if not _watching:
             del TensorBase._array
             TensorBase._grad = None
-            del Generator._raw
+            del Generator._raw  # type: ignore[misc]
             for name, method in _METHODS.items():
                 setattr(Generator, name, method)

@@ -13,6 +13,28 @@ from fanin.optim.engine.memory import STEP
 from fanin.optim.engine.trace import is_flag
 
 
+class _Place:
+    """Where a cohort counts its steps, as long as the optimiser keeps to the plan."""
+
+    def __init__(self, plan: Any, block: Any, members: list[int]) -> None:
+        self.plan, self.block, self.members = plan, block, members
+        self.first = members[0]
+        self.steps = block.scalars.get(STEP)
+        self.index: Any = slice(None) if len(members) == len(block.params) else np.array(members)
+
+    def count(self) -> int:
+        """Return how many steps the parameters have taken."""
+        return self.block.counts[self.first] if self.steps is None else int(self.steps[self.first])
+
+    def advance(self, steps: int) -> None:
+        """Count steps."""
+        if self.steps is not None:
+            self.steps[self.index] += steps
+            return
+        for i in self.members:
+            self.block.counts[i] += steps
+
+
 class HostScalars:
     """The scalars of the steps of all optimisers in a captured function, in the order of the graph's.
 
@@ -26,6 +48,7 @@ class HostScalars:
         position = {cohort: i for i, cohort in enumerate(self.cohorts)}
         self._sources = [(position[s.cohort], s.kind == "state", s.name) for s in self.leaves]
         self._numbered = any(cohort.names for cohort in self.cohorts)
+        self._places: list[_Place | None] = [None] * len(self.cohorts)
         self._steps_of = {id(optimizer): count for optimizer, count in self.calls}
 
     def __len__(self) -> int:
@@ -48,12 +71,14 @@ class HostScalars:
     def row(self) -> list[float] | None:
         """Return the scalars of the next step; None when a flag is another than in the capture."""
         hypers = []
-        for cohort in self.cohorts:
-            hyper = self._hyper(cohort, 0)
-            if hyper is None or bool(cohort.group.get("maximize", False)) is not cohort.negate:
+        for i, cohort in enumerate(self.cohorts):
+            place, group = self._place(i), cohort.group
+            if place is None or bool(group.get("maximize", False)) is not cohort.negate:
                 return None
+            hyper = cohort.optimizer.hyper(group, place.count() + 1 + cohort.nth)
             for name, value in cohort.flags:
-                if hyper.get(name) is not value and hyper.get(name) != value:
+                now = hyper.get(name)
+                if now is not value and now != value:
                     return None
             hypers.append(hyper)
         return [
@@ -86,6 +111,17 @@ class HostScalars:
             self._count(steps)
         for optimizer, count in self.calls:
             optimizer._step_count += count * steps
+
+    def _place(self, i: int) -> _Place | None:
+        """Return where a cohort counts its steps; None when its parameters have not taken the same number of them."""
+        cohort, place = self.cohorts[i], self._places[i]
+        if place is None or cohort.optimizer._plans.get(cohort.index) is not place.plan:
+            counts = cohort.counts()
+            if counts.count(counts[0]) != len(counts):
+                return None
+            block, members = cohort.place()
+            place = self._places[i] = _Place(cohort.optimizer._plans[cohort.index], block, members)
+        return place
 
     # One cohort ---------------------------------------------------------------------------------------------------
 
@@ -120,13 +156,10 @@ class HostScalars:
         return len(rows), {n: np.array([row[n] for row in rows]) for n in names}
 
     def _count(self, steps: int) -> None:
-        for cohort in self.cohorts:
-            block, members = cohort.place()
-            if STEP in block.scalars:
-                block.scalars[STEP][members if len(members) < len(block.params) else slice(None)] += steps
-            else:
-                for i in members:
-                    block.counts[i] += steps
+        for i in range(len(self.cohorts)):
+            place = self._place(i)
+            assert place is not None
+            place.advance(steps)
 
     # Numbers of the state -----------------------------------------------------------------------------------------
 
