@@ -379,7 +379,7 @@ class _Fusion:
         along: list[Value] = []
         for x in dict.fromkeys(x for x in inputs_of(value, self.refs) if x in self.waiting):
             direct = any(x is y for y in value.inputs)
-            if kind == "loops" and direct and self.waiting[x] == extent:
+            if kind == "loops" and direct and self.waiting[x] == extent and value.op.name not in INDEXED:
                 along += [*(y for y in self._along(x, kind, extent) if y not in set(along)), x]
             else:
                 self._place(x, "loops", self.waiting[x], self._along(x, "loops", self.waiting[x]))
@@ -442,6 +442,8 @@ def _may_join(value: Value, group: Group, home: dict[Value, Group], refs: dict[V
         plain = plain and all(x.shape == group.extent and refs[x].base is x for x in inside)
         return plain and (bool(inside) or not reads)
     if group.kind != "loops" or not all(_in_step(x, group, refs) for x in inside):
+        return False
+    if inside and value.op.name in INDEXED:  # it reads other elements than its own, from memory
         return False
     kept = {_kept(refs[x].base, group) for x in inside if _is_reduction(refs[x].base)} | {group.kept} - {None}
     if len(kept) > 1:
