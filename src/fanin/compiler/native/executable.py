@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,7 @@ from fanin.compiler.passes.reciprocal import with_reciprocals
 from fanin.compiler.passes.schedule import schedule
 from fanin.compiler.passes.simplify import simplify
 from fanin.compiler.passes.tiling import work_of
+from fanin.compiler.passes.tiny import without_tiny_products
 from fanin.compiler.passes.views import is_number
 
 # Floating-point operations from which on waking a second thread, some 20 us, pays.
@@ -40,7 +42,32 @@ _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 def prepared(graph: Graph) -> Graph:
     """Return the graph in primitives, simplified."""
-    return with_reciprocals(simplify(lower(graph)))
+    return without_tiny_products(with_reciprocals(simplify(lower(graph))))
+
+
+class Pace:
+    """Chooses between one thread and several by what each took: results do not depend on it, and another program may
+    hold the other cores.
+
+    seconds: of a step, by number of threads: the least that was seen, which slowly grows, so that all are tried again.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[int, float] = {}
+
+    def choose(self, threads: int) -> int:
+        """Return how many threads to use, of 1 or `threads`."""
+        for number in (threads, 1):
+            if number not in self.seconds:
+                return number
+        return min((threads, 1), key=self.seconds.__getitem__)
+
+    def note(self, threads: int, seconds: float) -> None:
+        """Take note of what a step took."""
+        for number in self.seconds:
+            if number != threads:
+                self.seconds[number] *= 0.99
+        self.seconds[threads] = seconds if threads not in self.seconds else min(seconds, 1.1 * self.seconds[threads])
 
 
 class Executable:
@@ -61,6 +88,7 @@ class Executable:
         self._hosted = [g.members[0] for g in self.plan.groups if g.kind == "host"]
         self._library = _library(self._key(graph), self._compiled)
         self._failure: BaseException | None = None
+        self._pace = Pace()
         self._run = _RUN(self._library.address(ENTRY))
         self._bind_memory()
 
@@ -204,7 +232,7 @@ class Executable:
         lanes = len(self.plan.tiling.lanes)
         if lanes == 1 or most == 1 or self.work * steps < WORK_OF_A_TEAM:
             return 1
-        return min(lanes, cores() if most is None else most)
+        return self._pace.choose(min(lanes, cores() if most is None else most))
 
     def check(self) -> None:
         """Raise what went wrong in the last run."""

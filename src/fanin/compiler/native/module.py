@@ -32,6 +32,8 @@ from fanin.compiler.passes.views import Ref
 ENTRY = "run"
 # Elements of an elementwise kernel that are worth a thread of their own, and of a part of one.
 ELEMENTS_OF_A_PART = 8192
+# A kernel of so few elements costs no more than its call.
+ELEMENTS_INLINED = 32
 # What stands behind the sources in the array of pointers: where an index out of range is noted, the threads' barrier,
 # and the function that calls back to the host.
 EXTRA = ("fault", "barrier", "host")
@@ -108,6 +110,8 @@ class Builder:
         if key not in self.kernels:
             name = f"kernel{len(self.kernels)}.{group.kind}"
             made, code = function(self.module, name, ARGUMENTS, self.isa)
+            if group.kind == "loops" and _size(group.extent) <= ELEMENTS_INLINED:
+                made.attributes.add("alwaysinline")
             frame = Frame(code, self.plan, self.layout, *made.args)
             emit_group(frame, group, self.products, count)
             code.b.ret_void()
