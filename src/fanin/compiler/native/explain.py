@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from math import prod
 
-from fanin.compiler.graph import CONSTANT, Graph, Value
+from fanin.compiler.graph import CONSTANT, Graph, Value, rebuilt
 from fanin.compiler.native.memory import ALIGNMENT, Layout, Place
 from fanin.compiler.native.module import Builder
 from fanin.compiler.native.target import Isa
+from fanin.compiler.passes.common import Merger
 from fanin.compiler.passes.schedule import COPY, INDEXED, PACK, ROWS, SUM, TOTAL, Group, Plan
 from fanin.compiler.passes.views import is_number
 from fanin.compiler.printing import named
@@ -46,27 +47,24 @@ def explain(plan: Plan, layout: Layout, isa: Isa, work: int, worth: int) -> str:
 
 
 class Names:
-    """What values are called: as in the graph before panels, totals and copies were put in."""
+    """What values are called: as in the simplified graph, before the plan put panels, totals and copies in."""
 
     def __init__(self, plan: Plan) -> None:
         graph = plan.graph
-        self._names = {v: name for v, name in named(graph).items() if v.op is None}
-        self._homes = {("state", i): self._names[leaf] for i, leaf in enumerate(graph.state)}
+        plain = without_internals(plan)
+        outputs = tuple(plain[v] for v in graph.outputs)
+        names = named(replace(graph, outputs=outputs, updates=tuple((i, plain[v]) for i, v in graph.updates)))
+        self._names = {value: names[simple] for value, simple in plain.items()}
+        self._names.update({leaf: names[leaf] for leaf in (*graph.data, *graph.state, *graph.scalars)})
+        self._homes = {("state", i): names[leaf] for i, leaf in enumerate(graph.state)}
         self._homes.update({("output", k): f"out{k}" for k in range(len(graph.outputs))})
         self._at = {value: self._homes[home] for value, home in plan.homes.items()}
-        count = 0
-        for value in graph.values():
-            if value.op is not None and value.op not in (PACK, TOTAL, COPY):
-                self._names[value] = f"%{count}"
-                count += 1
 
     def __getitem__(self, value: Value) -> str:
         """Return the name of a leaf or a result."""
-        if value not in self._names:
-            about = self[value.inputs[0]]
-            op = value.op
-            self._names[value] = f"panels({about})" if op is PACK else f"total({about})" if op is TOTAL else about
-        return self._names[value]
+        if value.op in (PACK, TOTAL):
+            return f"{'panels' if value.op is PACK else 'total'}({self[value.inputs[0]]})"
+        return self[value.inputs[0]] if value.op is COPY else self._names[value]
 
     def home(self, kind: str, number: int) -> str:
         """Return the name of a state or an output."""
@@ -75,6 +73,21 @@ class Names:
     def stored(self, value: Value) -> str:
         """Return the name of the memory that a result goes to: a state, an output, or its own."""
         return self._at.get(value) or self[value]
+
+
+def without_internals(plan: Plan) -> dict[Value, Value]:
+    """Return for each value the one that the simplified graph has in its place."""
+    plain: dict[Value, Value] = {}
+    merge = Merger()  # what is computed again for another reader is one value there
+    for value in plan.graph.values():
+        if value.op is TOTAL or value.op is PACK:
+            plain[value] = plain[value.inputs[0]]
+            continue
+        simple = value
+        if value.op is not None and value.op.name == "matmul":  # of which a third input would be the panels
+            simple = Value(value.shape, value.dtype, op=value.op, inputs=value.inputs[:2], attrs=value.attrs)
+        plain[value] = merge(rebuilt(simple, plain))
+    return plain
 
 
 # The header -----------------------------------------------------------------------------------------------------------
