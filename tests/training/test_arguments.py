@@ -93,6 +93,24 @@ def test_the_callers_tensors_keep_their_gradients_and_flags() -> None:
     assert x.grad is None
 
 
+def test_the_number_of_threads_holds_for_the_run() -> None:
+    before = torch.get_num_threads()
+    model, x, y, optimizer = linear()
+    seen: list[int] = []
+    for threads in (1, 2, None):
+        torch.fit(
+            model,
+            (x, y),
+            nn.MSELoss(),
+            optimizer,
+            engine="eager",
+            threads=threads,
+            callbacks=lambda _: seen.append(torch.get_num_threads()),
+        )
+    assert seen == [1, 2, before]
+    assert torch.get_num_threads() == before
+
+
 def test_part_of_a_model_may_be_trained() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
     _, x, y, _ = linear()

@@ -97,7 +97,7 @@ def fit(
         engine: "eager" (the loop above), "native" (compiled steps), "numpy" (the same steps, evaluated with NumPy), or
             "auto": native for rows in memory, eager for batches that are made in Python, and eager with a warning where
             a step cannot be compiled.
-        threads: how many threads may be used.
+        threads: how many threads the steps may use; the engine's choice if not given.
         progress: show a bar on the terminal when the run takes more than a second.
 
     Compiled steps differ from the loop in three ways: sums are rounded in another order, as with another BLAS; the

@@ -18,6 +18,7 @@ from fanin.training.interrupt import Interrupt
 from fanin.training.judging import Judge
 from fanin.training.progress import Progress
 from fanin.training.schedule import Schedule
+from fanin.training.threads import product_threads
 from fanin.training.weights import Kept
 
 RECENT = 100  # epochs, and losses of each, before a divergence that its diagnosis reads
@@ -62,7 +63,7 @@ class Run:
         """Run to the end."""
         modes = [(module, module.training) for module in self.task.model.modules()]
         try:
-            with self.interrupt:
+            with self.interrupt, product_threads(self.task.threads):
                 return self._go()
         finally:
             for module, mode in modes:

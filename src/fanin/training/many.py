@@ -5,19 +5,18 @@ from __future__ import annotations
 import inspect
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from fanin._core.errors import ArgumentError, ArgumentTypeError, JobsError
-from fanin._core.threads import get_num_threads, set_num_threads
 from fanin.random.generator import default_generator
 from fanin.training.fit import fit, prepared
 from fanin.training.history import History
 from fanin.training.interrupt import Interrupt
 from fanin.training.progress import Progress
+from fanin.training.threads import product_threads
 from fanin.training.turn import Turn
 
 _DEFAULTS = {name: p.default for name, p in inspect.signature(fit).parameters.items() if p.default is not p.empty}
@@ -114,7 +113,8 @@ def fit_many(
     workers = min(len(listed), threads or os.cpu_count() or 1)
     seeds = [default_generator.random_int() for _ in listed]
     crowd = _Crowd(listed, seeds, engine)
-    with _one_thread_each(), crowd.interrupt:
+    # One thread for each product: with more, its rounding depends on their number.
+    with product_threads(1), crowd.interrupt:
         crowd.run(workers, progress)
     return crowd.results()
 
@@ -147,17 +147,6 @@ def _check_apart(listed: list[dict[str, Any]]) -> None:
                     remedy="Make the models in a loop, [make() for _ in range(k)]; [model] * k is one model k times.",
                 )
             seen[key] = number
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let a matrix product use one thread: with more, its rounding depends on their number."""
-    before = get_num_threads()
-    set_num_threads(1)
-    try:
-        yield
-    finally:
-        set_num_threads(before)
 
 
 @dataclass
