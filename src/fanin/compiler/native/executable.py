@@ -209,10 +209,12 @@ class Executable:
         Raises IndexError when an index among the data is out of range.
         """
         context, wanted = self.prepare(numbers, steps, first), self.threads_for(steps, threads)
+        started = time.perf_counter()
         if wanted == 1:
             self._run(context, 0, 1)
         else:
             team_of(wanted).run(self._run, context)
+        self.took(wanted, (time.perf_counter() - started) / steps)
         self.check()
 
     def prepare(self, numbers: Any, steps: int, first: int = 0) -> int:
@@ -233,6 +235,11 @@ class Executable:
         if lanes == 1 or most == 1 or self.work * steps < WORK_OF_A_TEAM:
             return 1
         return self._pace.choose(min(lanes, cores() if most is None else most))
+
+    def took(self, threads: int, seconds: float) -> None:
+        """Take note of what a step took with so many threads: later runs are given the number that is quicker."""
+        if threads > 1 or self._pace.seconds:
+            self._pace.note(threads, seconds)
 
     def check(self) -> None:
         """Raise what went wrong in the last run."""
