@@ -840,3 +840,50 @@ def test_memory_of_results_is_used_again() -> None:
     run = torch.compile(lambda x: (x * 2, x + 1), engine="native")
     addresses = {run(torch.ones(3))[0].data_ptr() for _ in range(10)}
     assert len(addresses) <= 2
+
+
+# Memory and histories that lead outside -----------------------------------------------------------------------------
+
+
+def test_a_part_of_what_is_changed_must_not_come_from_outside() -> None:
+    w = torch.zeros(2, 3)
+    row, same, elsewhere = w[0], w.detach(), torch.zeros(3)
+
+    def run(x: Any) -> Any:
+        w.add_(x)
+        return row + x
+
+    with pytest.raises(CaptureError, match="another tensor from outside shows a part"):
+        compiled(run)(torch.ones(3))
+    with pytest.raises(CaptureError, match="another tensor from outside shows a part"):
+        compiled(lambda x: w.add_(1) + x)(w[1])
+    assert not w.numpy().any()
+
+    @compiled
+    def well(x: Any) -> Any:
+        w.add_(x)
+        return same + elsewhere
+
+    assert well(torch.ones(3)).tolist() == [[1.0] * 3] * 2
+
+
+def test_gradients_of_arguments_that_hang_together_are_refused() -> None:
+    run = compiled(lambda a, b: torch.autograd.grad((a * b).sum(), a)[0])
+    both_ = compiled(lambda a, b: torch.autograd.grad((a * b).sum(), (a, b)))
+    a = torch.ones(2, requires_grad=True)
+    assert run(a, torch.ones(2) * 3).tolist() == [3.0, 3.0]
+    with pytest.raises(CaptureError, match="computed from another tensor"):
+        both_(a, a * 3)
+    with pytest.raises(CaptureError, match="itself the result of operations"):
+        compiled(lambda a, b: (a * b).sum().backward())(a, a * 3)
+
+
+def test_the_default_dtype_is_noticed() -> None:
+    run = compiled(lambda x: x + torch.ones(2))
+    x = torch.zeros(2, dtype=torch.int64)
+    assert run(x).dtype == torch.float32
+    torch.set_default_dtype(D)
+    try:
+        assert run(x).dtype == D
+    finally:
+        torch.set_default_dtype(torch.float32)

@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fanin._core.dtypes import get_default_dtype
 from fanin._core.errors import ArgumentError, ArgumentTypeError, CaptureError
 from fanin.compiler.capture.captured import capture
 from fanin.compiler.capture.recorder import Warmup
@@ -43,7 +44,7 @@ class Calls:
         else:
             tensors = []
             key = key_of(take_apart((args, kwargs), tensors))
-        places: list[Any] = [key, mode.enabled, mode.inference]
+        places: list[Any] = [key, mode.enabled, mode.inference, get_default_dtype()]
         for t in tensors:
             array = t._array
             places += (array.shape, array.dtype, t._requires_grad)

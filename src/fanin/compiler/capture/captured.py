@@ -135,6 +135,10 @@ def _capture(
         args, kwargs = put_together(structure, [given[id(t)].given for t in tensors])
         result = function(*args, **kwargs)
         note.check_state()
+        note.check_histories(tensors)
+        with note.pause():
+            arrays = [t._array for t in tensors if id(t) in note.arguments]
+        note.check_memory(arrays)
         return _finished(note, given, result, around.guards(note.custom, again))
     except Exception as error:
         note.forget()

@@ -27,7 +27,7 @@ from fanin.tensor import tape
 from fanin.tensor.base import TensorBase
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.in_place import check_fits, check_writable, rewrite_history
-from fanin.tensor.tape import Node, edge_of, reads_result, refresh
+from fanin.tensor.tape import Node, edge_of, reachable, reads_result, refresh
 
 _numbers = itertools.count(1)
 
@@ -102,6 +102,7 @@ class Capture:
     draws: int = 0
     states: dict[int, tuple[Any, dict[Any, dict[str, Any]]]] = field(default_factory=dict)
     plans: dict[int, dict[int, Any]] = field(default_factory=dict)
+    reached: list[Any] = field(default_factory=list)  # arguments with a history, to which a gradient has come
     made: list[Any] = field(default_factory=list)  # weak references to the tensors made inside
     custom: list[Any] = field(default_factory=list)  # optimisers with a step of their own
     counters: dict[int, tuple[list[int], int]] = field(default_factory=dict)
@@ -193,7 +194,8 @@ class Capture:
         leaf = Value(array.shape, array.dtype, role=DATA, name=name)
         made._array = leaf
         if tensor._node is not None and tensor._requires_grad:
-            made._node = _Outside(tensor._node.op, [], {}, [None], leaf, [])
+            node = made._node = _Outside(tensor._node.op, [], {}, [None], leaf, [])
+            node.hooks = {-1: lambda _: self.reached.append(tensor)}
         self.data.append(leaf)
         return made
 
@@ -232,6 +234,37 @@ class Capture:
             yield
         finally:
             mode.capture = former
+
+    def check_memory(self, arrays: list[Any]) -> None:
+        """Raise where what is written lies in memory that is known under another name, too.
+
+        arrays: those of the arguments.
+        """
+        owners = [r for r in self.lifted if r.owner is None]
+        for record in owners:
+            if record.tensor._array is record.leaf:
+                continue
+            for other in [r.array for r in owners if r is not record] + arrays:
+                if np.may_share_memory(record.array, other):
+                    raise CaptureError(
+                        "a tensor is changed of which another tensor from outside shows a part; what is compiled would "
+                        "not see the change there",
+                        remedy="Take the view inside of the compiled function, or give it a .clone().",
+                    )
+
+    def check_histories(self, tensors: list[Any]) -> None:
+        """Raise where a gradient has come to an argument that was computed from another tensor of the function."""
+        for tensor in self.reached:
+            leaves = {id(e) for node in reachable([tensor._node]) for e in (node, *node.edges)}
+            others = [t for t in tensors if t is not tensor] + [record.tensor for record in self.lifted]
+            for other in others:
+                node = other.__dict__.get("_node")
+                if id(other) in leaves or (node is not None and id(node) in leaves):
+                    raise CaptureError(
+                        "a gradient is computed for an argument that is itself computed from another tensor of the "
+                        "captured function",
+                        remedy="Compute it inside of the compiled function, or pass a .detach() of it.",
+                    )
 
     # Operations ---------------------------------------------------------------------------------------------------
 

@@ -54,6 +54,15 @@ class HostScalars:
     def __len__(self) -> int:
         return len(self.leaves)
 
+    @property
+    def numbered(self) -> bool:
+        """Whether the optimisers keep numbers of their own, besides the count of steps, from step to step."""
+        return self._numbered
+
+    def cohort_names(self) -> list[Any]:
+        """Return what tells the cohorts apart, of this capture and of others of the same optimisers."""
+        return [(id(c.optimizer), c.index, c.nth, *map(id, c.params)) for c in self.cohorts]
+
     def flags(self) -> tuple[Any, ...]:
         """Return all that needs another capture when it is another at the next step."""
         found = []
@@ -123,6 +132,22 @@ class HostScalars:
             place = self._places[i] = _Place(cohort.optimizer._plans[cohort.index], block, members)
         return place
 
+    def counted(self) -> Any:
+        """Return what the optimisers count, to be given to `count_as`."""
+        blocks = [cohort.place()[0] for cohort in self.cohorts]
+        held = [({n: a.copy() for n, a in block.scalars.items()}, list(block.counts)) for block in blocks]
+        return held, [optimizer._step_count for optimizer, _ in self.calls]
+
+    def count_as(self, counted: Any) -> None:
+        """Count on from where `counted` was called."""
+        for cohort, (scalars, counts) in zip(self.cohorts, counted[0], strict=True):
+            block = cohort.place()[0]
+            for name, array in scalars.items():
+                block.scalars[name][...] = array
+            block.counts[:] = counts
+        for (optimizer, _), count in zip(self.calls, counted[1], strict=True):
+            optimizer._step_count = count
+
     # One cohort ---------------------------------------------------------------------------------------------------
 
     def _hyper(self, cohort: Any, call: int) -> dict[str, Any] | None:
@@ -176,17 +201,13 @@ class HostScalars:
 
     def _table_with_state(self, steps: int) -> np.ndarray[Any, Any]:
         """Take the steps one after the other, and put everything back."""
-        places = [cohort.place()[0] for cohort in self.cohorts]
-        saved = [({n: a.copy() for n, a in block.scalars.items()}, list(block.counts)) for block in places]
+        saved = self.counted()
         rows = []
         for _ in range(steps):
             rows.append(self.row())
             self._advance_numbers()
             self._count(1)
-        for block, (scalars, counts) in zip(places, saved, strict=True):
-            for name, array in scalars.items():
-                block.scalars[name][...] = array
-            block.counts[:] = counts
+        self.count_as(saved)
         return np.array(rows).reshape(steps, len(self.leaves))
 
 
