@@ -47,7 +47,7 @@ class Calls:
         places: list[Any] = [key, mode.enabled, mode.inference, get_default_dtype()]
         for t in tensors:
             array = t._array
-            places += (array.shape, array.dtype, t._requires_grad)
+            places += (array.shape, array.dtype, t._requires_grad and (1 if t._node is None else 2))
         if len(tensors) > 1:
             places.append(_repeated(tensors))
         key = tuple(places)

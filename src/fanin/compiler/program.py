@@ -13,6 +13,7 @@ import numpy as np
 from fanin.autograd.function import Function, once_differentiable
 from fanin.compiler import numpy_engine
 from fanin.compiler.capture.captured import ARGUMENT, OUTSIDE, Captured
+from fanin.compiler.capture.recorder import check_histories
 from fanin.compiler.capture.structure import put_together, take_apart
 from fanin.compiler.graph import Graph
 from fanin.random.generator import default_generator
@@ -174,6 +175,8 @@ class Program:
         for i in captured.arguments:
             if id(given[i]) in captured.known:
                 return None
+        if captured.reached:
+            check_histories([given[i] for i in captured.reached], [*given, *self.tensors])
         for tensor, had in captured.had_grads:
             if (tensor._grad is not None) is not had:
                 return None

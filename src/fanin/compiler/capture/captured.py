@@ -14,7 +14,7 @@ from fanin.compiler.capture.aliases import KEY
 from fanin.compiler.capture.fields import LIFTED, unwatch, watch
 from fanin.compiler.capture.guards import Changed, Guards, Surroundings
 from fanin.compiler.capture.locating import explained
-from fanin.compiler.capture.recorder import Capture, Lifted, Reached
+from fanin.compiler.capture.recorder import Capture, Lifted, Reached, check_histories
 from fanin.compiler.capture.scalars import HostScalars
 from fanin.compiler.capture.structure import put_together, take_apart
 from fanin.compiler.graph import Graph, Value
@@ -60,6 +60,7 @@ class Captured:
     arguments: for each of the graph's data the number of the tensor among those of the arguments.
     fixed:    (number, tensor) of arguments that the function reaches otherwise, too: the graph holds for these only.
     known:    the ids of all tensors that it reaches otherwise: no other argument may be one of them.
+    reached:  the numbers of arguments with a history of their own to which a gradient comes.
     state:    the tensors of the graph's state, in its order.
     scalars:  the numbers of a step.
     key:      the number in `state` of the seed and step for random masks; None where nothing is drawn.
@@ -77,6 +78,7 @@ class Captured:
     arguments: tuple[int, ...]
     fixed: tuple[tuple[int, Any], ...]
     known: frozenset[int]
+    reached: tuple[int, ...]
     state: tuple[StateRef, ...]
     scalars: HostScalars
     key: int | None
@@ -135,7 +137,7 @@ def _capture(
         args, kwargs = put_together(structure, [given[id(t)].given for t in tensors])
         result = function(*args, **kwargs)
         note.check_state()
-        note.check_histories(tensors)
+        check_histories(note.reached, [*tensors, *(record.tensor for record in note.lifted)])
         with note.pause():
             arrays = [t._array for t in tensors if id(t) in note.arguments]
         note.check_memory(arrays)
@@ -158,6 +160,7 @@ class _Argument:
     """A tensor among the arguments: its number, what the function is given, and the leaf (None: from outside)."""
 
     index: int
+    tensor: Any
     given: Any
     leaf: Value | None
 
@@ -171,10 +174,10 @@ def _arguments(note: Capture, tensors: list[Any], held: list[Any]) -> dict[int, 
         if id(tensor) in found:
             continue
         if any(tensor is h for h in held):
-            found[id(tensor)] = _Argument(i, tensor, None)
+            found[id(tensor)] = _Argument(i, tensor, tensor, None)
         else:
             made = note.argument(tensor, arrays[id(tensor)], f"x{i}")
-            found[id(tensor)] = _Argument(i, made, note.data[-1])
+            found[id(tensor)] = _Argument(i, tensor, made, note.data[-1])
     return found
 
 
@@ -222,6 +225,7 @@ def _finished(note: Capture, given: dict[int, _Argument], result: Any, guards: G
         tuple(argument.index for argument in arguments),
         tuple((a.index, a.given) for a in given.values() if a.leaf is None),
         frozenset(id(record.tensor) for record in note.lifted),
+        tuple(a.index for a in arguments if any(a.tensor is t for t in note.reached)),
         tuple(refs),
         HostScalars(scalars, note.cohorts, calls),
         key,

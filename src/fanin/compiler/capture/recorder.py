@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import is_
@@ -252,20 +252,6 @@ class Capture:
                         remedy="Take the view inside of the compiled function, or give it a .clone().",
                     )
 
-    def check_histories(self, tensors: list[Any]) -> None:
-        """Raise where a gradient has come to an argument that was computed from another tensor of the function."""
-        for tensor in self.reached:
-            leaves = {id(e) for node in reachable([tensor._node]) for e in (node, *node.edges)}
-            others = [t for t in tensors if t is not tensor] + [record.tensor for record in self.lifted]
-            for other in others:
-                node = other.__dict__.get("_node")
-                if id(other) in leaves or (node is not None and id(node) in leaves):
-                    raise CaptureError(
-                        "a gradient is computed for an argument that is itself computed from another tensor of the "
-                        "captured function",
-                        remedy="Compute it inside of the compiled function, or pass a .detach() of it.",
-                    )
-
     # Operations ---------------------------------------------------------------------------------------------------
 
     def apply(self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
@@ -500,6 +486,24 @@ class Capture:
             "random numbers are drawn in the middle of a captured step; they would be the same at every call",
             remedy="Draw them outside, and pass them to the compiled function as an argument.",
         )
+
+
+def check_histories(reached: Sequence[Any], others: Sequence[Any]) -> None:
+    """Raise where a gradient comes to an argument that was computed from another tensor of the function.
+
+    reached: the arguments with a history to which a gradient comes; others: all tensors of the function.
+    """
+    for tensor in reached:
+        nodes = reachable([tensor._node]) if tensor._node is not None else []
+        behind = {id(edge) for node in nodes for edge in (node, *node.edges) if edge is not None}
+        for other in others:
+            node = other.__dict__.get("_node")
+            if other is not tensor and (id(other) in behind or (node is not None and id(node) in behind)):
+                raise CaptureError(
+                    "a gradient is computed for an argument that is itself computed from another tensor of the "
+                    "captured function",
+                    remedy="Compute it inside of the compiled function, or pass a .detach() of it.",
+                )
 
 
 _NOT_AN_ARGUMENTS = {"_array", "_base", "_counter", "_hooks", "_grad", "_node", KEY, LIFTED, MADE}
