@@ -20,6 +20,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Example:
 def examples(page: str) -> Iterator[Example]:
     """Yield the programs of a page, in their order."""
     fences = [*_FENCE.finditer(page), None]
-    for fence, after in zip(fences, fences[1:], strict=False):
+    for fence, after in pairwise(fences):
         assert fence is not None
         if fence["language"] != "python":
             continue
