@@ -18,7 +18,8 @@ class History:
     validation_losses: loss of all validation rows after each epoch; empty without validation.
     metrics:           for each metric its value after each epoch.
     rates:             learning rate of the first parameter group at the start of each epoch.
-    seconds:           how long each epoch took, with its validation.
+    seconds:           how long each epoch took, with its validation; short epochs are taken many at once, and share
+                       their time evenly.
     stopped:           why training ended: "finished", "patience", "interrupted", "diverged", or what a callback said.
     engine:            what carried out the steps.
 

@@ -18,6 +18,7 @@ from fanin.training.interrupt import Interrupt
 from fanin.training.judging import Judge
 from fanin.training.progress import Progress
 from fanin.training.schedule import Schedule
+from fanin.training.several import Several
 from fanin.training.threads import product_threads
 from fanin.training.weights import Kept
 
@@ -37,7 +38,8 @@ class Saving:
 class Run:
     """One call of `fit`, checked and ready.
 
-    tell: is told the share of the run that is done, besides the progress bar.
+    tell:   is told the share of the run that is done, besides the progress bar.
+    best:   the weights of the best epoch; lowest: its loss; waited: how many epochs ago it was.
     """
 
     training: Training
@@ -53,6 +55,9 @@ class Run:
     interrupt: Interrupt = field(default_factory=Interrupt)
     progress: bool = True
     tell: Callable[[float], None] | None = None
+    best: Kept = field(init=False)
+    lowest: float = field(init=False, default=math.inf)
+    waited: int = field(init=False, default=0)
 
     @property
     def history(self) -> History:
@@ -70,24 +75,27 @@ class Run:
                 module.training = mode
 
     def _go(self) -> History:
-        self._best = Kept(self.task.model)
+        self.best = Kept(self.task.model)
         self._recent: list[Any] = []
         self._running: Engine | None = None
         self._engine_state: dict[str, Any] = {}
         self._resume()
         if not self.history.losses:
-            self._best.take()
-        self._lowest = self.history.best_loss if self.history.losses else math.inf
-        self._waited = len(self.history) - self.history.best_epoch
+            self.best.take()
+        self.lowest = self.history.best_loss if self.history.losses else math.inf
+        self.waited = len(self.history) - self.history.best_epoch
         self._settled = self._is_training = False
         self.callbacks.call("on_train_begin", self.training)
         bar = Progress(self.progress, self._describe)
         self._watch = _Watch(self, bar)
-        engine = None
+        engine, several = None, Several(self)
         try:
             while self._goes_on():
                 self._running = engine = engine or self._engine()
-                self._epoch(engine)
+                if not several.take(engine):
+                    self._epoch(engine)
+            if self.restore_best and self._restores():
+                self.best.settle()
         except NotFinite as problem:
             self._diverged(problem)
         except KeyboardInterrupt:
@@ -108,7 +116,7 @@ class Run:
 
     def _goes_on(self) -> bool:
         training = self.training
-        if not training.reason and self.patience is not None and self._waited >= self.patience:
+        if not training.reason and self.patience is not None and self.waited >= self.patience:
             training.reason = "patience"
         if not training.reason and self.interrupt.wanted:
             training.reason = "interrupted"
@@ -150,13 +158,13 @@ class Run:
         history = self.history
         # The weights first: should Ctrl-C come in between, the history still names an epoch whose weights were kept.
         judged = loss if validation is None else validation
-        if judged < self._lowest:
+        if judged < self.lowest:
             # Only what a user's code does, or a first forward pass, gives a model other tensors.
-            self._best.take(same=self._settled)
-            self._lowest, self._waited = judged, 0
+            self.best.take(same=self._settled)
+            self.lowest, self.waited = judged, 0
             self._settled = not self.callbacks
         else:
-            self._waited += 1
+            self.waited += 1
         history.losses.append(loss)
         if validation is not None:
             history.validation_losses.append(validation)
@@ -165,19 +173,38 @@ class Run:
         history.rates.append(rate)
         history.seconds.append(time.perf_counter() - started)
 
+    def record_block(self, means: list[float], losses: Any, started: float) -> None:
+        """Record epochs that were taken at once, with the losses of their steps; the best weights are kept already."""
+        history, count = self.history, len(means)
+        for mean in means:
+            self.waited = 0 if mean < self.lowest else self.waited + 1
+            self.lowest = min(mean, self.lowest)
+        history.losses += means
+        history.rates += [float(self.task.optimizer.param_groups[0].get("lr", math.nan))] * count
+        self._recent = [*self._recent[-RECENT:], *(epoch[-RECENT:].copy() for epoch in losses[-RECENT:])]
+        self.training.epoch = len(history)
+        self._watch.begin()
+        self._watch.step(0, float(losses[-1, -1]))
+        history.seconds += [(time.perf_counter() - started) / count] * count
+
     # The end ----------------------------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
         reason = self.training.reason
         self.history.stopped = reason or "finished"
         self._save(final=True)
-        self._end(self.history.stopped, self.patience is not None or reason == "interrupted")
+        self._end(self.history.stopped, self._restores())
         self.callbacks.call("on_train_end", self.training)
+
+    def _restores(self) -> bool:
+        """Say whether a run that ends without an error goes back to its best weights."""
+        return self.patience is not None or self.training.reason == "interrupted"
 
     def _end(self, reason: str, restore: bool) -> None:
         self.history.stopped = reason
         if restore and self.restore_best:
-            self._best.put_back()
+            self.best.settle()
+            self.best.put_back()
 
     def _diverged(self, problem: NotFinite) -> None:
         epoch, step = len(self.history) + 1, problem.step + 1
@@ -218,7 +245,7 @@ class Run:
                     "history": self.history.to_dict(),
                     "reason": self.training.reason,
                     "engine": self._engine_state if self._running is None else self._running.state(),
-                    "best": self._best.to_tensors(),
+                    "best": self.best.to_tensors(),
                     **self.parts.state(),
                 }
             )
@@ -231,7 +258,7 @@ class Run:
         check_same(saved["fingerprint"], saving.fingerprint, saving.file.path)
         self.parts.load(saved)
         self._engine_state = saved["engine"]
-        self._best.load(saved["best"])
+        self.best.load(saved["best"])
         self.training.history = History.from_dict(saved["history"])
         self.training.epoch = len(self.history)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class Kept:
         self._model = model
         self._tensors: dict[str, Any] | None = None
         self.arrays: dict[str, Any] = {}
+        self._later: Callable[[], None] | None = None
 
     def take(self, same: bool = False) -> None:
         """Copy the present values.
@@ -32,6 +33,7 @@ class Kept:
         same: whether the model has the parameters and buffers of the last time; looking for them costs more than
               copying small ones.
         """
+        self._later = None
         if self._tensors is None or not same:
             self._tensors = tensors_of(self._model)
         for name, tensor in self._tensors.items():
@@ -40,6 +42,15 @@ class Kept:
                 self.arrays[name] = tensor._array.copy()
             else:
                 np.copyto(held, tensor._array)
+
+    def promise(self, take: Callable[[], None]) -> None:
+        """Let `settle` call a function that takes the copy: one that may not be needed, and costs time to come by."""
+        self._later = take
+
+    def settle(self) -> None:
+        """Take the copy that was promised last, unless another was taken since."""
+        if self._later is not None:
+            self._later()
 
     def put_back(self) -> None:
         """Write the copy into the model."""

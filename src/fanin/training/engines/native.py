@@ -20,6 +20,7 @@ from fanin.compiler.native.executable import Executable
 from fanin.compiler.native.shuffle import randperm
 from fanin.optim.sgd import SGD
 from fanin.tensor.tape import wrap
+from fanin.training.engines.blocks import Blocks
 from fanin.training.engines.engine import NotFinite, Steps, Task, Watch
 from fanin.training.engines.graph import GraphEngine, Program
 from fanin.training.engines.pool import idle
@@ -58,23 +59,44 @@ class NativeProgram(Program):
     def run(self, order: NDArray[np.int64], numbers: NDArray[np.float64], key: Any) -> NDArray[Any]:
         """Take the steps of an order, and return their losses."""
         assert self.epochs is not None
-        code = self.epochs.executable
-        state = self.arrays(key)
-        for i, array in enumerate(state):
-            if self._bound[i] is not array:
-                self._bound[i] = array
-                self._lies[i] = array if array.flags.c_contiguous else np.ascontiguousarray(array)
-                code.bind("state", i, self._lies[i])
-        scattered = [(array, self._lies[i]) for i, array in enumerate(state) if self._lies[i] is not array]
+        losses = self.bind(order, len(numbers), key)
+        scattered = [(array, self._lies[i]) for i, array in enumerate(self._bound) if self._lies[i] is not array]
         for there, here in scattered:
             np.copyto(here, there)
-        losses = np.empty((len(numbers), *code.graph.outputs[0].shape), code.graph.outputs[0].dtype)
-        code.bind("data", 0, order)
-        code.bind("output", 0, losses)
-        code.run(numbers, len(numbers), threads=self._threads)
+        self.epochs.executable.run(numbers, len(numbers), threads=self._threads)
         for there, here in scattered:
             np.copyto(there, here)
         return losses
+
+    def bind(self, order: NDArray[np.int64], steps: int, key: Any) -> NDArray[Any]:
+        """Let the code know where everything lies, and return the array of the losses to come."""
+        assert self.epochs is not None
+        code = self.epochs.executable
+        for i, array in enumerate(self.arrays(key)):
+            if self._bound[i] is not array:
+                self._bind_state(i, array)
+        losses = np.empty((steps, *code.graph.outputs[0].shape), code.graph.outputs[0].dtype)
+        code.bind("data", 0, order)
+        code.bind("output", 0, losses)
+        return losses
+
+    def _bind_state(self, i: int, array: Any) -> None:
+        assert self.epochs is not None
+        self._bound[i] = array
+        self._lies[i] = array if array.flags.c_contiguous else np.ascontiguousarray(array)
+        self.epochs.executable.bind("state", i, self._lies[i])
+
+    def own_key(self, key: Any) -> Any:
+        """Bind a copy of the key of the random masks, until the next `bind`, and return it; None without one."""
+        if self.captured.key is None:
+            return None
+        self._bind_state(self.captured.key, key.copy())
+        return self._bound[self.captured.key]
+
+    def changing(self, key: Any) -> list[Any]:
+        """Return the arrays of the state that steps change."""
+        state = self.arrays(key)
+        return [state[i] for i in self._written]
 
 
 class Ahead:
@@ -89,6 +111,7 @@ class Ahead:
         self._at = self._asked = 0
         self._seen: Any = None
         self._taken = 0
+        self._alike: tuple[list[float], NDArray[np.float64]] | None = None
 
     def begin(self) -> None:
         """Look, before an epoch, whether anything is other than its steps so far have made it."""
@@ -104,19 +127,24 @@ class Ahead:
         """
         if self._at >= len(self._table):
             self._asked = min(AT_ONCE, max(wanted, 2 * self._asked))
-            self._table, self._at = self._look_ahead(), 0
+            self._table, self._at = self.table(self._asked), 0
         numbers = self._table[self._at : self._at + steps]
         self._scalars.advance(len(numbers))
         self._at += len(numbers)
         self._taken += len(numbers)
         return numbers
 
-    def _look_ahead(self) -> NDArray[np.float64]:
+    def table(self, steps: int) -> NDArray[np.float64]:
+        """Return the scalars of the next steps, of fewer where a flag changes on the way, without taking them."""
         cohorts = self._scalars.cohorts
-        if all(type(cohort.optimizer) is SGD and cohort.counts()[0] for cohort in cohorts):
-            row = self._scalars.row()  # after the first step all are alike
-            return np.tile(np.array(row, np.float64), (self._asked if row is not None else 0, 1))
-        return np.ascontiguousarray(self._scalars.table(self._asked), np.float64)
+        if not all(type(cohort.optimizer) is SGD and cohort.counts()[0] for cohort in cohorts):
+            return np.ascontiguousarray(self._scalars.table(steps), np.float64)
+        row = self._scalars.row()  # after the first step all are alike
+        if row is None:
+            return np.empty((0, len(self._scalars)))
+        if self._alike is None or row != self._alike[0] or len(self._alike[1]) < steps:
+            self._alike = row, np.tile(np.array(row, np.float64), (steps, 1))
+        return self._alike[1][:steps]
 
     def _state(self) -> tuple[list[Any], list[int]]:
         """Return the options of all groups, and the steps that their parameters have taken."""
@@ -135,6 +163,7 @@ class NativeEngine(GraphEngine):
         self._in_one_call = 16  # steps; more or fewer as they turn out to be quick or slow
         self._sized: dict[int, NativeProgram] = {}
         self._sequence = np.arange(0)
+        self._blocks = Blocks(task) if isinstance(task.source, Rows) else None
         super().__init__(task)
 
     def run_epoch(self, watch: Watch) -> Steps:
@@ -159,6 +188,11 @@ class NativeEngine(GraphEngine):
                 steps, done, at = steps - count, done + count, at + count * size
                 watch.step(done, losses[done - 1])
         return Steps(losses, order.sizes)
+
+    def blocks(self) -> Blocks | None:
+        """Return what takes many epochs at once; None where the next ones have to be taken one by one."""
+        found = self._blocks
+        return found if found is not None and found.ready(self._sized, self._key) else None
 
     def close(self) -> None:
         """Leave the programs to others."""

@@ -1,0 +1,192 @@
+"""Many epochs in one native call, for small work: an epoch may take less time than Python needs between two of them.
+
+A block gives what its epochs give one by one: the same orders from the same streams, the same weights, bit for bit, and
+the same numbers of the optimiser. It can be undone and taken again in part, which is how a run comes back to an epoch
+inside of it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fanin.compiler.native.alternate import alternate
+from fanin.compiler.native.orders import can_draw, draw_orders
+from fanin.random.generator import Generator, default_generator
+from fanin.training.engines.engine import Task
+from fanin.training.source import Rows
+from fanin.utils.data import DataLoader
+from fanin.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run stands: everything that steps change, as copies.
+
+    arrays:     (array, its values) of the model and the optimiser.
+    counts:     what the optimisers count, as `HostScalars.counted` returns it.
+    generators: (generator, its words and their position).
+    key:        that of the random masks.
+    """
+
+    arrays: tuple[tuple[Any, Any], ...]
+    counts: Any
+    generators: tuple[tuple[Any, Any], ...]
+    key: Any
+
+
+class Orders:
+    """Draws the orders of a loader's next epochs."""
+
+    def __init__(self, source: Rows) -> None:
+        self._source, loader = source, source.loader
+        self._batches = loader.batch_sampler
+        self._base = loader.generator or default_generator
+        sampler = getattr(self._batches, "sampler", None)
+        self._own = getattr(sampler, "generator", None)
+        self.is_random = type(sampler) is RandomSampler
+        plain = type(loader) is DataLoader and type(self._batches) is BatchSampler
+        self.possible = plain and can_draw(len(source)) and self._takes_all(sampler)
+        size = self._batches.batch_size if self.possible else 1
+        whole, rest = divmod(len(source), size)
+        ends = [(rest, 1)] if self.possible and rest and not self._batches.drop_last else []
+        # The rows of a batch, and how many batches there are: at most two kinds.
+        self.parts = tuple(([(size, whole)] if whole else []) + ends)
+        self.sizes = np.array([size for size, count in self.parts for _ in range(count)], np.int64)
+
+    def _takes_all(self, sampler: Any) -> bool:
+        if type(sampler) is SequentialSampler:
+            return True
+        if not self.is_random or sampler.replacement:
+            return False
+        return bool(sampler.num_samples == len(sampler.data_source) == len(self._source))
+
+    def generators(self) -> tuple[Generator, ...]:
+        """Return the generators that are drawn from."""
+        listed = (default_generator, self._base, *(() if self._own is None else (self._own,)))
+        return tuple({id(generator): generator for generator in listed}.values())
+
+    def draw(self, epochs: int) -> list[NDArray[np.int64]]:
+        """Return the row numbers of the batches of each part, for all epochs in sequence."""
+        n = len(self._source)
+        if self.is_random:
+            rows = draw_orders(self._base, self._own or default_generator, self._own is None, epochs, n)
+        else:
+            self._base.words(2 * epochs)
+            rows = np.broadcast_to(np.arange(n), (epochs, n))
+        if self._source.chosen is not None:
+            rows = self._source.chosen[rows]
+        result, first = [], 0
+        for size, count in self.parts:
+            result.append(np.ascontiguousarray(rows[:, first : first + size * count]).reshape(-1))
+            first += size * count
+        return result
+
+
+class Blocks:
+    """Takes blocks of epochs with the programs of an engine, one for each size of a batch."""
+
+    def __init__(self, task: Task) -> None:
+        assert isinstance(task.source, Rows)
+        self._task = task
+        self._orders = Orders(task.source)
+        self.sizes = self._orders.sizes
+        self._programs: list[Any] = []
+        self._key: Any = None
+        self._rows: list[Any] = []
+        self._constant: Any = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows an epoch has."""
+        return int(self.sizes.sum())
+
+    def ready(self, programs: dict[int, Any], key: Any) -> bool:
+        """Say whether the next epochs can be taken together, with the programs of these batch sizes as they are."""
+        parts = self._orders.parts
+        if not self._orders.possible or self._task.per_step is not None or not all(n in programs for n, _ in parts):
+            return False
+        self._programs, self._key = [programs[n] for n, _ in parts], key
+        scalars = [program.captured.scalars for program in self._programs]
+        return (
+            all(program.epochs is not None and program.fits() for program in self._programs)
+            and not any(numbers.numbered for numbers in scalars)
+            and all(numbers.cohort_names() == scalars[0].cohort_names() for numbers in scalars)
+            and all(array.flags.c_contiguous for program in self._programs for array in program.arrays(key))
+        )
+
+    # Where the run stands -----------------------------------------------------------------------------------------
+
+    def place(self) -> Place:
+        """Return where the run stands."""
+        arrays = {id(a): a for program in self._programs for a in program.changing(self._key)}
+        return Place(
+            tuple((array, array.copy()) for array in arrays.values()),
+            self._programs[0].captured.scalars.counted(),
+            tuple((generator, _words(generator).copy()) for generator in self._orders.generators()),
+            self._key.copy(),
+        )
+
+    def go_to(self, place: Place) -> None:
+        """Write back what `place` returned."""
+        for array, values in place.arrays:
+            np.copyto(array, values)
+        self._programs[0].captured.scalars.count_as(place.counts)
+        for generator, words in place.generators:
+            np.copyto(_words(generator), words)
+        self._key[:] = place.key
+
+    # Steps --------------------------------------------------------------------------------------------------------
+
+    def run(self, epochs: int) -> NDArray[np.float64] | None:
+        """Take epochs, and return the losses of their steps, (epochs, steps); None, with nothing changed, when not."""
+        orders, steps = self._orders, len(self.sizes)
+        tables = self._tables(epochs)
+        if tables is None:
+            return None
+        rows = orders.draw(epochs)
+        losses = [
+            program.bind(order, len(table), self._key)
+            for program, order, table in zip(self._programs, rows, tables, strict=True)
+        ]
+        with self._task.aside():
+            self._call(epochs, tables)
+        self._programs[0].captured.scalars.advance(epochs * steps)
+        for program in self._programs:
+            program.count_changes()
+        self._key[1] += np.uint64(epochs * steps)
+        return np.concatenate([part.reshape(epochs, -1) for part in losses], axis=1).astype(np.float64)
+
+    def _call(self, epochs: int, tables: Sequence[Any]) -> None:
+        codes = [program.epochs.executable for program in self._programs]
+        threads = self._task.threads
+        if len(codes) == 1:
+            codes[0].run(tables[0], len(tables[0]), threads=threads)
+            return
+        counts = [count for _, count in self._orders.parts]
+        keys = [program.own_key(self._key) for program in self._programs]
+        alternate(codes[0], codes[1], list(zip(tables, counts, keys, strict=True)), epochs, threads)
+
+    def _tables(self, epochs: int) -> list[Any] | None:
+        """Return the scalars of all steps of each part; None where a flag of the optimisers changes on the way."""
+        steps, tables, first = len(self.sizes), [], 0
+        for program, (_, count) in zip(self._programs, self._orders.parts, strict=True):
+            table = program.ahead.table(epochs * steps)
+            if len(table) < epochs * steps:
+                return None
+            cut = table.reshape(epochs, steps, -1)[:, first : first + count]
+            tables.append(np.ascontiguousarray(cut).reshape(epochs * count, table.shape[1]))
+            first += count
+        return tables
+
+
+def _words(generator: Generator) -> NDArray[np.uint32]:
+    """Return the words of a generator and their position, where they lie."""
+    memory: Any = (ctypes.c_uint32 * 625).from_address(generator._bits.ctypes.state_address)
+    words: NDArray[np.uint32] = np.frombuffer(memory, np.uint32)
+    return words

@@ -1,0 +1,86 @@
+"""Epochs in blocks: many at once where nothing has to happen between them, and Python takes longer than they do."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from fanin.training.loop import Run
+
+SECONDS = 0.04  # of a block: how long Ctrl-C and the progress bar may have to wait
+_ENTRIES = 1 << 20  # row numbers, or numbers of steps, that a block may need: 8 MB
+
+
+class Several:
+    """Takes epochs of a run in blocks.
+
+    A block whose losses are not all finite is undone, and its epochs are taken one by one, so that the loop sees the
+    first bad step as it always does. When the best epoch so far lies inside a block, a copy of the state at the block's
+    beginning is kept: should its weights be asked for, so many epochs are taken again.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._possible = not (run.judge or run.callbacks or run.saving or run.schedule.scheduler)
+        self._singly = 0  # epochs that have to be taken one by one
+
+    def take(self, engine: Any) -> bool:
+        """Take some epochs and record them; False where the next one has to be taken alone."""
+        if self._singly:
+            self._singly -= 1
+            return False
+        blocks = engine.blocks() if self._possible and self._run.history.seconds and hasattr(engine, "blocks") else None
+        count = 0 if blocks is None else self._count(blocks)
+        return count > 1 and self._take(blocks, count)
+
+    def _count(self, blocks: Any) -> int:
+        run = self._run
+        wanted = [run.training.epochs - len(run.history), int(SECONDS / max(run.history.seconds[-1], 1e-7))]
+        wanted.append(_ENTRIES // max(blocks.rows, 4 * len(blocks.sizes)))
+        if run.patience is not None:
+            wanted.append(run.patience - run.waited)  # no earlier epoch can be the last
+        return min(wanted)
+
+    def _take(self, blocks: Any, count: int) -> bool:
+        started = time.perf_counter()
+        place = blocks.place()
+        try:
+            losses = blocks.run(count)
+        except Exception:  # which shows again when the epochs are taken one by one
+            losses = np.full((1, 1), math.nan)
+        except BaseException:
+            blocks.go_to(place)
+            raise
+        if losses is None:
+            return False
+        if not np.isfinite(losses).all():
+            blocks.go_to(place)
+            self._singly = count - 1
+            return False
+        rows, total = blocks.sizes.astype(np.float64), blocks.sizes.sum()
+        means = [float(np.dot(epoch, rows) / total) for epoch in losses]
+        self._keep_best(blocks, place, means)
+        self._run.record_block(means, losses, started)
+        return True
+
+    def _keep_best(self, blocks: Any, place: Any, means: list[float]) -> None:
+        best = min(range(len(means)), key=means.__getitem__)
+        kept, run = self._run.best, self._run
+        if not means[best] < run.lowest:
+            return
+        if best == len(means) - 1:
+            kept.take()
+            return
+
+        def again() -> None:
+            now = blocks.place()
+            blocks.go_to(place)
+            blocks.run(best + 1)
+            kept.take()
+            blocks.go_to(now)
+
+        kept.promise(again)

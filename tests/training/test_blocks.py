@@ -1,0 +1,250 @@
+"""Epochs taken many at once are the epochs taken one by one: weights, losses, streams, and how a run ends."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import fanin as torch
+from fanin import nn
+from fanin._core.errors import DivergenceError
+from fanin.compiler.native.orders import draw_orders
+from fanin.compiler.native.shuffle import randperm
+from fanin.random import Generator
+from fanin.training import several
+from fanin.training.engines import blocks
+from fanin.training.interrupt import Interrupt
+from tests.training.by_hand import Setting, default_state, weights
+
+OPTIMIZERS = {
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.02),
+    "momentum": lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.9, weight_decay=0.01),
+    "adam": lambda p: torch.optim.Adam(p, lr=0.01),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, amsgrad=True),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.002),
+    "radam": lambda p: torch.optim.RAdam(p, lr=0.01),  # a flag changes at the sixth step
+    "nadam": lambda p: torch.optim.NAdam(p, lr=0.01),  # keeps a number from step to step
+    "averaged": lambda p: torch.optim.ASGD(p, lr=0.02),
+}
+
+
+def dropout() -> Any:
+    return nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 1))
+
+
+def normalised() -> Any:
+    return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 1))
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the list of the blocks that are taken, by their epochs."""
+    found: list[int] = []
+    run = blocks.Blocks.run
+
+    def counted(self: Any, epochs: int) -> Any:
+        found.append(epochs)
+        return run(self, epochs)
+
+    monkeypatch.setattr(blocks.Blocks, "run", counted)
+    return found
+
+
+def trained(setting: Setting, together: bool, most: int = 1000, **options: Any) -> tuple[Any, ...]:
+    """Train in blocks or epoch by epoch, and return everything that must agree."""
+    model, x, y = setting.prepare()
+    optimizer, generator = setting.optimizer(model.parameters()), setting.generator()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(several.Several, "_count", _most(most if together else 0))
+        history = torch.fit(
+            model,
+            (x, y),
+            setting.loss,
+            optimizer,
+            epochs=setting.epochs,
+            batch_size=setting.batch_size,
+            shuffle=setting.shuffle,
+            drop_last=setting.drop_last,
+            generator=generator,
+            clip_grad_norm=setting.clip,
+            engine="native",
+            **options,
+        )
+    state = optimizer.state_dict()["state"]
+    held = {i: {k: np.array(v.detach().numpy()) for k, v in s.items() if v is not None} for i, s in state.items()}
+    own = None if generator is None else generator.get_state().tolist()
+    told = {k: v for k, v in history.to_dict().items() if k != "seconds"}
+    return weights(model), held, told, default_state(), own, optimizer._step_count
+
+
+def _most(most: int) -> Any:
+    count = several.Several._count
+
+    def limited(self: Any, found: Any) -> int:
+        run = self._run
+        return (
+            min(most, run.training.epochs - len(run.history)) if run.patience is None else min(most, count(self, found))
+        )
+
+    return limited
+
+
+def check_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> None:
+    for a, b in zip(one[:2], other[:2], strict=True):
+        np.testing.assert_equal(a, b)
+    assert one[2:] == other[2:]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("rows", [40, 43])
+def test_blocks_are_the_epochs_one_by_one(name: str, rows: int, taken: list[int]) -> None:
+    setting = Setting(optimizer=OPTIMIZERS[name], rows=rows, epochs=12)
+    alone = trained(setting, False)
+    assert not taken
+    check_same(trained(setting, True), alone)
+    assert taken == [11] or name in ("radam", "nadam", "averaged")
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_loader(data: Any) -> None:
+    setting = Setting(
+        model=data.draw(st.sampled_from([Setting.model, dropout, normalised]), "model"),
+        optimizer=OPTIMIZERS[data.draw(st.sampled_from(["sgd", "adam"]), "optimizer")],
+        rows=data.draw(st.sampled_from([2, 40, 43]), "rows"),
+        batch_size=data.draw(st.sampled_from([2, 10, 60]), "batch_size"),
+        shuffle=data.draw(st.booleans(), "shuffle"),
+        drop_last=False,
+        seeded=data.draw(st.booleans(), "seeded"),
+        epochs=data.draw(st.integers(2, 9), "epochs"),
+    )
+    if setting.model is normalised and setting.rows % setting.batch_size == 1:
+        setting.model = dropout  # one row has no variance
+    setting.drop_last = setting.rows >= setting.batch_size and data.draw(st.booleans(), "drop_last")
+    most = data.draw(st.integers(2, 9), "most")
+    check_same(trained(setting, True, most), trained(setting, False))
+
+
+def test_a_wrong_stream_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting(rows=43, epochs=6)
+    alone = trained(setting, False)
+    monkeypatch.setattr(blocks, "draw_orders", lambda *a: draw_orders(*a)[::-1])
+    with pytest.raises(AssertionError):
+        check_same(trained(setting, True), alone)
+
+
+@pytest.mark.parametrize("n", [2, 3, 311, 312, 623, 624, 625, 1000, 1249])
+@pytest.mark.parametrize("private", [True, False])
+@pytest.mark.parametrize("apart", [True, False])
+def test_orders_and_streams(n: int, private: bool, apart: bool) -> None:
+    for used in (0, 1, 621, 622, 623):
+        pairs = []
+        for _ in range(2):
+            base = Generator().manual_seed(7)
+            stream = Generator().manual_seed(8) if apart else base
+            base.words(used)
+            pairs.append((base, stream))
+        expected = [one_order(*pairs[0], private, n) for _ in range(5)]
+        assert np.array_equal(draw_orders(*pairs[1], private, 5, n), expected)
+        for a, b in zip(*pairs, strict=True):
+            assert np.array_equal(a.get_state(), b.get_state())
+
+
+def one_order(base: Generator, stream: Generator, private: bool, n: int) -> Any:
+    base.random_int()
+    if private:
+        return randperm(Generator().manual_seed(stream.random_int()), n)
+    order = randperm(stream, n)
+    randperm(stream, n)
+    return order
+
+
+# How a run ends -------------------------------------------------------------------------------------------------------
+
+
+def rising() -> Setting:
+    """Return a setting whose losses go up and down: the rate is too high."""
+    return Setting(optimizer=lambda p: torch.optim.Adam(p, lr=0.3), rows=43, epochs=40)
+
+
+@pytest.mark.parametrize("patience", [2, 5, 9])
+def test_patience(patience: int, taken: list[int]) -> None:
+    alone = trained(rising(), False, patience=patience)
+    assert alone[2]["stopped"] == "patience"
+    check_same(trained(rising(), True, patience=patience), alone)
+    assert taken
+
+
+class Counting(Interrupt):
+    """Says that Ctrl-C was pressed once an epoch is over."""
+
+    def __init__(self, history: Any, epoch: int) -> None:
+        super().__init__()
+        self._history, self._epoch = history, epoch
+
+    @property  # type: ignore[override]
+    def wanted(self) -> bool:
+        return len(self._history()) >= self._epoch
+
+    @wanted.setter
+    def wanted(self, value: bool) -> None:
+        """Nothing is noted."""
+
+
+def interrupted(together: bool, most: int, epoch: int, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, ...]:
+    from fanin.training import loop
+
+    go = loop.Run.go
+
+    def with_interrupt(self: Any) -> Any:
+        self.interrupt = Counting(lambda: self.history, epoch)
+        return go(self)
+
+    monkeypatch.setattr(loop.Run, "go", with_interrupt)
+    found = trained(rising(), together, most)
+    monkeypatch.setattr(loop.Run, "go", go)
+    return found
+
+
+def test_ctrl_c_goes_back_to_an_epoch_inside_a_block(monkeypatch: pytest.MonkeyPatch, taken: list[int]) -> None:
+    alone = interrupted(False, 0, 25, monkeypatch)
+    assert alone[2]["stopped"] == "interrupted"
+    assert alone[2]["best_epoch"] not in (1, 9, 17, 25)
+    check_same(interrupted(True, 8, 25, monkeypatch), alone)
+    assert taken[:3] == [8, 8, 8]
+    assert len(taken) == 4  # the last one goes back
+
+
+@pytest.mark.parametrize("most", [3, 1000])
+def test_divergence(most: int, taken: list[int]) -> None:
+    def diverged(together: bool) -> tuple[Any, ...]:
+        torch.manual_seed(5)
+        x, model = torch.randn(43, 3), nn.Linear(3, 1)
+        y = x.sum(dim=1, keepdim=True)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.05)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(several.Several, "_count", _most(most if together else 0))
+            with pytest.raises(DivergenceError) as raised:
+                torch.fit(model, (x, y), nn.MSELoss(), optimizer, epochs=2000, batch_size=10, engine="native")
+        error = raised.value
+        told = {k: v for k, v in error.history.to_dict().items() if k != "seconds"}
+        return weights(model), {}, told, str(error), error.epoch, error.step, error.cause, default_state()
+
+    alone = diverged(False)
+    assert alone[4] > 5
+    check_same(diverged(True), alone)
+    assert taken
+
+
+def test_history_counts_all_epochs(taken: list[int]) -> None:
+    model, x, y = Setting().prepare()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    history = torch.fit(model, (x, y), nn.MSELoss(), optimizer, epochs=100, batch_size=10, engine="native")
+    assert len(history) == len(history.seconds) == len(history.rates) == 100
+    assert sum(taken) > 50
+    assert all(map(math.isfinite, history.losses))
