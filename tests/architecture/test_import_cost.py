@@ -50,6 +50,17 @@ def test_the_names_of_torch_load_nothing_heavy() -> None:
     assert not loaded(names) & HEAVY
 
 
+def test_what_compiles_loads_llvm_when_it_compiles() -> None:
+    program = "import fanin, fanin.training, fanin.compiler; double = fanin.compile(lambda x: x * 2)"
+    assert not loaded(program) & HEAVY
+    assert loaded(f"{program}; double(fanin.ones(2))") & HEAVY == {"llvmlite"}
+
+
+def test_the_numpy_engine_needs_no_llvm() -> None:
+    program = "import fanin; fanin.compile(lambda x: x * 2, engine='numpy')(fanin.ones(2))"
+    assert not loaded(program) & HEAVY
+
+
 def test_a_heavy_import_would_be_seen() -> None:
     assert loaded("import fanin, polars") & HEAVY == {"polars"}
 

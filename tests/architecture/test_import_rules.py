@@ -69,6 +69,11 @@ VIOLATIONS = {
         "import rich.progress",
         "fanin.nn.module -> rich",
     ),
+    "a graph knows the code that is made of it": (
+        "compiler/graph.py",
+        "import llvmlite.ir",
+        "fanin.compiler.graph -> llvmlite",
+    ),
     "someone leans on the oracle": (
         "interop/__init__.py",
         "import torch",
