@@ -18,7 +18,8 @@ from fanin.compiler.native.explain import WIDTH, explain, memory
 from fanin.compiler.native.memory import Layout, lay_out
 from fanin.compiler.native.module import NativeMachine
 from fanin.compiler.native.target import named
-from fanin.compiler.passes.schedule import Plan, schedule
+from fanin.compiler.passes.plan import Plan
+from fanin.compiler.passes.schedule import schedule
 from fanin.compiler.passes.tiling import work_of
 from fanin.nn import functional as F
 

@@ -46,8 +46,9 @@ def prepared(graph: Graph) -> Graph:
 
 
 class Pace:
-    """Chooses between one thread and several by what each took: results do not depend on it, and another program may
-    hold the other cores.
+    """Chooses between one thread and several by what each took.
+
+    Results do not depend on the choice, and another program may hold the other cores.
 
     seconds: of a step, by number of threads: the least that was seen, which slowly grows, so that all are tried again.
     """
@@ -256,7 +257,7 @@ class Executable:
     # Operations without code --------------------------------------------------------------------------------------
 
     def _evaluate(self, number: int, step: int) -> None:
-        """Called by native code, through which no exception can pass."""
+        """Evaluate for native code, through which no exception can pass."""
         try:
             if self._failure is None:
                 self._evaluate_with_numpy(number, step)

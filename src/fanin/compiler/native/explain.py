@@ -13,7 +13,7 @@ from fanin.compiler.native.memory import ALIGNMENT, Layout, Place
 from fanin.compiler.native.module import Builder
 from fanin.compiler.native.target import Isa
 from fanin.compiler.passes.common import Merger
-from fanin.compiler.passes.schedule import COPY, INDEXED, PACK, ROWS, SUM, TOTAL, Group, Plan
+from fanin.compiler.passes.plan import COPY, INDEXED, PACK, ROWS, SUM, TOTAL, Group, Plan
 from fanin.compiler.passes.views import is_number
 from fanin.compiler.printing import named
 

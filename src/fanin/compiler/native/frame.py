@@ -16,7 +16,7 @@ from fanin.compiler.graph import CONSTANT, SCALAR, Value
 from fanin.compiler.native import elementwise
 from fanin.compiler.native.memory import Layout, Place
 from fanin.compiler.native.vector import F64, I1, I8, I64, POINTER, Code, element_type
-from fanin.compiler.passes.schedule import Plan
+from fanin.compiler.passes.plan import Plan
 
 ARGUMENTS = [POINTER, POINTER, I64, I64, I64, I1]
 
@@ -91,7 +91,9 @@ class Frame:
         elif x.role == CONSTANT:
             found = self.code.const(x.array.reshape(()).item(), element_type(x.dtype))
         elif x.op is not None and x.op.name == "cast":
-            found = self.code.cast(self._number(x.inputs[0]), element_type(x.dtype))
+            # The number keeps the type of the host's arithmetic, but is rounded to the one that it is cast to.
+            rounded = self.code.cast(self._number(x.inputs[0]), element_type(x.attrs["dtype"]))
+            found = self.code.cast(rounded, element_type(x.dtype))
         else:
             found = elementwise.emit(self.code, x, [self._operand(i, x) for i in x.inputs])
         self._scalars[x] = found
@@ -113,7 +115,9 @@ def operand_type(value: Value, index: int) -> Any:
     assert value.op is not None
     if value.op.name == "where" and index == 0:
         return I1
-    kinds = [x.dtype for i, x in enumerate(value.inputs) if isinstance(x, Value) and not x.weak and not _is_mask(value, i)]
+    kinds = [
+        x.dtype for i, x in enumerate(value.inputs) if isinstance(x, Value) and not x.weak and not _is_mask(value, i)
+    ]
     if kinds:
         return element_type(kinds[0] if len(kinds) == 1 else np.result_type(*kinds))
     return element_type(value.dtype)

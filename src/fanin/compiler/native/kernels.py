@@ -15,12 +15,13 @@ from fanin.compiler.native.frame import Frame, immediate, operand_type
 from fanin.compiler.native.loops.nest import Access, Nest, aligned, checked, fill
 from fanin.compiler.native.product import Products, ProductShape
 from fanin.compiler.native.vector import I64, Code, element_type, width_of
-from fanin.compiler.passes.schedule import PACK, ROWS, SUM, Group, Plan, rows_at_once
+from fanin.compiler.passes.plan import PACK, ROWS, SUM, Group, Plan
+from fanin.compiler.passes.products import rows_at_once
 from fanin.compiler.passes.views import Ref, dense, is_number, own, whole_index
 
 
 def product_shape(value: Value, a: Ref, b: Ref, rows: int, inner: int | None = None) -> ProductShape:
-    """Return sizes and strides of a product of matrices; of its first `rows` rows, or over a part of the inner dimension."""
+    """Return sizes and strides of a product: of its first `rows` rows, or over a part of the inner dimension."""
     columns = value.shape[-1]
     return ProductShape(
         dtype=value.dtype,
@@ -75,7 +76,10 @@ def emit_product(frame: Frame, group: Group, products: Products, count: int | No
         rows, first = count * factor, code.b.mul(frame.start, I64(factor))
     elif group.on == SUM and count is not None:
         inner = count * factor
-        start_a, start_b = _stepped(frame, start_a, a.strides[-1] * factor), _stepped(frame, start_b, b.strides[-2] * factor)
+        start_a, start_b = (
+            _stepped(frame, start_a, a.strides[-1] * factor),
+            _stepped(frame, start_b, b.strides[-2] * factor),
+        )
     elif count is not None:
         rows, first = count, frame.start
     if first is not None:
@@ -133,7 +137,9 @@ def _emit_batch(frame: Frame, value: Value, products: Products) -> None:
 
 
 @contextmanager
-def _leading(code: Code, sizes: Sequence[int], offsets: Sequence[Any], strides: Sequence[Sequence[int]]) -> Iterator[list[Any]]:
+def _leading(
+    code: Code, sizes: Sequence[int], offsets: Sequence[Any], strides: Sequence[Sequence[int]]
+) -> Iterator[list[Any]]:
     """Loop over leading dimensions; yield where each operand is."""
     with ExitStack() as loops:
         at = [I64(x) for x in offsets]
@@ -158,8 +164,11 @@ def _plus(code: Code, offset: Any, i: Any, stride: int) -> Any:
 
 @dataclass(frozen=True)
 class Term:
-    """One operand of an epilogue: "member" (a result before it, by number), "number" (what is always known), "slot" (a
-    number in the context), or "load" (memory, with its pointer and row stride in the context)."""
+    """One operand of an epilogue.
+
+    kind: "member" (a result before it, by number), "number" (what is always known), "slot" (a number in the context),
+          or "load" (memory, with its pointer and row stride in the context).
+    """
 
     kind: str
     what: Any
@@ -181,7 +190,7 @@ class Line:
 class Epilogue:
     """The elementwise chain after a product, emitted for a register of neighbours in a row.
 
-    It runs inside the micro-kernel's function, to which all pointers, strides and numbers that it needs go as `context`.
+    It runs inside the micro-kernel's function, to which all pointers, strides and numbers it needs go as `context`.
     So layers with the same chain share one function: two epilogues are equal when their lines are.
     """
 
@@ -248,9 +257,11 @@ class Epilogue:
                     for i, term in enumerate(line.terms)
                 ]
                 found.append(elementwise.emit(code, value, operands))
+        # At the end: a new state may lie where a later operation still reads the old one.
+        for value, line, x in zip(self.members, self.lines, found, strict=True):
             if line.stored is not None:
                 kind = element_type(value.dtype)
-                code.store(found[-1], _address(code, context, line.stored, 1, (row, column), kind))
+                code.store(x, _address(code, context, line.stored, 1, (row, column), kind))
 
     def _operand(
         self, code: Code, value: Value, i: int, term: Term, found: list[Any], place: Any, context: Any, width: int
@@ -337,7 +348,7 @@ def _copy_into(frame: Frame, group: Group, value: Value, x: Value, index: Any, c
 
 
 def _copy_op() -> Any:
-    from fanin.compiler.passes.schedule import COPY
+    from fanin.compiler.passes.plan import COPY
 
     return COPY
 
@@ -354,9 +365,7 @@ def _nest_into(frame: Frame, group: Group, copy: Value, target: Access, count: i
 class PlacedNest(Nest):
     """A nest that stores its one result somewhere else than in memory of its own."""
 
-    def __init__(
-        self, frame: Frame, group: Group, part: int | None = None, factor: int = 1, *, target: Access
-    ) -> None:
+    def __init__(self, frame: Frame, group: Group, part: int | None = None, factor: int = 1, *, target: Access) -> None:
         self.target = target
         super().__init__(frame, group, part, factor)
 

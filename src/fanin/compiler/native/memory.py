@@ -1,4 +1,4 @@
-"""Where every value lives: in memory from outside, or at a fixed place of one arena that is allocated before the first step.
+"""Where every value lives: in memory from outside, or at a fixed place of one arena, allocated before the first step.
 
 Values of different levels share places when their lifetimes do not meet. What a block of rows needs only for itself has
 a place for each lane.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fanin.compiler.graph import CONSTANT, Value
-from fanin.compiler.passes.schedule import ROWS, SUM, Plan
+from fanin.compiler.passes.plan import ROWS, SUM, Plan
 from fanin.compiler.passes.views import is_number
 
 ALIGNMENT = 64
@@ -18,8 +18,13 @@ ALIGNMENT = 64
 
 @dataclass(frozen=True)
 class Place:
-    """source: number of the outside pointer; 0 is the arena. offset: bytes. lane_bytes: between the copies of the lanes.
-    local: the first row in memory is the first of the block, not of the batch."""
+    """Where a value lies.
+
+    source:     number of the outside pointer; 0 is the arena.
+    offset:     bytes from there.
+    lane_bytes: between the copies of the lanes.
+    local:      whether the first row in memory is the first of the block, not of the batch.
+    """
 
     source: int
     offset: int = 0

@@ -25,8 +25,9 @@ from fanin.compiler.native.product import Products
 from fanin.compiler.native.product.plan import inner_blocks
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I1, I64, POINTER, Code, element_type, function, has_type
+from fanin.compiler.passes.plan import INDEXED, PLACES, ROWS, SCATTERS, SUM, Group, Plan
+from fanin.compiler.passes.products import parts_of, product_work
 from fanin.compiler.passes.rows import REDUCTIONS
-from fanin.compiler.passes.schedule import INDEXED, PLACES, ROWS, SCATTERS, SUM, Group, Plan, parts_of, product_work
 from fanin.compiler.passes.views import Ref
 
 ENTRY = "run"
@@ -63,7 +64,9 @@ class NativeMachine:
             return False
         name = value.op.name
         if name == "matmul":
-            return value.dtype.kind == "f" and min(x.ndim for x in value.inputs[:2]) > 1 and value.inputs[0].shape[-1] > 0
+            return (
+                value.dtype.kind == "f" and min(x.ndim for x in value.inputs[:2]) > 1 and value.inputs[0].shape[-1] > 0
+            )
         if name in REDUCTIONS:
             return value.inputs[0].size > 0 and value.inputs[0].dtype == value.dtype
         if name in ("embedding", "add_rows"):
@@ -170,7 +173,9 @@ class Builder:
 
     def _share(self, code: Code, parts: int) -> tuple[Any, Any]:
         """Return the first part of this thread and that of the next."""
-        at = [code.b.sdiv(code.b.mul(t, I64(parts)), self.threads) for t in (self.thread, code.b.add(self.thread, I64(1)))]
+        at = [
+            code.b.sdiv(code.b.mul(t, I64(parts)), self.threads) for t in (self.thread, code.b.add(self.thread, I64(1)))
+        ]
         return at[0], at[1]
 
     def _blocks(self, frame: Frame, groups: list[Group], rows: int, start: Any, lane: Any) -> None:
@@ -243,7 +248,7 @@ class Builder:
     # The loop over steps ------------------------------------------------------------------------------------------
 
     def _entry(self, step: Any) -> None:
-        """Write `run(context, thread, threads)`; context: sources, numbers, the numbers of a step, first step, steps."""
+        """Write `run(context, thread, threads)`; context: sources, numbers, numbers of a step, first step, steps."""
         made, code = function(self.module, ENTRY, [POINTER, I64, I64], self.isa, internal=False)
         context, thread, threads = made.args
         sources, numbers = (code.load(code.at(context, I64(i), I64), POINTER_BITS) for i in (0, 1))

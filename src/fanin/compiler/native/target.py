@@ -119,8 +119,16 @@ def _machine(isa: Isa) -> Any:
 
 
 # Kernels come with explicit vectors, hoisted loads and small shared functions, so little is left to do. LLVM's own
-# pipelines of levels 1 and 2 take 6 and 10 times as long for code that is not faster (training steps of 0.05 us to 1 ms).
-_PASSES = ("always_inliner", "sroa", "simplify_cfg", "loop_rotate", "instruction_combine", "new_gvn", "dead_code_elimination")
+# pipelines of levels 1 and 2 take 6 and 10 times as long for code that is not faster (steps of 0.05 us to 1 ms).
+_PASSES = (
+    "always_inliner",
+    "sroa",
+    "simplify_cfg",
+    "loop_rotate",
+    "instruction_combine",
+    "new_gvn",
+    "dead_code_elimination",
+)
 
 
 def optimised(text: str, isa: Isa) -> Any:

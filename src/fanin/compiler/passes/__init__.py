@@ -1,0 +1,1 @@
+"""What is done to a graph between its capture and its code: one small file for each pass."""

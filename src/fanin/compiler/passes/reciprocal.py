@@ -1,4 +1,4 @@
-"""A division by a number of the step becomes a product with its reciprocal, which the host's precision makes exact enough.
+"""A division by a number of the step becomes a product with its reciprocal.
 
 Adam divides every element of a root by the same bias correction: a division takes ten times as long as a product. The
 reciprocal is computed once, in double precision, so the result differs by one rounding.

@@ -27,9 +27,7 @@ def recomputed(graph: Graph) -> tuple[Graph, frozenset[Value]]:
     copies: set[Value] = set()
     done: dict[Value, Value] = {}
     for value in graph.values():
-        inputs = tuple(
-            _copied(x, cheap, kept, done, copies) if isinstance(x, Value) else x for x in value.inputs
-        )
+        inputs = tuple(_copied(x, cheap, kept, done, copies) if isinstance(x, Value) else x for x in value.inputs)
         if all(a is b for a, b in zip(inputs, value.inputs, strict=True)):
             done[value] = value
         else:
@@ -58,9 +56,7 @@ def _length(value: Value, anchors: set[Value], cheap: dict[Value, int]) -> int:
     return longest
 
 
-def _copied(
-    x: Value, cheap: dict[Value, int], kept: set[Value], done: dict[Value, Value], copies: set[Value]
-) -> Value:
+def _copied(x: Value, cheap: dict[Value, int], kept: set[Value], done: dict[Value, Value], copies: set[Value]) -> Value:
     if x not in cheap or x in kept:
         return done[x]
     inputs = tuple(_copied(y, cheap, kept, done, copies) if isinstance(y, Value) else y for y in x.inputs)

@@ -65,3 +65,9 @@ def to_the_end(rewrite: Rewrite, value: Value, most: int = 8) -> Value:
             break
         value = new
     return value
+
+
+def rewritten_beside(graph: Graph, rewrite: Callable[[Value, Value], Value]) -> Graph:
+    """Like Graph.rewritten, for a function that is shown the old value, too."""
+    olds = iter(graph.values())
+    return graph.rewritten(lambda value: rewrite(value, next(olds)))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-
 from fanin.compiler.graph import Graph, Value
 from fanin.compiler.passes.fuse import groups_of
 from fanin.compiler.passes.homes import add_copies, find_homes, note_stored
 from fanin.compiler.passes.levels import levels_of, move_beside_readers, works_on
-from fanin.compiler.passes.plan import Machine, Plan, SUM, TOTAL, WHOLE, extent_of
+from fanin.compiler.passes.plan import SUM, TOTAL, WHOLE, Machine, Plan, extent_of
 from fanin.compiler.passes.products import with_packs
 from fanin.compiler.passes.recompute import recomputed
-from fanin.compiler.passes.rewriting import rewritten
+from fanin.compiler.passes.rewriting import rewritten_beside
 from fanin.compiler.passes.rows import batch_rows, row_factors
 from fanin.compiler.passes.tiling import Tiling, tiling
-from fanin.compiler.passes.views import Ref, VIEWS, is_number, views
+from fanin.compiler.passes.views import VIEWS, Ref, is_number, views
 
 
 def schedule(graph: Graph, machine: Machine) -> Plan:
@@ -24,7 +23,9 @@ def schedule(graph: Graph, machine: Machine) -> Plan:
     graph = _with_totals(with_packs(graph, factors, cut, machine.packed_size), rows, cut)
     graph, copies = recomputed(graph)
     refs = views(graph)
-    factors = {v: f for v, f in row_factors(graph, rows).items() if _kind(v, machine) != "host" or not _is_unit(v, refs)}
+    factors = {
+        v: f for v, f in row_factors(graph, rows).items() if _kind(v, machine) != "host" or not _is_unit(v, refs)
+    }
     on = {v: works_on(v, factors, cut) for v in graph.values() if _is_unit(v, refs)}
     on.update((v, WHOLE) for v in on if _kind(v, machine) == "host")
     levels = levels_of(graph, refs, on, factors)
@@ -47,7 +48,7 @@ def _with_totals(graph: Graph, rows: int, cut: Tiling) -> Graph:
             return value
         return Value(value.shape, value.dtype, op=TOTAL, inputs=(value,))
 
-    return rewritten(graph, rewrite)
+    return rewritten_beside(graph, rewrite)
 
 
 def _kind(value: Value, machine: Machine) -> str:
@@ -62,7 +63,10 @@ def _summed(graph: Graph, factors: dict[Value, int]) -> int:
     return sum(
         v.size
         for v in graph.values()
-        if v not in factors and v.op is not None and v.op.name not in VIEWS and any(isinstance(x, Value) and x in factors for x in v.inputs)
+        if v not in factors
+        and v.op is not None
+        and v.op.name not in VIEWS
+        and any(isinstance(x, Value) and x in factors for x in v.inputs)
     )
 
 

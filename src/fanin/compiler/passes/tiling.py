@@ -21,8 +21,14 @@ MOST_STREAMED_PARAMETERS = 1 << 16
 
 @dataclass(frozen=True)
 class Tiling:
-    """rows: of the batch. lanes: (first row, rows) of each. block: rows at a time. streamed: whether sums over the
-    batch are added up block by block, one sum for each lane, instead of in one product over the whole batch."""
+    """A partition of the batch.
+
+    rows:     of the batch.
+    lanes:    (first row, rows) of each.
+    block:    rows at a time.
+    streamed: whether sums over the batch are added up block by block, one sum for each lane, instead of in one product
+              over the whole batch.
+    """
 
     rows: int
     lanes: tuple[tuple[int, int], ...]
@@ -46,7 +52,7 @@ def work_of(graph: Graph) -> int:
 
 def lanes_for(work: int, rows: int) -> int:
     """Return into how many parts a phase's rows are cut."""
-    # A lane reads all weights: fewer than 64 rows do not make up for that, but a second lane is worth having from 32 on.
+    # A lane reads all weights: fewer than 64 rows do not make up for that, but a second lane does from 32 on.
     by_rows = max(min(2, rows // 16), min(4, rows // 64), rows // 1024)
     most = min(MOST_LANES, work // WORK_OF_A_LANE, by_rows)
     return 1 << (max(1, most).bit_length() - 1)

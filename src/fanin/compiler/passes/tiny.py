@@ -12,7 +12,7 @@ LONGEST = 256
 
 
 def without_tiny_products(graph: Graph) -> Graph:
-    """Return the graph with products of 1 x K by K x 1 as sums, up to a K for which one kernel costs more than the sum."""
+    """Return the graph with products of 1 x K by K x 1 as sums, up to a K at which a micro-kernel is worth its call."""
 
     def rewrite(value: Value) -> Any:
         if value.op is None or value.op.name != "matmul" or value.shape != (1, 1):

@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import as_strided
 from fanin.compiler.graph import Graph, Value
 from fanin.ops.index import is_basic
 
+
 def is_number(value: Any) -> bool:
     """Say whether a value is a number of the step, perhaps cast: it is computed where it is used, and has no memory."""
     if not isinstance(value, Value):

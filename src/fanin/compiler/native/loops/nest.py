@@ -15,8 +15,9 @@ from fanin.compiler.graph import Value
 from fanin.compiler.native import elementwise
 from fanin.compiler.native.frame import Frame, immediate, operand_type
 from fanin.compiler.native.vector import I8, I64, element_type, width_of
+from fanin.compiler.passes.fuse import HEAVY
+from fanin.compiler.passes.plan import INDEXED, SUM, Group, passes_of
 from fanin.compiler.passes.rows import REDUCTIONS
-from fanin.compiler.passes.schedule import HEAVY, INDEXED, SUM, Group, passes_of
 from fanin.compiler.passes.views import Ref, dense, is_number
 
 Strides = tuple[int, ...]
@@ -24,7 +25,10 @@ Strides = tuple[int, ...]
 
 @dataclass
 class Access:
-    """One operand, as steps along the dimensions of the nest. `index`: where the positions of gathered rows are read."""
+    """One operand, as steps along the dimensions of the nest.
+
+    index: where the positions of gathered rows are read.
+    """
 
     base: Value
     offset: int
@@ -247,13 +251,17 @@ class Nest:
     def _body(self, place: list[Any], members: Sequence[Value], width: int) -> None:
         outer = self.memo
         self.memo = dict(outer)
+        finished: list[Value] = []
         for value in members:
             if value in self.reductions:
                 self._add_up(self.reductions[value], self._input(value, 0, place, width), place)
             else:
                 self.memo[value] = self._compute(value, place, width)
                 if value in self.stores:
-                    self._write(self.stores[value], place, self.memo[value])
+                    finished.append(value)
+        # At the end: a new state may lie where a later operation still reads the old one.
+        for value in finished:
+            self._write(self.stores[value], place, self.memo[value])
         self.memo = outer
 
     # Values -------------------------------------------------------------------------------------------------------
@@ -264,7 +272,9 @@ class Nest:
             return self._read(self.loads[value, 0], element_type(value.dtype), place, width)
         if value.op.name == "random_keep":
             return self._random(value, place, width)
-        operands = [self._input(value, i, place, width) for i in range(len(value.inputs)) if value.inputs[i] is not None]
+        operands = [
+            self._input(value, i, place, width) for i in range(len(value.inputs)) if value.inputs[i] is not None
+        ]
         return elementwise.emit(self.code, value, operands)
 
     def _input(self, value: Value, i: int, place: list[Any], width: int) -> Any:
