@@ -18,10 +18,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stdout
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -108,9 +109,14 @@ def rewritten(page: str) -> str:
     return "".join([*parts, page[at:]])
 
 
-if __name__ == "__main__":
+def write(paths: list[Path]) -> None:
+    """Write the output of now into pages; what their programs leave behind is removed."""
     if runs_here(named("avx2")):
         os.environ["FANIN_ISA"] = "avx2"
-    for name in sys.argv[1:]:
-        path = Path(name)
-        path.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in [path.resolve() for path in paths]:
+        with TemporaryDirectory() as folder, chdir(folder):
+            path.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write([Path(name) for name in sys.argv[1:]])
