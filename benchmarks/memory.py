@@ -3,7 +3,8 @@
     python benchmarks/memory.py
     python benchmarks/memory.py --smoke
 
-What counts is the largest resident size of the process, less what it was once the libraries were imported. fanin is
+What counts is the largest resident size of the process, less what it was once the libraries were imported (for fanin
+with LLVM's library of 40 MB, which `import fanin` alone does not load). fanin is
 wanted to take at most the data, four times the parameters (themselves, their gradients, two moments), the activations
 of one batch, and 60 MB.
 """
@@ -65,6 +66,8 @@ def taken(module: str, variant: str, name: str) -> dict[str, float | str]:
     """Return the bytes that an epoch takes in this process, over those of the imported libraries."""
     contender = importlib.import_module(f"peers.{module}")
     contender.start(1)
+    if module == "fanin_native":
+        importlib.import_module("fanin.compiler.native.executable")  # with LLVM, which fit would load
     before = largest()
     case = TRAINED[name]
     job = contender.prepare(case, data_of(case), variant, 1)

@@ -77,12 +77,12 @@ class Value:
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
-        return self.dtype.itemsize
+        return int(self.dtype.itemsize)
 
     @property
     def nbytes(self) -> int:
         """Bytes of all elements."""
-        return self.size * self.dtype.itemsize
+        return self.size * self.itemsize
 
     @property
     def strides(self) -> tuple[int, ...]:

@@ -225,9 +225,13 @@ def _vectorised(hyper: Callable[..., Any], group: dict[str, Any], steps: Any) ->
                 return None
             continue
         column = columns[name] = np.broadcast_to(np.asarray(_plain(many[name]), np.float64), steps.shape)
-        if not np.isclose(column[number], float(one), rtol=1e-12, atol=0, equal_nan=True):
+        if not _is_close(float(column[number]), float(one)):
             return None
     return columns
+
+
+def _is_close(a: float, b: float) -> bool:
+    return a == b or abs(a - b) <= 1e-12 * abs(b) or (a != a and b != b)
 
 
 def _plain(value: Any) -> Any:

@@ -135,7 +135,7 @@ class Executable:
         extra = len(self.layout.sources)
         self._call_back = _HOST(self._evaluate)
         host = ctypes.cast(self._call_back, ctypes.c_void_p).value
-        self._pointers[extra : extra + 3] = self._fault.ctypes.data, self._barrier.ctypes.data, host
+        self._pointers[extra : extra + 3] = [self._fault.ctypes.data, self._barrier.ctypes.data, host or 0]
         self._context = np.zeros(5, np.int64)
         self._context[0] = self._pointers.ctypes.data
         self._numbers = np.zeros(max(1, len(self.graph.scalars)), np.float64)

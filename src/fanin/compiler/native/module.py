@@ -64,11 +64,10 @@ class NativeMachine:
             return False
         name = value.op.name
         if name == "matmul":
-            return (
-                value.dtype.kind == "f" and min(x.ndim for x in value.inputs[:2]) > 1 and value.inputs[0].shape[-1] > 0
-            )
+            a, b = value.inputs[:2]
+            return bool(value.dtype.kind == "f" and min(a.ndim, b.ndim) > 1 and a.shape[-1] > 0)
         if name in REDUCTIONS:
-            return value.inputs[0].size > 0 and value.inputs[0].dtype == value.dtype
+            return bool(value.inputs[0].size > 0 and value.inputs[0].dtype == value.dtype)
         if name in ("embedding", "add_rows"):
             return value.attrs.get("padding_idx") is None and not value.attrs.get("by_frequency")
         if name == "getitem":  # one that is no view
@@ -197,7 +196,8 @@ class Builder:
 
     def _whole(self, frame: Frame, groups: list[Group]) -> None:
         """Write a level of work on whole values, with a barrier before what another thread may have prepared."""
-        code, since = frame.code, []
+        code = frame.code
+        since: list[Group] = []
         for group in groups:
             if any(self._meet(group, earlier) for earlier in since):
                 self._wait(frame)

@@ -41,7 +41,7 @@ class Isa:
 
     def lanes(self, dtype: Any) -> int:
         """Return how many elements a register holds."""
-        return self.vector_bytes // np.dtype(dtype).itemsize
+        return self.vector_bytes // int(np.dtype(dtype).itemsize)
 
 
 _X86 = {

@@ -73,6 +73,7 @@ class _Fusion:
 
     def _along(self, value: Value, kind: str, extent: tuple[int, ...]) -> list[Value]:
         """Return what waits for an operation and can go where it goes, in order; place what waits and cannot."""
+        assert value.op is not None
         along: list[Value] = []
         for x in dict.fromkeys(x for x in inputs_of(value, self.refs) if x in self.waiting):
             direct = any(x is y for y in value.inputs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fanin.compiler import graph as graphs
 from fanin.compiler.graph import Graph, Value
+from fanin.ops.arithmetic import multiply
 from fanin.ops.elementwise import reciprocal
 
 
@@ -23,6 +24,6 @@ def with_reciprocals(graph: Graph) -> Graph:
             return value
         if number not in made:
             made[number] = graphs.apply(reciprocal, (number,), {})
-        return x * made[number]
+        return graphs.apply(multiply, (x, made[number]), {})
 
     return graph.rewritten(rewrite)

@@ -68,7 +68,7 @@ def _keeps_rows(value: Value, with_rows: list[Value], factors: dict[Value, int],
     if name == "permute":
         return bool(attrs["dims"][0] == 0)
     if name == "expand":
-        return first.ndim == value.ndim
+        return bool(first.ndim == value.ndim)
     if name == "flip":
         return 0 not in attrs["dims"]
     if name in ("getitem", "put_zeros"):

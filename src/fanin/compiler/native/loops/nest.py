@@ -242,7 +242,7 @@ class Nest:
 
     def _width(self, members: Sequence[Value]) -> int:
         """Return the lanes of a step: a register of the widest type that is computed with."""
-        sizes = [x.dtype.itemsize for v in members for x in (v, *v.inputs) if isinstance(x, Value) and not is_number(x)]
+        sizes = [int(x.dtype.itemsize) for v in members for x in (v, *v.inputs) if isinstance(x, Value) and not is_number(x)]
         wide = [n for n in sizes if n > 1] or [4]
         # Two registers at a time share the constants of a polynomial, and hide the latency of one another.
         heavy = any(v.op is not None and v.op.name in HEAVY for v in members)
