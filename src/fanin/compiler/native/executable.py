@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -90,6 +91,7 @@ class Executable:
         self._library = _library(self._key(graph), self._compiled)
         self._failure: BaseException | None = None
         self._pace = Pace()
+        self._lock = threading.Lock()  # Python's threads share the arena
         self._run = _RUN(self._library.address(ENTRY))
         self._bind_memory()
 
@@ -151,6 +153,10 @@ class Executable:
 
     def __call__(self, data: Sequence[Any], state: Sequence[Any], scalars: Sequence[float]) -> list[Any]:
         """Do one step: write the updates into the arrays of the state, and return the outputs."""
+        with self._lock:
+            return self._step(data, state, scalars)
+
+    def _step(self, data: Sequence[Any], state: Sequence[Any], scalars: Sequence[float]) -> list[Any]:
         held = [np.ascontiguousarray(x) for x in data]
         for i, array in enumerate(held):
             self.bind("data", i, array)
@@ -183,12 +189,15 @@ class Executable:
         address, fault = context.ctypes.data, self._fault
         hold = (given, out, context, state, self)
 
+        lock = self._lock
+
         def predict(array: Any, hold: Any = hold) -> Any:
-            copyto(given, array)
-            run(address, 0, 1)
-            if fault[0] or self._failure is not None:
-                self.check()
-            return copy()
+            with lock:
+                copyto(given, array)
+                run(address, 0, 1)
+                if fault[0] or self._failure is not None:
+                    self.check()
+                return copy()
 
         return predict
 
