@@ -19,6 +19,7 @@ from fanin.tensor.tape import wrap
 from fanin.training.engines.eager import scalar
 from fanin.training.engines.engine import NotFinite, Steps, Task, Watch
 from fanin.training.engines.first_look import look_for_symmetry
+from fanin.training.engines.twins import Structure, known
 from fanin.training.source import Batch, Rows, flat
 
 
@@ -100,6 +101,16 @@ def _captured(task: Task, batch: Batch) -> tuple[Captured, list[Guards]]:
 
     Raises CaptureError for a step that is no graph.
     """
+    structure = Structure(task, batch)
+    twin = known.find(structure, task)
+    if twin is not None:
+        return twin, [Surroundings(code, (code,)).guards([], True) for code in (task.model, task.loss)]
+    captured, guards = _captured_anew(task, batch)
+    known.keep(captured, structure, task)
+    return captured, guards
+
+
+def _captured_anew(task: Task, batch: Batch) -> tuple[Captured, list[Guards]]:
     for again in (False, True):
         around = [Surroundings(code, (code,)) for code in (task.model, task.loss)]
         captured = capture(step_of(task), (batch.inputs, batch.target), {})

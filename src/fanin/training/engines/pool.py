@@ -17,6 +17,7 @@ from fanin.compiler.passes.common import attrs_key, number_key
 
 MOST = 8  # idle ones that are kept, each with the memory of its intermediate values
 _MOST_BYTES = 1 << 16  # of a constant that is compared by its values
+_GRAPHS = 32  # whose identities are remembered
 _NOTHING = np.empty(0)
 
 
@@ -25,11 +26,12 @@ class Pool:
 
     def __init__(self) -> None:
         self._idle: list[tuple[Hashable, Epochs]] = []
+        self._identities: dict[int, tuple[Graph, Hashable]] = {}
         self.made = 0
 
     def take(self, graph: Graph, arrays: Sequence[Any], result: int) -> Epochs:
         """Return epochs of a graph on data, used ones where there are any."""
-        key = (identity(graph), tuple(len(array) for array in arrays), result)
+        key = (self._identity(graph), tuple(len(array) for array in arrays), result)
         for position, (other, epochs) in enumerate(self._idle):
             if key[0] is not None and key == other:
                 del self._idle[position]
@@ -41,12 +43,20 @@ class Pool:
 
     def give(self, graph: Graph, arrays: Sequence[Any], result: int, epochs: Epochs) -> None:
         """Take epochs back that are used no more."""
-        key = (identity(graph), tuple(len(array) for array in arrays), result)
+        key = (self._identity(graph), tuple(len(array) for array in arrays), result)
         if key[0] is None:
             return
         for i in range(len(graph.state) + len(arrays)):
             epochs.executable.bind("state", i, _NOTHING)  # lets go of the caller's memory
         self._idle = [*self._idle, (key, epochs)][-MOST:]
+
+    def _identity(self, graph: Graph) -> Hashable:
+        """Return the identity of a graph; those of the graphs seen last are remembered, as each takes 5 ms."""
+        if id(graph) not in self._identities:
+            while len(self._identities) >= _GRAPHS:
+                self._identities.pop(next(iter(self._identities)), None)
+            self._identities[id(graph)] = graph, identity(graph)
+        return self._identities[id(graph)][1]
 
 
 def identity(graph: Graph) -> Hashable:
