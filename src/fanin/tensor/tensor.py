@@ -429,7 +429,7 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         if self._array.size != 1:
             kind = "no values" if not self._array.size else "more than one value"
             raise OperationError(f"Boolean value of Tensor with {kind} is ambiguous")
-        return bool(self._array.item())
+        return bool(self._array)
 
     def __float__(self) -> float:
         return float(self._only_element())

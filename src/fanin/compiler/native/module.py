@@ -205,7 +205,8 @@ class Builder:
             since.append(group)
             parts = list(self._parts(group))
             for number, (start, count) in enumerate(parts):
-                owner = I64(group.number) if len(parts) == 1 and group.kind == "pack" else I64(number)
+                # Kernels of one part go round, so that neighbours that do not meet run side by side.
+                owner = I64(group.number) if len(parts) == 1 and group.kind != "host" else I64(number)
                 if len(parts) == 1:
                     turn = code.b.srem(owner, self.threads)
                 else:

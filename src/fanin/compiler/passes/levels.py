@@ -26,9 +26,7 @@ def works_on(value: Value, factors: dict[Value, int], cut: Tiling) -> str:
 
 def _shows_rows(value: Value, factors: dict[Value, int]) -> bool:
     """Say whether a value has rows, or is the transposed of one that has."""
-    if value in factors:
-        return True
-    return value.op is not None and value.op.name == "permute" and value.inputs[0] in factors
+    return value in factors or _is_turned(value, factors)
 
 
 def _sums_over_rows(value: Value, factors: dict[Value, int]) -> bool:
@@ -37,9 +35,17 @@ def _sums_over_rows(value: Value, factors: dict[Value, int]) -> bool:
         return value.inputs[0] in factors and 0 in value.attrs["dim"]
     if value.op.name == "matmul":
         a, b = value.inputs[:2]
-        turned = a.op is not None and a.op.name == "permute" and a.attrs["dims"] == (1, 0) and a.inputs[0] in factors
-        return turned and b in factors and value.ndim == 2
+        return _is_turned(a, factors) and b in factors and value.ndim == 2
     return all(isinstance(x, Value) and x in factors for x in value.inputs[:2]) and value.attrs.get("dim", 0) == 0
+
+
+def _is_turned(a: Value, factors: dict[Value, int]) -> bool:
+    """Say whether a value is a matrix that has rows, turned; one of a single column is turned by a reshape."""
+    if a.op is None or not a.inputs or a.inputs[0] not in factors or a.ndim != 2:
+        return False
+    if a.op.name == "reshape":
+        return bool(a.inputs[0].shape == a.shape[::-1] and a.shape[0] == 1)
+    return bool(a.op.name == "permute" and a.attrs["dims"] == (1, 0))
 
 
 def levels_of(
