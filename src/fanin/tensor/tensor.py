@@ -117,12 +117,16 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
 
     def stride(self, dim: int | None = None) -> Any:
         """Return the steps between elements, counted in elements, of all dimensions or of one."""
-        steps = tuple(s // self._array.itemsize for s in self._array.strides)
+        array = self._array if mode.capture is None else mode.capture.layout(self)[0]
+        steps = tuple(s // array.itemsize for s in array.strides)
         return steps if dim is None else steps[dim]
 
     def storage_offset(self) -> int:
         """Return where the first element lies in the memory of the base, counted in elements."""
         base: Any = self
+        if mode.capture is not None:
+            part, whole = mode.capture.layout(self)
+            return int((part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // part.itemsize)
         while base._base is not None:
             base = base._base
         start = self._array.__array_interface__["data"][0] - base._array.__array_interface__["data"][0]
@@ -167,7 +171,8 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
 
     def is_contiguous(self, **unused: Any) -> bool:
         """Say whether the elements lie in row-major order without gaps."""
-        return bool(self._array.flags.c_contiguous)
+        array = self._array if mode.capture is None else mode.capture.layout(self)[0]
+        return bool(array.flags.c_contiguous)
 
     # Its place on the tape ----------------------------------------------------------------------------------------
 

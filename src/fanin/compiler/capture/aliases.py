@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fanin.compiler import graph
+from fanin.compiler.capture.fields import LIFTED
 from fanin.compiler.graph import Value
 from fanin.ops import arithmetic, index
 from fanin.ops.op import Op
@@ -88,3 +89,19 @@ def numbers(view: Any, base: Any = None) -> Any:
     for alias in reversed(chain):
         found = alias.numbered(found)
     return found
+
+
+def layout(tensor: Any) -> tuple[Any, Any]:
+    """Return an array that lies in memory as a tensor does in eager code, and one for all that it shows a part of."""
+    chain = []
+    while (alias := tensor.__dict__.get(KEY)) is not None:
+        chain.append(alias)
+        tensor = alias.parent
+    record = tensor.__dict__.get(LIFTED)
+    whole = tensor._array if record is None else record.array
+    if isinstance(whole, Value):
+        whole = np.empty(whole.shape, whole.dtype)  # memory that nobody touches
+    part = whole
+    for alias in reversed(chain):
+        part = alias.numbered(part)
+    return part, whole

@@ -26,7 +26,7 @@ from fanin.ops.op import Op
 from fanin.tensor import tape
 from fanin.tensor.base import TensorBase
 from fanin.tensor.grad_mode import mode
-from fanin.tensor.in_place import check_fits, check_writable, rewrite_history
+from fanin.tensor.in_place import check_fits, check_memory, check_writable, rewrite_history
 from fanin.tensor.tape import Node, edge_of, reachable, reads_result, refresh
 
 _numbers = itertools.count(1)
@@ -332,6 +332,10 @@ class Capture:
         """Return where each element of a view lies in its base."""
         return aliases.numbers(view, base)
 
+    def layout(self, tensor: Any) -> tuple[Any, Any]:
+        """Return an array that lies as a tensor does in eager code, and one for the memory that it shows a part of."""
+        return aliases.layout(tensor)
+
     def contiguous(self, tensor: Any) -> Any:
         """Return a tensor whose elements lie in row-major order: itself, or a copy of a view where they do not."""
         array = tensor._array
@@ -368,6 +372,8 @@ class Capture:
     def store(self, target: Any, values: Any) -> Any:
         """Give a tensor, and whatever shares its memory, new values; count the change."""
         old = target._array
+        if KEY in target.__dict__:
+            check_memory(aliases.layout(target)[0])
         if not isinstance(old, Value) and not isinstance(values, Value):
             with np.errstate(all="ignore"):
                 np.copyto(old, values, casting="unsafe")

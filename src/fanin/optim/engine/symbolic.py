@@ -108,6 +108,19 @@ def take_step(capture: Any, optimizer: Any, nth: int) -> None:
             alike = memory.alike()
         for block, members in alike:
             _step_cohort(capture, optimizer, index, tuple(block.params[i] for i in members), block, nth)
+    _check_parameters(capture, optimizer, nth)
+
+
+def _check_parameters(capture: Any, optimizer: Any, nth: int) -> None:
+    """Raise where a step is one of other parameters than the first in the same call, who therefore count otherwise."""
+    first, this = (
+        {tuple(map(id, c.params)) for c in capture.cohorts if c.optimizer is optimizer and c.nth == n} for n in (0, nth)
+    )
+    if first != this:
+        raise CaptureError(
+            "an optimizer takes several steps in one captured function, with gradients of other parameters each time",
+            remedy="Compile a function that takes one step, and call it several times.",
+        )
 
 
 def _base() -> Any:
