@@ -107,7 +107,7 @@ def test_blocks_are_the_epochs_one_by_one(name: str, rows: int, taken: list[int]
     alone = trained(setting, False)
     assert not taken
     check_same(trained(setting, True), alone)
-    assert taken == [11] or name in ("radam", "nadam", "averaged")
+    assert taken == [12] or name in ("radam", "nadam", "averaged")
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -212,10 +212,10 @@ def interrupted(together: bool, most: int, epoch: int, monkeypatch: pytest.Monke
 
 
 def test_ctrl_c_goes_back_to_an_epoch_inside_a_block(monkeypatch: pytest.MonkeyPatch, taken: list[int]) -> None:
-    alone = interrupted(False, 0, 25, monkeypatch)
+    alone = interrupted(False, 0, 24, monkeypatch)
     assert alone[2]["stopped"] == "interrupted"
-    assert alone[2]["best_epoch"] not in (1, 9, 17, 25)
-    check_same(interrupted(True, 8, 25, monkeypatch), alone)
+    assert alone[2]["best_epoch"] not in (8, 16, 24)
+    check_same(interrupted(True, 8, 24, monkeypatch), alone)
     assert taken[:3] == [8, 8, 8]
     assert len(taken) == 4  # the last one goes back
 

@@ -33,13 +33,14 @@ class Several:
         if self._singly:
             self._singly -= 1
             return False
-        blocks = engine.blocks() if self._possible and self._run.history.seconds and hasattr(engine, "blocks") else None
+        blocks = engine.blocks() if self._possible and hasattr(engine, "blocks") else None
         count = 0 if blocks is None else self._count(blocks)
         return count > 1 and self._take(blocks, count)
 
     def _count(self, blocks: Any) -> int:
         run = self._run
-        wanted = [run.training.epochs - len(run.history), int(SECONDS / max(run.history.seconds[-1], 1e-7))]
+        seconds = run.history.seconds[-1] if run.history.seconds else blocks.guess()
+        wanted = [run.training.epochs - len(run.history), int(SECONDS / max(seconds, 1e-7))]
         wanted.append(_ENTRIES // max(blocks.rows, 4 * len(blocks.sizes)))
         if run.patience is not None:
             wanted.append(run.patience - run.waited)  # no earlier epoch can be the last

@@ -59,9 +59,10 @@ class HostScalars:
         """Whether the optimisers keep numbers of their own, besides the count of steps, from step to step."""
         return self._numbered
 
-    def cohort_names(self) -> list[Any]:
-        """Return what tells the cohorts apart, of this capture and of others of the same optimisers."""
-        return [(id(c.optimizer), c.index, c.nth, *map(id, c.params)) for c in self.cohorts]
+    def layout(self) -> Any:
+        """Return what is equal for two captures of the same optimisers whose steps have the same table of scalars."""
+        cohorts = [(id(c.optimizer), c.index, c.nth, c.flags, *map(id, c.params)) for c in self.cohorts]
+        return cohorts, self._sources
 
     def flags(self) -> tuple[Any, ...]:
         """Return all that needs another capture when it is another at the next step."""
@@ -217,17 +218,23 @@ def _vectorised(hyper: Callable[..., Any], group: dict[str, Any], steps: Any) ->
         many = hyper(group, steps)
     except Exception:  # a branch on the step, a function of the math module: anything that takes numbers only
         return None
-    columns = {}
-    for number, name in ((n, name) for name in many for n in (0, len(steps) - 1)):
-        one = hyper(group, int(steps[number])).get(name)
-        if is_flag(one) or is_flag(many[name]):
-            if one is not many[name] and one != many[name]:
-                return None
-            continue
-        column = columns[name] = np.broadcast_to(np.asarray(_plain(many[name]), np.float64), steps.shape)
-        if not _is_close(float(column[number]), float(one)):
+    columns = {
+        name: np.broadcast_to(np.asarray(_plain(value), np.float64), steps.shape)
+        for name, value in many.items()
+        if not is_flag(value)
+    }
+    for number in (0, len(steps) - 1):
+        one = hyper(group, int(steps[number]))
+        if not all(_agrees(one.get(name), value, columns.get(name), number) for name, value in many.items()):
             return None
     return columns
+
+
+def _agrees(one: Any, many: Any, column: Any, number: int) -> bool:
+    """Say whether `hyper` gave for one step what it gave for many steps at once."""
+    if column is None or is_flag(one):
+        return bool(one is many or one == many)
+    return _is_close(float(column[number]), float(one))
 
 
 def _is_close(a: float, b: float) -> bool:

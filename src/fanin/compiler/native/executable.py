@@ -239,6 +239,15 @@ class Executable:
         """The address of the native function (context, thread, threads)."""
         return self._library.address(ENTRY)
 
+    @property
+    def calls_back(self) -> int:
+        """How many operations of a step have no code, and are evaluated with NumPy."""
+        return len(self._hosted)
+
+    def let_go(self) -> None:
+        """Let go of all arrays that are bound; to be called when others are bound before the next run."""
+        self._arrays = {0: self._arena}
+
     def threads_for(self, steps: int, most: int | None) -> int:
         """Return how many threads some steps are worth, at most `most`."""
         lanes = len(self.plan.tiling.lanes)

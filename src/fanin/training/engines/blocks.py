@@ -23,6 +23,9 @@ from fanin.training.source import Rows
 from fanin.utils.data import DataLoader
 from fanin.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler
 
+# What `guess` takes for granted: operations in a second, and the seconds of a step, and of a call back to NumPy in it.
+_OPERATIONS, _OF_A_STEP, _OF_A_CALL = 1e10, 1e-6, 1e-4
+
 
 @dataclass(frozen=True)
 class Place:
@@ -106,6 +109,20 @@ class Blocks:
         """How many rows an epoch has."""
         return int(self.sizes.sum())
 
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """The sizes of the batches that there are; none where a loader's order cannot be drawn in blocks."""
+        return tuple(size for size, _ in self._orders.parts) if self._orders.possible else ()
+
+    def guess(self) -> float:
+        """Return roughly how many seconds an epoch takes."""
+        codes = [program.epochs.executable for program in self._programs]
+        counts = [count for _, count in self._orders.parts]
+        return sum(
+            count * (code.work / _OPERATIONS + _OF_A_STEP + _OF_A_CALL * code.calls_back)
+            for code, count in zip(codes, counts, strict=True)
+        )
+
     def ready(self, programs: dict[int, Any], key: Any) -> bool:
         """Say whether the next epochs can be taken together, with the programs of these batch sizes as they are."""
         parts = self._orders.parts
@@ -116,7 +133,7 @@ class Blocks:
         return (
             all(program.epochs is not None and program.fits() for program in self._programs)
             and not any(numbers.numbered for numbers in scalars)
-            and all(numbers.cohort_names() == scalars[0].cohort_names() for numbers in scalars)
+            and all(numbers.layout() == scalars[0].layout() for numbers in scalars[1:])
             and all(array.flags.c_contiguous for program in self._programs for array in program.arrays(key))
         )
 
@@ -175,10 +192,10 @@ class Blocks:
     def _tables(self, epochs: int) -> list[Any] | None:
         """Return the scalars of all steps of each part; None where a flag of the optimisers changes on the way."""
         steps, tables, first = len(self.sizes), [], 0
-        for program, (_, count) in zip(self._programs, self._orders.parts, strict=True):
-            table = program.ahead.table(epochs * steps)
-            if len(table) < epochs * steps:
-                return None
+        table = self._programs[0].ahead.table(epochs * steps)
+        if len(table) < epochs * steps:
+            return None
+        for _, count in self._orders.parts:
             cut = table.reshape(epochs, steps, -1)[:, first : first + count]
             tables.append(np.ascontiguousarray(cut).reshape(epochs * count, table.shape[1]))
             first += count

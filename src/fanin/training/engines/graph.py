@@ -26,8 +26,9 @@ from fanin.training.source import Batch, Rows, flat
 class Program:
     """The step of one batch shape."""
 
-    def __init__(self, task: Task, batch: Batch) -> None:
-        self.captured, self._guards = _captured(task, batch)
+    def __init__(self, task: Task, batch: Batch, before: Structure | None = None) -> None:
+        self.structure = Structure(task, batch, before)
+        self.captured, self._guards = _captured(task, batch, self.structure)
         self._seen = Changes.count
         self._shapes = [(t._array.shape, t._array.dtype) for t in self.captured.state_tensors]
         self._written = [i for i, _ in self.captured.graph.updates]
@@ -96,15 +97,14 @@ class Program:
                 counter[0] += 1
 
 
-def _captured(task: Task, batch: Batch) -> tuple[Captured, list[Guards]]:
+def _captured(task: Task, batch: Batch, structure: Structure) -> tuple[Captured, list[Guards]]:
     """Return the step as a graph, and what it takes for granted of the model and the loss.
 
     Raises CaptureError for a step that is no graph.
     """
-    structure = Structure(task, batch)
     twin = known.find(structure, task)
     if twin is not None:
-        return twin, [Surroundings(code, (code,)).guards([], True) for code in (task.model, task.loss)]
+        return twin, structure.guards()
     captured, guards = _captured_anew(task, batch)
     known.keep(captured, structure, task)
     return captured, guards
@@ -225,7 +225,8 @@ class GraphEngine:
         shape = tuple((t._array.shape, t._array.dtype) for t in _tensors(batch))
         program = self._programs.get(shape)
         if program is None or not program.fits():
-            self._programs[shape] = program = self.program(self.task, batch)
+            before = next((other.structure for other in self._programs.values()), None)
+            self._programs[shape] = program = self.program(self.task, batch, before)
         return program
 
     def _seed(self, program: Program) -> None:

@@ -24,6 +24,7 @@ from fanin.training.engines.blocks import Blocks
 from fanin.training.engines.engine import NotFinite, Steps, Task, Watch
 from fanin.training.engines.graph import GraphEngine, Program
 from fanin.training.engines.pool import idle
+from fanin.training.engines.twins import Structure
 from fanin.training.source import Batch, Order, Rows
 
 AT_ONCE = 4096  # steps for which the host computes its numbers (rates, bias corrections) in one go
@@ -33,8 +34,8 @@ PAUSE = 0.05  # seconds between two looks at the run
 class NativeProgram(Program):
     """The step of one batch shape, as native code."""
 
-    def __init__(self, task: Task, batch: Batch) -> None:
-        super().__init__(task, batch)
+    def __init__(self, task: Task, batch: Batch, before: Structure | None = None) -> None:
+        super().__init__(task, batch, before)
         self._threads = task.threads
         self.ahead = Ahead(self.captured.scalars)
         # The arrays of the state as they are bound, and where their values lie in a row.
@@ -191,8 +192,14 @@ class NativeEngine(GraphEngine):
 
     def blocks(self) -> Blocks | None:
         """Return what takes many epochs at once; None where the next ones have to be taken one by one."""
-        found = self._blocks
-        return found if found is not None and found.ready(self._sized, self._key) else None
+        found, source = self._blocks, self.task.source
+        if found is None or not isinstance(source, Rows):
+            return None
+        for size in found.batch_sizes:
+            self._refresh(source, size)
+        if not self._seeded and any(program.captured.key is not None for program in self._sized.values()):
+            return None  # the seed is drawn after the first order
+        return found if found.ready(self._sized, self._key) else None
 
     def close(self) -> None:
         """Leave the programs to others."""

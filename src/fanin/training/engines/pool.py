@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-import numpy as np
-
 from fanin.compiler.graph import CONSTANT, Graph, Value
 from fanin.compiler.native.epochs import Epochs
 from fanin.compiler.passes.common import attrs_key, number_key
@@ -18,7 +16,6 @@ from fanin.compiler.passes.common import attrs_key, number_key
 MOST = 8  # idle ones that are kept, each with the memory of its intermediate values
 _MOST_BYTES = 1 << 16  # of a constant that is compared by its values
 _GRAPHS = 32  # whose identities are remembered
-_NOTHING = np.empty(0)
 
 
 class Pool:
@@ -46,8 +43,7 @@ class Pool:
         key = (self._identity(graph), tuple(len(array) for array in arrays), result)
         if key[0] is None:
             return
-        for i in range(len(graph.state) + len(arrays)):
-            epochs.executable.bind("state", i, _NOTHING)  # lets go of the caller's memory
+        epochs.executable.let_go()
         self._idle = [*self._idle, (key, epochs)][-MOST:]
 
     def _identity(self, graph: Graph) -> Hashable:

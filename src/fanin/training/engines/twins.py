@@ -17,10 +17,11 @@ import numpy as np
 from fanin._core.dtypes import get_default_dtype
 from fanin.compiler.capture import Captured, HostScalars
 from fanin.compiler.capture.captured import RESULT, StateRef
-from fanin.compiler.capture.guards import Guards
+from fanin.compiler.capture.guards import Guards, look_at
 from fanin.nn.module import Module
 from fanin.optim.engine.memory import overlap
 from fanin.optim.engine.symbolic import Cohort, Memory
+from fanin.tensor.base import Changes
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.tape import wrap
 from fanin.training.engines.engine import Task
@@ -47,14 +48,23 @@ class Structure:
     key:   equal for two tasks only if their steps have the same graph; None where that cannot be said.
     """
 
-    def __init__(self, task: Task, batch: Batch) -> None:
+    def __init__(self, task: Task, batch: Batch, before: Structure | None = None) -> None:
         self.named: dict[str, Any] = {}
         self._names: dict[int, str] = {}
-        self._modules: dict[int, str] = {}
+        self._modules: dict[int, Any] = {}
+        self._parts: Hashable = None
+        self._at = Changes.count
+        if before is not None and before.key is not None and before._at == self._at:
+            self.named, self._names, self._modules = before.named, before._names, before._modules
+            self._parts = before._parts
         try:
             self.key: Hashable = self._told(task, batch)
         except _Odd:
             self.key = None
+
+    def guards(self) -> list[Guards]:
+        """Return what a capture takes for granted of modules of this package."""
+        return [Guards((), tuple(look_at(module) for _, module in self._modules.values()))]
 
     def name_of(self, tensor: Any) -> str:
         """Return where a tensor is.
@@ -67,21 +77,19 @@ class Structure:
         return found
 
     def _told(self, task: Task, batch: Batch) -> Hashable:
-        told = (
-            self._module(task.model, "model"),
-            self._module(task.loss, "loss") if isinstance(task.loss, Module) else _function(task.loss),
-            self._optimizer(task.optimizer),
-            self._batch(batch),
-            (repr(task.clip), get_default_dtype(), mode.enabled, mode.inference),
-        )
-        if overlap([t._array for t in self.named.values()]):
-            raise _Odd
-        return told
+        if self._parts is None:
+            loss = task.loss
+            loss_told = self._module(loss, "loss") if isinstance(loss, Module) else _function(loss)
+            self._parts = (self._module(task.model, "model"), loss_told)
+            if overlap([t._array for t in self.named.values()]):
+                raise _Odd
+        around = (repr(task.clip), get_default_dtype(), mode.enabled, mode.inference)
+        return (self._parts, self._optimizer(task.optimizer), self._batch(batch), around)
 
     def _module(self, module: Any, path: str) -> Hashable:
         if id(module) in self._modules:
-            return ("again", self._modules[id(module)])
-        self._modules[id(module)] = path
+            return ("again", self._modules[id(module)][0])
+        self._modules[id(module)] = path, module
         told: list[Hashable] = [_ours(type(module)), _function(type(module).forward)]
         for name, value in module.__dict__.items():
             if name in ("_parameters", "_buffers"):
