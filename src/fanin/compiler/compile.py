@@ -16,7 +16,6 @@ from fanin.compiler.graph import Graph
 from fanin.compiler.program import ENGINES, Program, executor
 from fanin.nn.module import Module
 from fanin.nn.parameter import is_lazy
-from fanin.tensor.base import Changes
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.tensor import Tensor
 
@@ -134,19 +133,23 @@ class CompiledModule(_Compiled, Module):
         super().__init__()
         self._orig_mod = target
         self.__dict__["_calls"] = Calls(target, engine)
+        self.__dict__["_predict"] = None
         self.__dict__["training"] = target.training
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Do what the module does."""
-        calls: Calls = self.__dict__["_calls"]
-        last = calls.last
-        if last is not None and last.quick is not None and len(args) == 1 and not kwargs:
+        predict = self.__dict__["_predict"]
+        if predict is not None and len(args) == 1 and not kwargs and mode.capture is None:
             x = args[0]
-            if x.__class__ is Tensor and mode.capture is None:
-                result = last.predict(x, Changes.count)
+            if x.__class__ is Tensor:
+                result = predict(x)
                 if result is not None:
                     return result
-        return calls.call(args, kwargs)
+        calls: Calls = self.__dict__["_calls"]
+        result = calls.call(args, kwargs)
+        last = calls.last
+        self.__dict__["_predict"] = None if last is None or last.quick is None else last.predictor()
+        return result
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Do what the module does."""

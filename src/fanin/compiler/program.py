@@ -21,6 +21,7 @@ from fanin.tensor.backward import grad as gradients
 from fanin.tensor.base import Changes
 from fanin.tensor.grad_mode import enable_grad, mode
 from fanin.tensor.tape import wrap
+from fanin.tensor.tensor import Tensor
 
 ENGINES = ("auto", "native", "numpy")
 Arrays = Sequence[Any]
@@ -135,7 +136,7 @@ class Program:
         self.open = any(o.requires_grad for o in captured.outputs)
         self.eager = self.open and not captured.pure
         self._execute: Execute | None = None
-        self._single: Callable[[Any], Any] | None = None
+        self._predictor: tuple[Any, Callable[[Any], Any]] | None = None
         self.tensors = list(captured.state_tensors)
         self.arrays = [t._array for t in self.tensors]
         self.shapes = [(a.shape, a.dtype) for a in self.arrays]
@@ -211,7 +212,6 @@ class Program:
                 if (array.shape, array.dtype) != self.shapes[i]:
                     return False
                 arrays[i] = array
-                self._single = None  # it knows where the memory lay
         return True
 
     # Calls --------------------------------------------------------------------------------------------------------
@@ -285,30 +285,41 @@ class Program:
         )
         return (data[0].shape, data[0].dtype, mode.enabled) if simple else None
 
-    def predict(self, x: Any, changes: int) -> Any:
-        """Return the result for one tensor; None when anything is otherwise than at the capture."""
+    def predictor(self) -> Callable[[Any], Any]:
+        """Return a quick function of one tensor, which answers None when anything is otherwise than at the capture."""
+        now = (self.seen, *map(id, self.arrays))
+        if self._predictor is None or self._predictor[0] != now:
+            self._predictor = now, self._make_predictor()
+        return self._predictor[1]
+
+    def _make_predictor(self) -> Callable[[Any], Any]:
         shape, dtype, enabled = self.quick
-        array = x._array
-        if (
-            array.shape != shape
-            or array.dtype is not dtype
-            or mode.enabled is not enabled
-            or x._requires_grad
-            or changes != self.seen
-            or id(x) in self.captured.known
-        ):
-            return None
-        arrays = self.arrays
-        for i, tensor in enumerate(self.tensors):
-            if tensor._array is not arrays[i]:
+        seen, known, held = self.seen, self.captured.known, tuple(zip(self.tensors, self.arrays, strict=True))
+        single = getattr(self.execute, "single", None)
+        compute = self._slowly if single is None else single(self.arrays)
+        new, changes, grad_mode = object.__new__, Changes, mode
+
+        def predict(x: Any) -> Any:
+            array = x._array
+            if (
+                array.shape != shape
+                or array.dtype is not dtype
+                or grad_mode.enabled is not enabled
+                or x._requires_grad
+                or changes.count != seen
+                or id(x) in known
+            ):
                 return None
-        if self._single is None:
-            single = getattr(self.execute, "single", None)
-            self._single = self._slowly if single is None else single(arrays)
-        result = wrap(self._single(array))
-        if mode.inference:
-            result._is_inference = True
-        return result
+            for tensor, memory in held:
+                if tensor._array is not memory:
+                    return None
+            result = new(Tensor)
+            result._array = compute(array)
+            if grad_mode.inference:
+                result._is_inference = True
+            return result
+
+        return predict
 
     def _slowly(self, array: Any) -> Any:
         return self.execute((array,), self.arrays, ())[0]

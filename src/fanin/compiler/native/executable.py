@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import platform
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +24,7 @@ from fanin.compiler.native import target
 from fanin.compiler.native.barrier import new_barrier
 from fanin.compiler.native.cache import default_cache
 from fanin.compiler.native.memory import lay_out
-from fanin.compiler.native.module import ENTRY, EXTRA, Builder, NativeMachine
+from fanin.compiler.native.module import DATA_OFFSET, ENTRY, EXTRA, QUICK, Builder, NativeMachine
 from fanin.compiler.native.team import Team
 from fanin.compiler.passes.fingerprint import fingerprint
 from fanin.compiler.passes.lower import lower
@@ -35,8 +37,9 @@ from fanin.compiler.passes.views import is_number
 
 # Floating-point operations from which on waking a second thread, some 20 us, pays.
 WORK_OF_A_TEAM = 10_000_000
-# Up to this size copying an array takes less than a microsecond.
-_SMALL = 16 << 10
+# Floating-point operations of a prediction that takes microseconds.
+QUICK_WORK = 5_000_000
+_QUICK = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.py_object, ctypes.py_object)
 _HOST = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
@@ -179,33 +182,28 @@ class Executable:
     def single(self, state: Sequence[Any]) -> Callable[[Any], Any]:
         """Return a quick function from one array to one, for a graph without scalars and updates.
 
-        It copies small arrays, which takes less time than to tell the code where each lies.
+        It holds Python's lock, so that no other thread comes in between, and is for work of microseconds.
         """
-        leaf, result = self.graph.data[0], self.graph.outputs[0]
-        if leaf.nbytes > _SMALL or result.nbytes > _SMALL or not all(array.flags.c_contiguous for array in state):
+        if self.work > QUICK_WORK or not all(a.flags.c_contiguous for a in state) or not _objects_are_known():
             return lambda array: self((array,), state, ())[0]
-        given, out = np.empty(leaf.shape, leaf.dtype), np.empty(result.shape, result.dtype)
-        context, run, copyto, copy = self._context_for(given, out, state), self._run, np.copyto, out.copy
-        address, fault = context.ctypes.data, self._fault
-        hold = (given, out, context, state, self)
-
-        lock = self._lock
+        result = self.graph.outputs[0]
+        shape, dtype, empty = result.shape, result.dtype, np.empty
+        context, quick = self._context_for(state), _QUICK(self._library.address(QUICK))
+        address, fault = int(context.ctypes.data), self._fault
+        hold = (context, tuple(state), self)
 
         def predict(array: Any, hold: Any = hold) -> Any:
-            with lock:
-                copyto(given, array)
-                run(address, 0, 1)
-                if fault[0] or self._failure is not None:
-                    self.check()
-                return copy()
+            out = empty(shape, dtype)
+            quick(address, array if array.flags.c_contiguous else array.copy("C"), out)
+            if fault[0] or self._failure is not None:
+                self.check()
+            return out
 
         return predict
 
-    def _context_for(self, given: Any, out: Any, state: Sequence[Any]) -> Any:
-        """Return a context of its own, in which everything is bound."""
+    def _context_for(self, state: Sequence[Any]) -> Any:
+        """Return a context of its own, in which the state is bound."""
         pointers = self._pointers.copy()
-        for key, array in (("data", given), ("output", out)):
-            pointers[self._slots[key, 0]] = array.ctypes.data
         for i, array in enumerate(state):
             pointers[self._slots["state", i]] = array.ctypes.data
         self._held.append(pointers)
@@ -348,6 +346,15 @@ def compiler_version() -> str:
     files = sorted(folder.rglob("*.py"))
     stamps = [(str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     return hashlib.sha256(f"{target.llvm.llvm_version_info}{stamps}".encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _objects_are_known() -> bool:
+    """Say whether NumPy's arrays hold the address of their elements where it is looked for."""
+    if platform.python_implementation() != "CPython" or not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return False
+    array = np.zeros(3)
+    return int(ctypes.c_size_t.from_address(id(array) + DATA_OFFSET).value) == array.ctypes.data
 
 
 @lru_cache(maxsize=8)

@@ -1,0 +1,76 @@
+"""Quick predictions: one tensor in, one out, through memory that is bound once."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import fanin as torch
+
+
+@pytest.fixture
+def model() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(5, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2)).eval()
+
+
+def test_results_are_the_modules_own(model: torch.nn.Module) -> None:
+    compiled = torch.compile(model)
+    with torch.no_grad():
+        for x in torch.randn(5, 1, 5):
+            np.testing.assert_allclose(compiled(x).numpy(), model(x).numpy(), rtol=1e-5)
+    assert compiled.captures == 1
+
+
+def test_a_result_keeps_its_values_when_the_next_is_computed(model: torch.nn.Module) -> None:
+    compiled = torch.compile(model)
+    with torch.no_grad():
+        first = compiled(torch.ones(1, 5))
+        kept = first.numpy().copy()
+        compiled(torch.zeros(1, 5))
+        third = compiled(-torch.ones(1, 5))
+    np.testing.assert_array_equal(first.numpy(), kept)
+    assert not np.array_equal(third.numpy(), kept)
+
+
+def test_rows_need_not_lie_side_by_side(model: torch.nn.Module) -> None:
+    compiled = torch.compile(model)
+    wide = torch.randn(3, 10)
+    with torch.no_grad():
+        compiled(wide[:, :5].contiguous())
+        np.testing.assert_allclose(compiled(wide[:, ::2]).numpy(), model(wide[:, ::2]).numpy(), rtol=1e-5)
+        np.testing.assert_allclose(compiled(wide.T[:5].T).numpy(), model(wide[:, :5]).numpy(), rtol=1e-5)
+
+
+def test_changed_and_replaced_weights_count_at_once(model: torch.nn.Module) -> None:
+    compiled, x = torch.compile(model), torch.ones(1, 5)
+    with torch.no_grad():
+        compiled(x)
+        model[0].weight.mul_(2)
+        np.testing.assert_allclose(compiled(x).numpy(), model(x).numpy(), rtol=1e-5)
+        model[0].weight.data = torch.randn(8, 5)
+        np.testing.assert_allclose(compiled(x).numpy(), model(x).numpy(), rtol=1e-5)
+        model[2].bias = torch.nn.Parameter(torch.ones(2))
+        np.testing.assert_allclose(compiled(x).numpy(), model(x).numpy(), rtol=1e-5)
+
+
+def test_threads_do_not_disturb_each_other(model: torch.nn.Module) -> None:
+    compiled, rows = torch.compile(model), list(torch.randn(4, 1, 5))
+    with torch.no_grad():
+        wanted = [compiled(x).numpy().copy() for x in rows]
+    wrong: list[int] = []
+
+    def work(i: int) -> None:
+        with torch.no_grad():
+            for _ in range(2000):
+                if not np.array_equal(compiled(rows[i]).numpy(), wanted[i]):
+                    wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
