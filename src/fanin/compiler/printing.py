@@ -13,9 +13,8 @@ def text(graph: Graph) -> str:
     """Return one line for each value, leaves first, and what is returned and replaced."""
     names = named(graph)
     lines = [f"{role} {', '.join(_leaf(v, names) for v in leaves)}" for role, leaves in _leaves(graph) if leaves]
-    for value in graph.values():
-        if value.op is not None:
-            lines.append(f"    {names[value]}: {_type(value)} = {call(value, names)}")
+    results = [value for value in graph.values() if value.op is not None]
+    lines += [f"    {names[value]}: {_type(value)} = {call(value, names)}" for value in results]
     if graph.outputs:
         lines.append(f"return {', '.join(names[v] for v in graph.outputs)}")
     lines += [f"update {names[graph.state[i]]} <- {names[new]}" for i, new in graph.updates]
