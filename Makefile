@@ -4,10 +4,12 @@ PIP_FLAGS ?= -q --disable-pip-version-check
 PYTEST_FLAGS ?=
 TORCH := torch==2.13.0
 
-# Three environments: what a user has, what the tests need (no PyTorch), and the one with PyTorch.
+# Four environments: what a user has, what the tests need (no PyTorch), the one with PyTorch, and that of the benchmarks,
+# with all peers. `make bench BENCH=.venv-live` makes do with PyTorch.
 DEMO := .venv-demo
 TEST := .venv
 LIVE := .venv-live
+BENCH ?= .venv-bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test parity record lint bench clean
@@ -35,11 +37,11 @@ lint: $(TEST)/.dev ## check style, types and the rooms' imports
 	$(TEST)/bin/mypy
 	$(TEST)/bin/lint-imports
 
-bench: $(LIVE)/.made ## run the benchmarks, beside PyTorch
-	@set -e; for program in benchmarks/*.py; do echo "== $$program"; $(LIVE)/bin/python $$program $(BENCH_FLAGS); done
+bench: $(BENCH)/.made ## run the benchmarks, beside PyTorch, JAX and scikit-learn
+	@set -e; for program in benchmarks/*.py; do echo "== $$program"; $(BENCH)/bin/python $$program $(BENCH_FLAGS); done
 
 clean: ## remove the environments
-	rm -rf $(DEMO) $(TEST) $(LIVE)
+	rm -rf $(DEMO) $(TEST) $(LIVE) $(BENCH)
 
 # Editable, so that an environment outlives changes of the source; it is made anew when the dependencies change.
 define new_environment
@@ -57,6 +59,11 @@ $(TEST)/.made: pyproject.toml
 
 $(LIVE)/.made: pyproject.toml
 	$(call new_environment,fanin and its tests beside $(TORCH),-e '.[test]' $(TORCH) expecttest)
+
+ifneq ($(BENCH),$(LIVE))
+$(BENCH)/.made: pyproject.toml
+	$(call new_environment,fanin beside its peers,-e '.[test]' $(TORCH) jax scikit-learn)
+endif
 
 $(TEST)/.dev: $(TEST)/.made
 	@echo "adding the development tools to $(@D)"
