@@ -226,7 +226,7 @@ def test_compiled_epochs_run_beside_each_other(monkeypatch: pytest.MonkeyPatch) 
         with aside(turn):
             inside[0] += 1
             most[0] = max(most[0], inside[0])
-            time.sleep(0.002)
+            time.sleep(0.01)
             yield
             inside[0] -= 1
 
@@ -234,7 +234,7 @@ def test_compiled_epochs_run_beside_each_other(monkeypatch: pytest.MonkeyPatch) 
     for threads in (1, 2):
         torch.manual_seed(0)
         x, y = torch.randn(30, 3), torch.randn(30, 1)
-        models = [nn.Linear(3, 1) for _ in range(2)]
+        models = [nn.Linear(3, 1) for _ in range(8)]
         jobs = [
             {"model": m, "train": (x, y), "loss": nn.MSELoss(), "optimizer": torch.optim.SGD(m.parameters(), 0.1)}
             for m in models

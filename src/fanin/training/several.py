@@ -74,14 +74,14 @@ class Several:
         if not means[best] < run.lowest:
             return
         if best == len(means) - 1:
-            kept.take()
+            kept.take(same=True)
             return
 
         def again() -> None:
             now = blocks.place()
             blocks.go_to(place)
             blocks.run(best + 1)
-            kept.take()
+            kept.take(same=True)
             blocks.go_to(now)
 
         kept.promise(again)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 from typing import Any
 
@@ -40,10 +41,12 @@ def alternate(one: Executable, other: Executable, turns: Any, epochs: int, threa
     keys[1][1] += np.uint64(turns[0][1])
     told[-1] = epochs
     wanted = min(code.threads_for(epochs * turn[1], threads) for code, turn in ((one, turns[0]), (other, turns[1])))
+    started = time.perf_counter()
     if wanted == 1:
         _function()(told.ctypes.data, 0, 1)
     else:
         team_of(wanted).run(_function(), told.ctypes.data)
+    one.took(wanted, (time.perf_counter() - started) / (epochs * turns[0][1]))
     one.check()
     other.check()
 

@@ -81,6 +81,7 @@ class Executable:
     Attributes:
         graph: as it was planned.
         plan, layout: what is computed when, and where it lies.
+        address: of the native function (context, thread, threads).
     """
 
     def __init__(self, graph: Graph, isa: target.Isa | None = None) -> None:
@@ -95,7 +96,8 @@ class Executable:
         self._failure: BaseException | None = None
         self._pace = Pace()
         self._lock = threading.Lock()  # Python's threads share the arena
-        self._run = _RUN(self._library.address(ENTRY))
+        self.address = self._library.address(ENTRY)
+        self._run = _RUN(self.address)
         self._bind_memory()
 
     @property
@@ -231,11 +233,6 @@ class Executable:
         context[1], context[2] = numbers.ctypes.data, len(self.graph.scalars)
         context[3], context[4] = first, steps
         return int(context.ctypes.data)
-
-    @property
-    def address(self) -> int:
-        """The address of the native function (context, thread, threads)."""
-        return self._library.address(ENTRY)
 
     @property
     def calls_back(self) -> int:

@@ -118,20 +118,18 @@ class Blocks:
         """Return roughly how many seconds an epoch takes."""
         codes = [program.epochs.executable for program in self._programs]
         counts = [count for _, count in self._orders.parts]
-        return sum(
-            count * (code.work / _OPERATIONS + _OF_A_STEP + _OF_A_CALL * code.calls_back)
-            for code, count in zip(codes, counts, strict=True)
-        )
+        seconds = [code.work / _OPERATIONS + _OF_A_STEP + _OF_A_CALL * code.calls_back for code in codes]
+        return float(np.dot(seconds, counts))
 
     def ready(self, programs: dict[int, Any], key: Any) -> bool:
-        """Say whether the next epochs can be taken together, with the programs of these batch sizes as they are."""
+        """Say whether the next epochs can be taken together, with these programs, which fit, by their batch sizes."""
         parts = self._orders.parts
         if not self._orders.possible or self._task.per_step is not None or not all(n in programs for n, _ in parts):
             return False
         self._programs, self._key = [programs[n] for n, _ in parts], key
         scalars = [program.captured.scalars for program in self._programs]
         return (
-            all(program.epochs is not None and program.fits() for program in self._programs)
+            all(program.epochs is not None for program in self._programs)
             and not any(numbers.numbered for numbers in scalars)
             and all(numbers.layout() == scalars[0].layout() for numbers in scalars[1:])
             and all(array.flags.c_contiguous for program in self._programs for array in program.arrays(key))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,12 @@ class EagerEngine:
 
 def evaluates(optimizer: Any) -> bool:
     """Say whether a step evaluates the loss several times, as that of LBFGS does, and so is given a function for it."""
-    closure = inspect.signature(type(optimizer).step).parameters.get("closure")
+    return _needs_closure(type(optimizer).step)
+
+
+@lru_cache(maxsize=64)
+def _needs_closure(step: Any) -> bool:
+    closure = inspect.signature(step).parameters.get("closure")
     return closure is not None and closure.default is inspect.Parameter.empty
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fanin.compiler.capture import Captured, capture
-from fanin.compiler.capture.guards import Changed, Guards, Surroundings
+from fanin.compiler.capture.guards import Changed, Surroundings
 from fanin.compiler.program import executor
 from fanin.nn.utils import clip_grad_norm_
 from fanin.random.generator import default_generator
@@ -97,20 +97,20 @@ class Program:
                 counter[0] += 1
 
 
-def _captured(task: Task, batch: Batch, structure: Structure) -> tuple[Captured, list[Guards]]:
+def _captured(task: Task, batch: Batch, structure: Structure) -> tuple[Captured, list[Any]]:
     """Return the step as a graph, and what it takes for granted of the model and the loss.
 
     Raises CaptureError for a step that is no graph.
     """
     twin = known.find(structure, task)
     if twin is not None:
-        return twin, structure.guards()
+        return twin, [structure]
     captured, guards = _captured_anew(task, batch)
     known.keep(captured, structure, task)
     return captured, guards
 
 
-def _captured_anew(task: Task, batch: Batch) -> tuple[Captured, list[Guards]]:
+def _captured_anew(task: Task, batch: Batch) -> tuple[Captured, list[Any]]:
     for again in (False, True):
         around = [Surroundings(code, (code,)) for code in (task.model, task.loss)]
         captured = capture(step_of(task), (batch.inputs, batch.target), {})

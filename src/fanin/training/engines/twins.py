@@ -17,7 +17,8 @@ import numpy as np
 from fanin._core.dtypes import get_default_dtype
 from fanin.compiler.capture import Captured, HostScalars
 from fanin.compiler.capture.captured import RESULT, StateRef
-from fanin.compiler.capture.guards import Guards, look_at
+from fanin.compiler.capture.guards import Guards
+from fanin.compiler.capture.recorder import ScalarLeaf
 from fanin.nn.module import Module
 from fanin.optim.engine.memory import overlap
 from fanin.optim.engine.symbolic import Cohort, Memory
@@ -30,6 +31,9 @@ from fanin.training.source import Batch
 MOST = 32  # structures that are remembered, by their graphs
 _PLAIN = (bool, int, float, str, bytes, type(None), complex)
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
+# Attributes of a module that say nothing about what it computes, and those that do only when they are not empty.
+_SILENT = ("_non_persistent_buffers_set",)
+_HOOKS = frozenset(name for name in Module().__dict__ if name.endswith("_hooks"))
 # Attributes of a tensor that say nothing about what is done with it.
 _PRIVATE = ("_array", "_counter")
 
@@ -54,6 +58,7 @@ class Structure:
         self._modules: dict[int, Any] = {}
         self._parts: Hashable = None
         self._at = Changes.count
+        self._task, self._batch = task, batch
         if before is not None and before.key is not None and before._at == self._at:
             self.named, self._names, self._modules = before.named, before._names, before._modules
             self._parts = before._parts
@@ -62,9 +67,15 @@ class Structure:
         except _Odd:
             self.key = None
 
-    def guards(self) -> list[Guards]:
-        """Return what a capture takes for granted of modules of this package."""
-        return [Guards((), tuple(look_at(module) for _, module in self._modules.values()))]
+    def names_hold(self) -> bool:
+        """Return True: no code of a user's is run, which could read a variable."""
+        return True
+
+    def modules_hold(self) -> bool:
+        """Say whether model and loss are as they were."""
+        now = Structure(self._task, self._batch)
+        same = now.key is not None and now._parts == self._parts and now.named.keys() == self.named.keys()
+        return same and all(now.named[name] is tensor for name, tensor in self.named.items())
 
     def name_of(self, tensor: Any) -> str:
         """Return where a tensor is.
@@ -84,7 +95,7 @@ class Structure:
             if overlap([t._array for t in self.named.values()]):
                 raise _Odd
         around = (repr(task.clip), get_default_dtype(), mode.enabled, mode.inference)
-        return (self._parts, self._optimizer(task.optimizer), self._batch(batch), around)
+        return (self._parts, self._optimizer(task.optimizer), self._data(batch), around)
 
     def _module(self, module: Any, path: str) -> Hashable:
         if id(module) in self._modules:
@@ -96,7 +107,7 @@ class Structure:
                 told += [(name, key, self._tensor(t, f"{path}.{key}")) for key, t in value.items()]
             elif name == "_modules":
                 told += [(key, self._module(m, f"{path}.{key}")) for key, m in value.items() if m is not None]
-            elif name != "_non_persistent_buffers_set":
+            elif name not in _SILENT and (value or name not in _HOOKS):
                 told.append((name, _attribute(value)))
         return tuple(told)
 
@@ -123,7 +134,7 @@ class Structure:
             told.append((self.name_of(p), tuple((name, _kind_of_state(value)) for name, value in held.items())))
         return tuple(told)
 
-    def _batch(self, batch: Batch) -> Hashable:
+    def _data(self, batch: Batch) -> Hashable:
         paired = isinstance(batch.target, tuple)
         tensors = [*batch.inputs, *(batch.target if paired else (batch.target,))]
         seen: dict[int, int] = {}
@@ -161,11 +172,14 @@ def _attribute(value: Any) -> Hashable:
 
 def _plain(value: Any) -> Hashable:
     """Return a number or text so that only what is the same everywhere is equal: 1 is not True, and 0.0 not -0.0."""
-    if type(value) is tuple:
+    kind = type(value)
+    if kind in (bool, int, str):
+        return (kind, value)
+    if kind is tuple:
         return tuple(map(_plain, value))
-    if type(value) not in _PLAIN:
+    if kind not in _PLAIN:
         raise _Odd
-    return (type(value), repr(value))
+    return (kind, repr(value))
 
 
 def _kind(value: Any) -> Hashable:
@@ -232,7 +246,7 @@ class Step:
             tuple((_place_of(t, structure, optimizer), required) for t, required in captured.required),
             tuple(_groups(scalars.cohorts, optimizer)),
             tuple(replace(cohort, optimizer=None, params=()) for cohort in scalars.cohorts),
-            tuple((leaf, numbers[leaf.cohort]) for leaf in (replace(s) for s in scalars.leaves)),
+            tuple((replace(leaf, cohort=None), numbers[leaf.cohort]) for leaf in scalars.leaves),
         )
 
     def on(self, structure: Structure, optimizer: Any) -> Captured:
@@ -246,12 +260,16 @@ class Step:
             replace(cohort, optimizer=optimizer, params=_picked(optimizer, cohort.index, members))
             for cohort, members in zip(self.cohorts, self._members(), strict=True)
         ]
-        leaves = [replace(leaf, cohort=cohorts[i]) for leaf, i in self.leaves]
+        leaves = [ScalarLeaf(leaf.leaf, cohorts[i], leaf.kind, leaf.name) for leaf, i in self.leaves]
+        refs = {place: _ref(place, structure, optimizer) for place in self.state}
         return replace(
             self.captured,
-            state=tuple(_ref(place, structure, optimizer) for place in self.state),
+            state=tuple(refs[place] for place in self.state),
             scalars=HostScalars(leaves, cohorts, [(optimizer, 1)]),
-            required=tuple((_ref(place, structure, optimizer).tensor, required) for place, required in self.required),
+            required=tuple(
+                ((refs.get(place) or _ref(place, structure, optimizer)).tensor, required)
+                for place, required in self.required
+            ),
         )
 
     def _members(self) -> Iterator[tuple[int, ...]]:
@@ -310,9 +328,10 @@ def _picked(optimizer: Any, index: int, members: tuple[int, ...]) -> tuple[Any, 
 def _set_up(optimizer: Any, index: int, group: _Group) -> None:
     """Lay out the memory of an optimiser's state, as the capture of a step does."""
     options = optimizer.param_groups[index]
-    active = list(_picked(optimizer, index, group.active))
-    memory = Memory(optimizer, options, active, optimizer._plans.get(index))
-    optimizer._plans[index] = memory
+    active, memory = list(_picked(optimizer, index, group.active)), optimizer._plans.get(index)
+    if type(memory) is not Memory or list(map(id, memory.active)) != list(map(id, active)):
+        memory = Memory(optimizer, options, active, memory)
+        optimizer._plans[index] = memory
     found = [tuple(block.params[i] for i in members) for block, members in memory.alike()]
     wanted = [_picked(optimizer, index, members) for members in group.cohorts]
     if [list(map(id, params)) for params in found] != [list(map(id, params)) for params in wanted]:
