@@ -171,6 +171,7 @@ class _Run:
         self.validation = (*as_tensors(validation.encoded), fanin.from_numpy(validation.target))
         self.optimiser = _optimiser(network, settings)
         self.schedule = optim.lr_scheduler.LambdaLR(self.optimiser, self._rate_factor)
+        self._compiled_step = fanin.compile(self._update)
         self.history: list[Epoch] = []
         self.best_state: dict[str, Tensor] = {}
 
@@ -202,12 +203,16 @@ class _Run:
         return total / steps
 
     def _step(self, numbers: Tensor, codes: Tensor, target: Tensor) -> float:
-        loss = self.loss(self.network(numbers, codes), target)
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
+        loss = self._compiled_step(numbers, codes, target)
         self.schedule.step()
         return float(loss.item())
+
+    def _update(self, numbers: Tensor, codes: Tensor, target: Tensor) -> Tensor:
+        self.optimiser.zero_grad()
+        loss: Tensor = self.loss(self.network(numbers, codes), target)
+        loss.backward()
+        self.optimiser.step()
+        return loss.detach()
 
     def _judge(self) -> float:
         numbers, codes, target = self.validation
