@@ -16,6 +16,7 @@ from fanin._core.errors import DivergenceError
 from fanin.compiler.native.orders import draw_orders
 from fanin.compiler.native.shuffle import randperm
 from fanin.random import Generator
+from fanin.optim import lr_scheduler as schedulers
 from fanin.training import several
 from fanin.training.engines import blocks
 from fanin.training.interrupt import Interrupt
@@ -59,6 +60,7 @@ def trained(setting: Setting, together: bool, most: int = 1000, **options: Any) 
     """Train in blocks or epoch by epoch, and return everything that must agree."""
     model, x, y = setting.prepare()
     optimizer, generator = setting.optimizer(model.parameters()), setting.generator()
+    scheduler = setting.scheduler(optimizer) if setting.scheduler else None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(several.Several, "_count", _most(most if together else 0))
         history = torch.fit(
@@ -72,6 +74,7 @@ def trained(setting: Setting, together: bool, most: int = 1000, **options: Any) 
             drop_last=setting.drop_last,
             generator=generator,
             clip_grad_norm=setting.clip,
+            scheduler=scheduler,
             engine="native",
             **options,
         )
@@ -79,7 +82,8 @@ def trained(setting: Setting, together: bool, most: int = 1000, **options: Any) 
     held = {i: {k: np.array(v.detach().numpy()) for k, v in s.items() if v is not None} for i, s in state.items()}
     own = None if generator is None else generator.get_state().tolist()
     told = {k: v for k, v in history.to_dict().items() if k != "seconds"}
-    return weights(model), held, told, default_state(), own, optimizer._step_count
+    rates = [group["lr"] for group in optimizer.param_groups], scheduler and scheduler.get_last_lr()
+    return weights(model), held, told, default_state(), own, optimizer._step_count, rates
 
 
 def _most(most: int) -> Any:
@@ -108,6 +112,50 @@ def test_blocks_are_the_epochs_one_by_one(name: str, rows: int, taken: list[int]
     assert not taken
     check_same(trained(setting, True), alone)
     assert taken == [12] or name in ("radam", "nadam", "averaged")
+
+
+SCHEDULERS = {
+    "exponential": lambda o: schedulers.ExponentialLR(o, 0.9),
+    "step": lambda o: schedulers.MultiStepLR(o, [2, 5, 6], 0.3),
+    "cosine": lambda o: schedulers.CosineAnnealingLR(o, 10),
+    "restarts": lambda o: schedulers.CosineAnnealingWarmRestarts(o, 3),
+    "function": lambda o: schedulers.LambdaLR(o, lambda epoch: 1 / (1 + epoch)),
+    "sequence": lambda o: schedulers.SequentialLR(
+        o, [schedulers.LinearLR(o, 0.1, total_iters=4), schedulers.ExponentialLR(o, 0.8)], [4]
+    ),
+    "chain": lambda o: schedulers.ChainedScheduler([schedulers.ConstantLR(o), schedulers.ExponentialLR(o, 0.8)]),
+    "plateau": lambda o: schedulers.ReduceLROnPlateau(o, patience=1),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_schedulers(name: str, taken: list[int]) -> None:
+    setting = Setting(optimizer=OPTIMIZERS["adam"], rows=43, epochs=12, scheduler=SCHEDULERS[name])
+    alone = trained(setting, False)
+    check_same(trained(setting, True, 5), alone)
+    assert taken == ([] if name == "plateau" else [5, 5, 2])
+
+
+def test_going_back_turns_the_schedule_back(taken: list[int]) -> None:
+    setting = rising()
+    setting.scheduler = SCHEDULERS["sequence"]
+    for patience in (2, 6):
+        check_same(trained(setting, True, patience=patience), trained(setting, False, patience=patience))
+    assert taken
+
+
+def test_a_checkpoint_after_a_block_has_the_best_weights(tmp_path: Any) -> None:
+    """Each run has its own number of epochs at a time; all go on to the same end."""
+    found = []
+    for most in (0, 5, 1000):
+        path = tmp_path / f"{most}.pt"
+        setting = rising()
+        setting.epochs = 24
+        trained(setting, most > 0, most, checkpoint=path)
+        setting.epochs = 40
+        found.append(trained(setting, most > 0, most, checkpoint=path, resume=True, patience=30)[:5])
+    check_same(found[1], found[0])
+    check_same(found[2], found[0])
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -94,7 +94,7 @@ class Run:
                 self._running = engine = engine or self._engine()
                 if not several.take(engine):
                     self._epoch(engine)
-            if self.restore_best and self._restores():
+            if self.saving is not None or (self.restore_best and self._restores()):
                 self.best.settle()
         except NotFinite as problem:
             self._diverged(problem)
@@ -173,19 +173,20 @@ class Run:
         history.rates.append(rate)
         history.seconds.append(time.perf_counter() - started)
 
-    def record_block(self, means: list[float], losses: Any, started: float) -> None:
+    def record_block(self, means: list[float], rates: list[float], losses: Any, started: float) -> None:
         """Record epochs that were taken at once, with the losses of their steps; the best weights are kept already."""
         history, count = self.history, len(means)
         for mean in means:
             self.waited = 0 if mean < self.lowest else self.waited + 1
             self.lowest = min(mean, self.lowest)
         history.losses += means
-        history.rates += [float(self.task.optimizer.param_groups[0].get("lr", math.nan))] * count
+        history.rates += rates
         self._recent = [*self._recent[-RECENT:], *(epoch[-RECENT:].copy() for epoch in losses[-RECENT:])]
         self.training.epoch = len(history)
         self._watch.begin()
         self._watch.step(0, float(losses[-1, -1]))
         history.seconds += [(time.perf_counter() - started) / count] * count
+        self._save(final=False)
 
     # The end ----------------------------------------------------------------------------------------------------------
 
@@ -238,6 +239,7 @@ class Run:
         if self.saving is None or not self.history.losses:
             return
         if final or self.saving.file.is_due():
+            self.best.settle()
             self.saving.file.write(
                 {
                     "fanin_fit": 1,

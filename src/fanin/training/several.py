@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fanin.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
 if TYPE_CHECKING:
     from fanin.training.loop import Run
 
@@ -25,7 +27,7 @@ class Several:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._possible = not (run.judge or run.callbacks or run.saving or run.schedule.scheduler)
+        self._possible = not (run.judge or run.callbacks) and _is_blind(run.schedule, run.task.optimizer)
         self._singly = 0  # epochs that have to be taken one by one
 
     def take(self, engine: Any) -> bool:
@@ -34,7 +36,10 @@ class Several:
             self._singly -= 1
             return False
         blocks = engine.blocks() if self._possible and hasattr(engine, "blocks") else None
-        count = 0 if blocks is None else self._count(blocks)
+        if blocks is None:
+            return False
+        blocks.scheduler = self._run.schedule.scheduler
+        count = self._count(blocks)
         return count > 1 and self._take(blocks, count)
 
     def _count(self, blocks: Any) -> int:
@@ -56,16 +61,14 @@ class Several:
         except BaseException:
             blocks.go_to(place)
             raise
-        if losses is None:
-            return False
-        if not np.isfinite(losses).all():
+        if losses is None or not np.isfinite(losses).all():
             blocks.go_to(place)
-            self._singly = count - 1
+            self._singly = 0 if losses is None else count - 1
             return False
         rows, total = blocks.sizes.astype(np.float64), blocks.sizes.sum()
         means = [float(np.dot(epoch, rows) / total) for epoch in losses]
         self._keep_best(blocks, place, means)
-        self._run.record_block(means, losses, started)
+        self._run.record_block(means, blocks.rates, losses, started)
         return True
 
     def _keep_best(self, blocks: Any, place: Any, means: list[float]) -> None:
@@ -85,3 +88,13 @@ class Several:
             blocks.go_to(now)
 
         kept.promise(again)
+
+
+def _is_blind(schedule: Any, optimizer: Any) -> bool:
+    """Say whether the rates of the epochs to come do not depend on what they bring."""
+    scheduler = schedule.scheduler
+    if scheduler is None:
+        return True
+    own = isinstance(scheduler, LRScheduler) and type(scheduler).__module__.startswith("fanin.")
+    plain = not any(hasattr(value, "_array") for group in optimizer.param_groups for value in group.values())
+    return own and plain and not schedule.each_batch and not isinstance(scheduler, ReduceLROnPlateau)

@@ -7,6 +7,7 @@ inside of it.
 
 from __future__ import annotations
 
+import copy
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,12 +36,14 @@ class Place:
     counts:     what the optimisers count, as `HostScalars.counted` returns it.
     generators: (generator, its words and their position).
     key:        that of the random masks.
+    rates:      the options of the optimiser's groups and the state of the scheduler, where there is one.
     """
 
     arrays: tuple[tuple[Any, Any], ...]
     counts: Any
     generators: tuple[tuple[Any, Any], ...]
     key: Any
+    rates: Any = None
 
 
 class Orders:
@@ -92,7 +95,11 @@ class Orders:
 
 
 class Blocks:
-    """Takes blocks of epochs with the programs of an engine, one for each size of a batch."""
+    """Takes blocks of epochs with the programs of an engine, one for each size of a batch.
+
+    scheduler: takes a step after each epoch, if there is one.
+    rates:     the learning rates of the first group at the start of the epochs of the last block.
+    """
 
     def __init__(self, task: Task) -> None:
         assert isinstance(task.source, Rows)
@@ -101,8 +108,8 @@ class Blocks:
         self.sizes = self._orders.sizes
         self._programs: list[Any] = []
         self._key: Any = None
-        self._rows: list[Any] = []
-        self._constant: Any = None
+        self.scheduler: Any = None
+        self.rates: list[float] = []
 
     @property
     def rows(self) -> int:
@@ -145,7 +152,15 @@ class Blocks:
             self._programs[0].captured.scalars.counted(),
             tuple((generator, _words(generator).copy()) for generator in self._orders.generators()),
             self._key.copy(),
+            self._rates_held(),
         )
+
+    def _rates_held(self) -> Any:
+        if self.scheduler is None:
+            return None
+        groups = self._task.optimizer.param_groups
+        options = [{name: value for name, value in group.items() if name != "params"} for group in groups]
+        return options, copy.deepcopy(self.scheduler.state_dict())
 
     def go_to(self, place: Place) -> None:
         """Write back what `place` returned."""
@@ -155,26 +170,31 @@ class Blocks:
         for generator, words in place.generators:
             np.copyto(_words(generator), words)
         self._key[:] = place.key
+        if place.rates is not None:
+            for group, options in zip(self._task.optimizer.param_groups, place.rates[0], strict=True):
+                group.update(options)
+            self.scheduler.load_state_dict(copy.deepcopy(place.rates[1]))
 
     # Steps --------------------------------------------------------------------------------------------------------
 
     def run(self, epochs: int) -> NDArray[np.float64] | None:
-        """Take epochs, and return the losses of their steps, (epochs, steps); None, with nothing changed, when not."""
-        orders, steps = self._orders, len(self.sizes)
-        tables = self._tables(epochs)
-        if tables is None:
+        """Take epochs, and return the losses of their steps, (epochs, steps).
+
+        Returns None where that cannot be done at once; then the run has to `go_to` where it stood.
+        """
+        table = self._table(epochs)
+        if table is None:
             return None
-        rows = orders.draw(epochs)
+        tables, rows = self._cut(table, epochs), self._orders.draw(epochs)
         losses = [
             program.bind(order, len(table), self._key)
             for program, order, table in zip(self._programs, rows, tables, strict=True)
         ]
         with self._task.aside():
             self._call(epochs, tables)
-        self._programs[0].captured.scalars.advance(epochs * steps)
         for program in self._programs:
             program.count_changes()
-        self._key[1] += np.uint64(epochs * steps)
+        self._key[1] += np.uint64(len(table))
         return np.concatenate([part.reshape(epochs, -1) for part in losses], axis=1).astype(np.float64)
 
     def _call(self, epochs: int, tables: Sequence[Any]) -> None:
@@ -187,15 +207,28 @@ class Blocks:
         keys = [program.own_key(self._key) for program in self._programs]
         alternate(codes[0], codes[1], list(zip(tables, counts, keys, strict=True)), epochs, threads)
 
-    def _tables(self, epochs: int) -> list[Any] | None:
-        """Return the scalars of all steps of each part; None where a flag of the optimisers changes on the way."""
-        steps, tables, first = len(self.sizes), [], 0
-        table = self._programs[0].ahead.table(epochs * steps)
-        if len(table) < epochs * steps:
-            return None
+    def _table(self, epochs: int) -> NDArray[np.float64] | None:
+        """Return the scalars of all steps, and count these as taken; None where a flag changes on the way."""
+        steps, ahead, scalars = len(self.sizes), self._programs[0].ahead, self._programs[0].captured.scalars
+        group = self._task.optimizer.param_groups[0]
+        parts, self.rates = [], []
+        for count in [1] * epochs if self.scheduler is not None else [epochs]:
+            self.rates += [float(group.get("lr", np.nan))] * count
+            part = ahead.table(count * steps)
+            if len(part) < count * steps:
+                return None
+            parts.append(part)
+            scalars.advance(count * steps)
+            if self.scheduler is not None:
+                self.scheduler.step()
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _cut(self, table: NDArray[np.float64], epochs: int) -> list[Any]:
+        """Return the scalars of the steps of each part."""
+        tables, first, width = [], 0, table.shape[1]
         for _, count in self._orders.parts:
-            cut = table.reshape(epochs, steps, -1)[:, first : first + count]
-            tables.append(np.ascontiguousarray(cut).reshape(epochs * count, table.shape[1]))
+            cut = table.reshape(epochs, len(self.sizes), width)[:, first : first + count]
+            tables.append(np.ascontiguousarray(cut).reshape(epochs * count, width))
             first += count
         return tables
 
