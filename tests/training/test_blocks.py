@@ -15,8 +15,8 @@ from fanin import nn
 from fanin._core.errors import DivergenceError
 from fanin.compiler.native.orders import draw_orders
 from fanin.compiler.native.shuffle import randperm
-from fanin.random import Generator
 from fanin.optim import lr_scheduler as schedulers
+from fanin.random import Generator
 from fanin.training import several
 from fanin.training.engines import blocks
 from fanin.training.interrupt import Interrupt
