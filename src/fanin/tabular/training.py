@@ -212,7 +212,8 @@ class _Run:
         loss: Tensor = self.loss(self.network(numbers, codes), target)
         loss.backward()
         self.optimiser.step()
-        return loss.detach()
+        detached: Tensor = loss.detach()
+        return detached
 
     def _judge(self) -> float:
         numbers, codes, target = self.validation
