@@ -192,7 +192,11 @@ class Program:
 
     def _unchanged(self) -> bool:
         captured = self.captured
-        return all(t._requires_grad is required for t, required in captured.required) and captured.guards.modules_hold()
+        return (
+            all(t._requires_grad is required for t, required in captured.required)
+            and captured.scalars.groups_hold()
+            and captured.guards.modules_hold()
+        )
 
     def _find_memory(self) -> bool:
         """Follow tensors whose memory was replaced; return False where shape or dtype are others."""

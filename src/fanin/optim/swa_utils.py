@@ -18,6 +18,7 @@ from fanin.nn.batch_normalisation import _BatchNorm
 from fanin.nn.module import Module
 from fanin.optim.lr_scheduler import LRScheduler
 from fanin.optim.lr_scheduler.groups import Rate, one_for_each_group
+from fanin.tensor.base import TensorBase
 from fanin.tensor.functions.arithmetic import where
 from fanin.tensor.functions.data import tensor
 from fanin.tensor.grad_mode import mode, no_grad
@@ -121,7 +122,8 @@ def get_swa_multi_avg_fn() -> MultiAverageFunction:
     """
 
     def swa_update(averaged_param_list: Sequence[Any], current_param_list: Sequence[Any], num_averaged: Any) -> None:
-        count = int(num_averaged) if mode.capture is None else num_averaged.double()
+        symbolic = mode.capture is not None and isinstance(num_averaged, TensorBase)
+        count = num_averaged.double() if symbolic else int(num_averaged)
         _move_towards(averaged_param_list, current_param_list, 1.0 / (count + 1))
 
     return swa_update

@@ -50,9 +50,14 @@ class HostScalars:
         self._numbered = any(cohort.names for cohort in self.cohorts)
         self._places: list[_Place | None] = [None] * len(self.cohorts)
         self._steps_of = {id(optimizer): count for optimizer, count in self.calls}
+        self._groups = [_sizes(optimizer) for optimizer, _ in self.calls]
 
     def __len__(self) -> int:
         return len(self.leaves)
+
+    def groups_hold(self) -> bool:
+        """Say whether the optimisers have the groups that they had; another one may have been added."""
+        return all(_sizes(o) == sizes for (o, _), sizes in zip(self.calls, self._groups, strict=True))
 
     @property
     def numbered(self) -> bool:
@@ -210,6 +215,10 @@ class HostScalars:
             self._count(1)
         self.count_as(saved)
         return np.array(rows).reshape(steps, len(self.leaves))
+
+
+def _sizes(optimizer: Any) -> list[int]:
+    return [len(group["params"]) for group in optimizer.param_groups]
 
 
 def _vectorised(hyper: Callable[..., Any], group: dict[str, Any], steps: Any) -> dict[str, Any] | None:

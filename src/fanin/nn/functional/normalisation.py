@@ -93,9 +93,9 @@ def _follow_moments(
     input: Any, running_mean: Any, running_var: Any, dims: tuple[int, ...], over: tuple[int, ...], momentum: Any
 ) -> None:
     """Let the running moments follow those of the input over dims, averaged over the samples."""
-    if running_mean is None:
-        return
     x = input._array
+    if running_mean is None or not x.size:
+        return
     n = math.prod(x.shape[dim] for dim in dims)
     centre = mean(x, dim=dims, keepdim=True)
     rest = x - centre
