@@ -289,6 +289,16 @@ def test_divergence(most: int, taken: list[int]) -> None:
     assert taken
 
 
+def test_an_index_out_of_range_is_told_by_the_epoch_alone(taken: list[int]) -> None:
+    torch.manual_seed(0)
+    model, x, y = nn.Embedding(4, 3), torch.randint(0, 4, (20,)), torch.randn(20, 3)
+    x[7] = 4
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(IndexError, match="out of range"):
+        torch.fit(model, (x, y), nn.MSELoss(), optimizer, epochs=50, batch_size=6, engine="native")
+    assert len(taken) == 1
+
+
 def test_history_counts_all_epochs(taken: list[int]) -> None:
     model, x, y = Setting().prepare()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)

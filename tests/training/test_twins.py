@@ -144,6 +144,17 @@ def test_what_differs_is_captured_anew(change: str, known: Known, monkeypatch: p
     check_same(result, trained(make, OPTIMIZERS["adam"], 2, epochs=1, change=CHANGES[change]))
 
 
+def test_hooks_of_all_modules(known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained(MODELS["linear"], OPTIMIZERS["sgd"], 1)
+    handle = nn.modules.module.register_module_forward_hook(lambda module, args, out: out * 2)
+    try:
+        hooked = trained(MODELS["linear"], OPTIMIZERS["sgd"], 2, loss=torch.nn.functional.mse_loss)
+        assert known.used == 0
+    finally:
+        handle.remove()
+    assert hooked[2] != trained(MODELS["linear"], OPTIMIZERS["sgd"], 2, loss=torch.nn.functional.mse_loss)[2]
+
+
 def test_options_of_the_step_count(known: Known) -> None:
     make, optimizer = MODELS["linear"], OPTIMIZERS["sgd"]
     trained(make, optimizer, 1)
@@ -193,6 +204,27 @@ def test_a_wrong_place_would_be_seen(known: Known, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(twins, "_ref", lambda place, *rest: ref(swapped.get(place, place), *rest))
     with pytest.raises(AssertionError):
         check_same(trained(make, OPTIMIZERS["sgd"], 2), right)
+
+
+def test_a_parameter_that_is_given_another_shape(known: Known) -> None:
+    """The counter of changes does not see it, but the memory is looked at."""
+    found = []
+    for engine in ("eager", "native"):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+        x, y = torch.randn(20, 3).double(), torch.randn(20, 2).double()
+
+        def widen(training: Any) -> None:
+            if training.epoch == 2:
+                first, second = training.model[0], training.model[2]
+                first.weight.data, first.bias.data = torch.ones(6, 3).double(), torch.zeros(6).double()
+                second.weight.data = torch.ones(2, 6).double() * 0.1
+
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        torch.fit(model, (x, y), nn.MSELoss(), optimizer, epochs=4, batch_size=8, engine=engine, callbacks=widen)
+        found.append(weights(model))
+    for name, value in found[0].items():
+        np.testing.assert_allclose(found[1][name], value, rtol=1e-9)
 
 
 def test_networks_are_let_go() -> None:

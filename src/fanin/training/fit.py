@@ -104,8 +104,8 @@ def fit(
     masks of dropout come from a stream of their own, which is seeded by one draw of the default generator; and
     gradients are not left in `.grad`.
 
-    Ctrl-C ends training after the current epoch, with its history and the best weights; a second Ctrl-C raises
-    KeyboardInterrupt at once.
+    Ctrl-C ends training after the current epoch (of short ones, after those of the next tenth of a second), with its
+    history and the best weights; a second Ctrl-C raises KeyboardInterrupt at once.
 
     Raises:
         DivergenceError: the loss became NaN or infinite; the message names epoch, step and likely cause.

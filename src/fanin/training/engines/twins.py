@@ -19,6 +19,7 @@ from fanin.compiler.capture import Captured, HostScalars
 from fanin.compiler.capture.captured import RESULT, StateRef
 from fanin.compiler.capture.guards import Guards
 from fanin.compiler.capture.recorder import ScalarLeaf
+from fanin.nn.calling import GlobalHooks
 from fanin.nn.module import Module
 from fanin.optim.engine.memory import overlap
 from fanin.optim.engine.symbolic import Cohort, Memory
@@ -88,6 +89,8 @@ class Structure:
         return found
 
     def _told(self, task: Task, batch: Batch) -> Hashable:
+        if GlobalHooks.in_use:
+            raise _Odd
         if self._parts is None:
             loss = task.loss
             loss_told = self._module(loss, "loss") if isinstance(loss, Module) else _function(loss)
@@ -338,6 +341,15 @@ def _set_up(optimizer: Any, index: int, group: _Group) -> None:
         raise _Odd
 
 
+def _fits(captured: Captured) -> bool:
+    """Say whether the tensors of the state are what the code takes them for."""
+    arrays = [ref.tensor._array for ref in captured.state]
+    return all(
+        array.shape == leaf.shape and array.dtype == leaf.dtype
+        for array, leaf in zip(arrays, captured.graph.state, strict=True)
+    )
+
+
 class Known:
     """The steps of the structures seen last."""
 
@@ -354,7 +366,7 @@ class Known:
             captured = step.on(structure, task.optimizer)
         except _Odd:
             return None
-        if captured.scalars.row() is None:  # a flag is another one
+        if captured.scalars.row() is None or not _fits(captured):  # a flag is another one, or the memory
             return None
         self.used += 1
         return captured
