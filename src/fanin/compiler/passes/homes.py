@@ -58,21 +58,22 @@ def _reads_in_step(plan: Plan, value: Value, x: Value, group: Group) -> bool:
     return plan.refs[x].contiguous and x.shape == group.extent and value.op.name in (*MAPS, "copy")
 
 
-def add_copies(plan: Plan) -> None:
+def add_copies(plan: Plan, machine: Machine) -> None:
     """Copy to their places, at the end, what could not be computed there."""
     level = max((g.level for g in plan.groups), default=-1) + 2
     level += 1 - level % 2
     for value, home in plan.copies:
         if plan.refs[value].base.role == STATE:  # which may be overwritten by another of these copies
-            value = _copied(plan, value, value.dtype, level)
+            value = _copied(plan, machine, value, value.dtype, level)
         leaf = plan.graph.state[home[1]] if home[0] == "state" else value
-        plan.homes[_copied(plan, value, leaf.dtype, level + 2)] = home
+        plan.homes[_copied(plan, machine, value, leaf.dtype, level + 2)] = home
 
 
-def _copied(plan: Plan, value: Value, dtype: Any, level: int) -> Value:
+def _copied(plan: Plan, machine: Machine, value: Value, dtype: Any, level: int) -> Value:
     copy = Value(value.shape, dtype, op=COPY, inputs=(value,))
     plan.refs[copy], plan.on[copy] = own(copy), WHOLE
-    group = Group("loops", level, copy.shape, WHOLE, [copy], len(plan.groups))
+    kind = "loops" if machine.has_code(copy) else "host"
+    group = Group(kind, level, copy.shape, WHOLE, [copy], len(plan.groups))
     plan.groups.append(group)
     plan.groups.sort(key=lambda g: g.level)
     return copy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,15 +16,15 @@ from fanin.ops.op import Op, Spec
 ROWS, SUM, WHOLE = "rows", "sum", "whole"
 
 
-def _internal(name: str) -> Op:
+def _internal(name: str, evaluate: Any = lambda *_, **__: None) -> Op:
     """Return an operation of the compiler's own, which is not in the table."""
-    return Op(name, lambda *_, **__: None, lambda *_, **__: Spec((), np.dtype(np.float32)))
+    return Op(name, evaluate, lambda *_, **__: Spec((), np.dtype(np.float32)))
 
 
 # The right factor of a product, laid out in panels; and a value copied into other memory.
 PACK = _internal("pack")
 
-COPY = _internal("copy")
+COPY = _internal("copy", lambda x: x)
 
 # The sum over the batch, of the sums that the lanes have made.
 TOTAL = _internal("total")

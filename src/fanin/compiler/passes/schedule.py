@@ -32,7 +32,7 @@ def schedule(graph: Graph, machine: Machine) -> Plan:
     move_beside_readers(graph, copies, on, levels)
     plan = Plan(graph, refs, factors, cut, on, groups_of(graph, refs, on, levels, machine, copies), {}, [])
     find_homes(plan)
-    add_copies(plan)
+    add_copies(plan, machine)
     note_stored(plan, machine)
     return plan
 
