@@ -16,7 +16,7 @@ from fanin.compiler.native import elementwise
 from fanin.compiler.native.frame import Frame, immediate, operand_type
 from fanin.compiler.native.vector import I8, I64, element_type, width_of
 from fanin.compiler.passes.fuse import HEAVY
-from fanin.compiler.passes.plan import INDEXED, SUM, Group, passes_of
+from fanin.compiler.passes.plan import INDEXED, ROWS, SUM, Group, passes_of
 from fanin.compiler.passes.rows import REDUCTIONS
 from fanin.compiler.passes.views import Ref, dense, is_number
 
@@ -91,6 +91,7 @@ class Nest:
         self.drawn: dict[Value, Access] = {}
         self._collect()
         self.passes = passes_of(group, self.refs)
+        self.part, self.factor = part or 0, factor
         self._merge(part, factor)
         if chunk is not None:
             self.sizes, self.has_start, self.start_factor = [chunk], True, 1
@@ -176,9 +177,15 @@ class Nest:
     def _prepare_sums(self) -> None:
         """Let sums that are added up in memory begin with their first value, when this is the first part."""
         for r in self.reductions.values():
-            if self._in_memory(r):
-                with self.code.b.if_then(self.f.first):
-                    fill(self.f, r.value, self._begin(r))
+            if not self._in_memory(r):
+                continue
+            if self.has_start and self.f.plan.on[r.value] == ROWS:  # sums of these rows, which no other part adds to
+                each = r.value.size // self.extent[0]
+                first = self.code.b.mul(self.f.start, I64(self.factor * each))
+                fill(self.f, r.value, self._begin(r), first, self.part * each)
+                continue
+            with self.code.b.if_then(self.f.first):
+                fill(self.f, r.value, self._begin(r))
 
     def _in_memory(self, r: Reduction) -> bool:
         """Say whether a sum's outer dimensions are summed, too, so that parts of it meet in memory."""
@@ -242,7 +249,9 @@ class Nest:
 
     def _width(self, members: Sequence[Value]) -> int:
         """Return the lanes of a step: a register of the widest type that is computed with."""
-        sizes = [int(x.dtype.itemsize) for v in members for x in (v, *v.inputs) if isinstance(x, Value) and not is_number(x)]
+        sizes = [
+            int(x.dtype.itemsize) for v in members for x in (v, *v.inputs) if isinstance(x, Value) and not is_number(x)
+        ]
         wide = [n for n in sizes if n > 1] or [4]
         # Two registers at a time share the constants of a polynomial, and hide the latency of one another.
         heavy = any(v.op is not None and v.op.name in HEAVY for v in members)
@@ -481,17 +490,18 @@ def checked(frame: Frame, position: Any, limit: int) -> Any:
     return code.b.select(inside, position, I64(0))
 
 
-def fill(frame: Frame, value: Value, number: Any) -> None:
-    """Write one number over a whole value."""
+def fill(frame: Frame, value: Value, number: Any, first: Any = None, count: int | None = None) -> None:
+    """Write one number over a whole value, or over `count` elements from the one called `first`."""
     code, kind = frame.code, element_type(value.dtype)
     width = code.isa.vector_bytes // max(value.dtype.itemsize, 1)
-    pointer = frame.pointer(value)
-    whole = value.size // width * width
+    pointer = frame.pointer(value) if first is None else code.at(frame.pointer(value), first, kind)
+    size = value.size if count is None else count
+    whole = size // width * width
     if whole:
         with code.loop(0, whole, width) as i:
             code.store(code.const(number.constant, kind, width), code.at(pointer, i, kind))
-    if whole < value.size:
-        with code.loop(whole, value.size) as i:
+    if whole < size:
+        with code.loop(whole, size) as i:
             code.store(number, code.at(pointer, i, kind))
 
 
