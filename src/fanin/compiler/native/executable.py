@@ -151,7 +151,7 @@ class Executable:
     def bind(self, kind: str, i: int, array: Any) -> None:
         """Let "data", "state" or "output" number i be an array, which must be C-contiguous."""
         number = self._slots[kind, i]
-        self._pointers[number] = array.ctypes.data
+        self._pointers[number] = array.__array_interface__["data"][0]  # a third of the time of array.ctypes.data
         self._arrays[number] = array
 
     # Running ------------------------------------------------------------------------------------------------------
