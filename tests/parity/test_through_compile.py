@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import fanin
 from tests.parity import store
 from tests.parity.compiled import NotCapturedError, Run
 from tests.parity.harness import Case, Entries, differences, load_cases
@@ -24,7 +25,7 @@ KNOWN = {
     "an error depends on values": [
         "autograd.anomaly", "nn_layers.embedding_errors", "nn_loss.class_mistakes", "nn_loss.likelihoods",
         "nn_loss.messages", "nn_margin_loss.margin_mistakes", "tensor_arithmetic.integer_division",
-        "tensor_indexing.writing_errors", "torch_modules.Embedding_error_0[",
+        "tensor_indexing.writing_errors", "torch_modules.Embedding_error_0",
     ],
     "a dtype is refused when the graph is carried out": [
         *(f"tensor_arithmetic.promotion[{name}]" for name in ("floor_divide", "remainder", "fmod", "pow")),
@@ -68,10 +69,14 @@ def results(run: Run, case: Case) -> Entries:
     return run.parts(case)
 
 
+def natively(case: Case) -> Case:
+    """Return the rules for native code, whose functions may end in another bit, of which derivatives differences take."""
+    return dataclasses.replace(case, share=1.0)
+
+
 def found(run: Run, case: Case) -> list[str]:
     """Return in what a case differs."""
-    # The last bit of a function may be another one in native code, and derivatives take differences of such numbers.
-    rules = dataclasses.replace(case, share=1.0) if run.engine == "native" else case
+    rules = natively(case) if run.engine == "native" else case
     try:
         return differences(rules, recorded(case.area)[case.name], results(run, case))
     except Exception as error:
@@ -91,11 +96,13 @@ def all_found(run: Run, cases: Iterable[Case]) -> list[str]:
 
 
 def chosen(area: str) -> list[Case]:
-    """Return an area's cases; of the long ways of optimisers, those in double precision."""
+    """Return an area's cases; of the long ways of optimisers, one for each rule."""
     cases = list(CASES[area].values())
-    if ALL or area != "optim_rules":
+    if ALL or area not in ("optim_rules", "torch_optimizers"):
         return cases
-    return [case for case in cases if not (case.name.startswith("steps[") and "float32" in case.name)]
+    if area == "torch_optimizers":
+        return [case for case in cases if "float32" not in case.name]
+    return [case for case in cases if "steps[" not in case.name or "-default]" in case.name]
 
 
 @pytest.mark.parametrize("area", CASES)
@@ -106,3 +113,90 @@ def test_a_graph_gives_what_torch_gives(area: str) -> None:
     whole, part = FLOORS.get(area, (0, 0))
     assert run.counts["whole"] >= whole, run.counts
     assert run.counts["part"] >= part, run.counts
+
+
+# Natively -------------------------------------------------------------------------------------------------------------
+
+# So many cases become one native program: less to compile, and code of different operations side by side.
+TOGETHER = 8
+
+
+def first_of_each(area: str) -> list[Case]:
+    """Return PyTorch's first sample of every module or optimiser, in both dtypes."""
+    first = [case for case in CASES[area].values() if "_0[" in case.name and "_error_" not in case.name]
+    return [case for case in first if not case.name.startswith("LBFGS")]  # its steps are Python's
+
+
+def batches(cases: list[Case], size: int) -> list[list[Case]]:
+    """Return the cases in lists of a size."""
+    return [cases[i : i + size] for i in range(0, len(cases), size)]
+
+
+NATIVE = [*batches(first_of_each("torch_modules"), TOGETHER), *batches(first_of_each("torch_optimizers"), 2)]
+
+
+def test_every_module_and_optimizer_is_run_natively() -> None:
+    names = {case.name.rpartition("_")[0] for batch in NATIVE for case in batch}
+    sampled = {name.partition("_")[0] for area in ("torch_modules", "torch_optimizers") for name in CASES[area]}
+    assert sampled - names <= {"LBFGS"}
+    assert len(names) > 60
+    assert all({case.arguments for case in batch} <= {("float32",), ("float64",)} for batch in NATIVE)
+
+
+@pytest.mark.parametrize("batch", NATIVE, ids=lambda batch: f"{batch[0].name}...{batch[-1].name}")
+def test_native_code_gives_what_torch_gives(batch: list[Case]) -> None:
+    run = Run("native")
+    for case, result in zip(batch, run.whole(*batch), strict=True):
+        if reason(case) is None:
+            assert differences(natively(case), recorded(case.area)[case.name], result) == []
+    assert run.counts["whole"] == len(batch)
+
+
+@pytest.mark.skipif(not ALL, reason="FANIN_COMPILE_ALL=1 compiles every case")
+@pytest.mark.parametrize("area", CASES)
+def test_native_code_gives_what_torch_gives_in_every_case(area: str) -> None:
+    sentences = all_found(Run("native"), chosen(area))
+    assert not sentences, "\n".join(sentences[:20])
+
+
+# The comparison itself ------------------------------------------------------------------------------------------------
+
+
+def planted(name: str, change: Any) -> list[str]:
+    """Return what is found when a case's results are changed on their way back from the graph."""
+    run = Run("numpy")
+    computed = run.captured
+    run.captured = lambda function: change(computed(function))  # type: ignore[method-assign]
+    return found(run, CASES["torch_modules"][name])
+
+
+def test_a_planted_wrong_gradient_is_found() -> None:
+    def change(results: Any) -> Any:
+        results[0]["grads"]["weight"][0, 0] += 1e-3
+        return results
+
+    assert planted("Linear_0[float32]", lambda results: results) == []
+    (sentence,) = planted("Linear_0[float32]", change)
+    assert "grads.weight" in sentence
+
+
+def test_a_case_that_is_not_computed_by_the_graph_is_not_counted() -> None:
+    run = Run("numpy")
+    assert run.whole(Case("area", "name", lambda torch: {"x": torch.zeros(2) + 1}))[0]["x"].values.tolist() == [1, 1]
+    assert (run.counts["whole"], run.counts["constant"]) == (0, 1)
+
+
+def test_what_cannot_be_captured_runs_as_it_is() -> None:
+    def case(torch: Any) -> Any:
+        w = torch.nn.Parameter(torch.ones(2))
+        optimizer = torch.optim.SGD([w], lr=torch.randn(1).item() ** 2)
+        w.grad = torch.ones(2)
+        optimizer.step()
+        return w
+
+    plain, run = Case("area", "name", case), Run("numpy")
+    with pytest.raises(NotCapturedError):
+        run.whole(plain)
+    expected = plain.run(fanin)  # type: ignore[arg-type]
+    assert differences(plain, expected, run.parts(plain)) == []
+    assert run.counts == {"part": 1}
