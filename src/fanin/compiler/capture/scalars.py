@@ -114,7 +114,8 @@ class HostScalars:
             return self._table_with_state(length)
         table = np.empty((length, len(self.leaves)))
         for i, leaf in enumerate(self.leaves):
-            table[:, i] = columns[leaf.cohort][1][leaf.name][:length]
+            column = columns[leaf.cohort][1][leaf.name]
+            table[:, i] = column[:length] if column.ndim else column
         return table
 
     def advance(self, steps: int = 1) -> None:
@@ -170,7 +171,7 @@ class HostScalars:
         return float(block.scalars[name][members[0]])
 
     def _columns(self, cohort: Any, steps: int) -> tuple[int, dict[str, Any]]:
-        """Return for how many calls the flags stay, and each number of these calls."""
+        """Return for how many calls the flags stay, and each number of these calls: an array, or one for all."""
         every = self._steps_of[id(cohort.optimizer)]
         first = cohort.counts()[0] + 1 + cohort.nth
         numbers = first + every * np.arange(steps)
@@ -227,11 +228,9 @@ def _vectorised(hyper: Callable[..., Any], group: dict[str, Any], steps: Any) ->
         many = hyper(group, steps)
     except Exception:  # a branch on the step, a function of the math module: anything that takes numbers only
         return None
-    columns = {
-        name: np.broadcast_to(np.asarray(_plain(value), np.float64), steps.shape)
-        for name, value in many.items()
-        if not is_flag(value)
-    }
+    columns = {name: np.asarray(_plain(v), np.float64) for name, v in many.items() if not is_flag(v)}
+    if any(column.shape not in ((), steps.shape) for column in columns.values()):
+        return None
     for number in (0, len(steps) - 1):
         one = hyper(group, int(steps[number]))
         if not all(_agrees(one.get(name), value, columns.get(name), number) for name, value in many.items()):
@@ -243,7 +242,7 @@ def _agrees(one: Any, many: Any, column: Any, number: int) -> bool:
     """Say whether `hyper` gave for one step what it gave for many steps at once."""
     if column is None or is_flag(one):
         return bool(one is many or one == many)
-    return _is_close(float(column[number]), float(one))
+    return _is_close(float(column[number] if column.ndim else column), float(one))
 
 
 def _is_close(a: float, b: float) -> bool:
