@@ -35,20 +35,29 @@ class Several:
         if self._singly:
             self._singly -= 1
             return False
-        blocks = engine.blocks() if self._possible and hasattr(engine, "blocks") else None
+        if not self._possible or self._limit() < 2 or not hasattr(engine, "blocks"):
+            return False
+        blocks = engine.blocks()
         if blocks is None:
             return False
         blocks.scheduler = self._run.schedule.scheduler
         count = self._count(blocks)
         return count > 1 and self._take(blocks, count)
 
-    def _count(self, blocks: Any) -> int:
+    def _limit(self) -> int:
+        """Return how many epochs there may be in the next block, as far as the run knows."""
         run = self._run
-        seconds = run.history.seconds[-1] if run.history.seconds else blocks.guess()
-        wanted = [run.training.epochs - len(run.history), int(SECONDS / max(seconds, 1e-7))]
-        wanted.append(_ENTRIES // max(blocks.rows, 4 * len(blocks.sizes)))
+        wanted: list[int] = [run.training.epochs - len(run.history)]
+        if run.history.seconds:
+            wanted.append(int(SECONDS / max(run.history.seconds[-1], 1e-7)))
         if run.patience is not None:
             wanted.append(run.patience - run.waited)  # no earlier epoch can be the last
+        return min(wanted)
+
+    def _count(self, blocks: Any) -> int:
+        wanted = [self._limit(), _ENTRIES // max(blocks.rows, 4 * len(blocks.sizes))]
+        if not self._run.history.seconds:
+            wanted.append(int(SECONDS / max(blocks.guess(), 1e-7)))
         return min(wanted)
 
     def _take(self, blocks: Any, count: int) -> bool:
