@@ -45,6 +45,7 @@ class NotCapturedError(Exception):
 # Outside of the capture -----------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def outside(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that runs as if nothing were captured, unless it is given what the capture has seen."""
 
@@ -68,7 +69,9 @@ def _seen(value: Any) -> bool:
         return _seen(value.__dict__.get("param_groups", []))
     if isinstance(value, dict):
         return any(map(_seen, value.values()))
-    return isinstance(value, (tuple, list)) and any(map(_seen, value))
+    if not isinstance(value, (tuple, list)) or (value and isinstance(value[0], (int, float))):
+        return False
+    return any(map(_seen, value))
 
 
 def _place(address: Callable[[Any], int]) -> Callable[[Any], Any]:
@@ -113,7 +116,8 @@ class Run:
 
         self.refused.clear()
         try:
-            found = capture(again, (), {})
+            # No function to Python: what it reads need not be watched, because it is not called a second time.
+            found = capture(functools.partial(again), (), {})
         except (CaptureError, Warmup) as error:
             self.refused.append(str(error))
         if self.refused or found.key is not None:

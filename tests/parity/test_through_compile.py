@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -40,13 +39,25 @@ KNOWN = {
         "swa_utils.averaged_model_calls", "swa_utils.averaged_model_first_update_copies",
     ],
     "a count of steps is set by hand between compiled steps": ["optim_base.changes_by_hand_between_steps"],
-    "several steps in one function round numbers of the state once": [f"torch_optimizers.ASGD_{i}[float64" for i in range(7)],
+    "several steps in one function round numbers of the state once": [
+        f"torch_optimizers.ASGD_{i}[float64" for i in range(7)
+    ],
 }  # fmt: skip
 
 # Where steps of optimisers follow one another, and Python in between, each step is captured for itself.
 STEP_BY_STEP = {"lr_scheduler", "optim_base", "optim_rules"}
 # At least so many cases are one captured function, and so many calls within the others are captured.
-FLOORS: dict[str, tuple[int, int]] = {}
+FLOORS = {
+    "autograd": (20, 0), "lr_scheduler": (0, 9300), "nn_activations": (110, 0), "nn_init": (1, 0), "nn_layers": (34, 6),
+    "nn_loss": (57, 0), "nn_margin_loss": (6, 0), "nn_module": (1, 0), "nn_normalisation": (55, 0),
+    "optim_rules": (0, 1270), "optim_base": (0, 1070), "swa_utils": (44, 390), "tensor_arithmetic": (132, 13),
+    "tensor_creation": (2, 2), "tensor_indexing": (129, 48), "tensor_ordering": (0, 8), "tensor_pointwise": (235, 39),
+    "tensor_products": (81, 58), "tensor_programs": (40, 0), "tensor_reductions": (72, 47), "tensor_saved": (73, 0),
+    "tensor_shapes": (242, 3), "tensor_special": (36, 0), "torch_modules": (776, 0), "torch_optimizers": (68, 12),
+    "worked": (2, 0),
+    # Texts, files, draws, batches: nothing that a captured function could do.
+    "tensor_nodes": (0, 0), "tensor_sampling": (0, 0), "tensor_testing": (0, 0), "utils_data": (0, 0),
+}  # fmt: skip
 
 
 @cache
@@ -70,7 +81,7 @@ def results(run: Run, case: Case) -> Entries:
 
 
 def natively(case: Case) -> Case:
-    """Return the rules for native code, whose functions may end in another bit, of which derivatives differences take."""
+    """Return the rules for native code, whose functions may end in another bit, which differences enlarge."""
     return dataclasses.replace(case, share=1.0)
 
 
@@ -110,7 +121,7 @@ def test_a_graph_gives_what_torch_gives(area: str) -> None:
     run = Run("numpy")
     sentences = all_found(run, chosen(area))
     assert not sentences, "\n".join(sentences[:20])
-    whole, part = FLOORS.get(area, (0, 0))
+    whole, part = FLOORS[area]
     assert run.counts["whole"] >= whole, run.counts
     assert run.counts["part"] >= part, run.counts
 
@@ -152,11 +163,12 @@ def test_native_code_gives_what_torch_gives(batch: list[Case]) -> None:
     assert run.counts["whole"] == len(batch)
 
 
-@pytest.mark.skipif(not ALL, reason="FANIN_COMPILE_ALL=1 compiles every case")
-@pytest.mark.parametrize("area", CASES)
-def test_native_code_gives_what_torch_gives_in_every_case(area: str) -> None:
-    sentences = all_found(Run("native"), chosen(area))
-    assert not sentences, "\n".join(sentences[:20])
+if ALL:
+
+    @pytest.mark.parametrize("area", CASES)
+    def test_native_code_gives_what_torch_gives_in_every_case(area: str) -> None:
+        sentences = all_found(Run("native"), chosen(area))
+        assert not sentences, "\n".join(sentences[:20])
 
 
 # The comparison itself ------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ runs the code once, so what that run itself changed there would not be changed a
 from __future__ import annotations
 
 import dis
+import functools
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -127,12 +128,13 @@ _GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 
 
-def _read_in(code: types.CodeType, instructions: tuple[str, ...]) -> set[str]:
+@functools.lru_cache(maxsize=4096)  # to take a function apart takes as long as to capture twenty operations
+def _read_in(code: types.CodeType, instructions: tuple[str, ...]) -> frozenset[str]:
     found = {i.argval for i in dis.get_instructions(code) if i.opname in instructions}
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             found |= _read_in(constant, instructions)
-    return found
+    return frozenset(found)
 
 
 # Modules --------------------------------------------------------------------------------------------------------------
