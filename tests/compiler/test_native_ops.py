@@ -148,15 +148,25 @@ WITH_CORNERS = """
     remainder floor_divide trunc_divide fmod signbit relu leaky_relu softplus gelu silu elu hardtanh clamp mse_loss
 """.split()
 
+# The larger of 0 and -0 is either.
+EITHER_ZERO = frozenset("maximum minimum fmax fmin relu hardtanh clamp".split())
+
+
+def corners(name: str, dtype: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return an operation's first sample with every combination of corners in place of its arrays."""
+    arranged = at_corners(name, 0, dtype)
+    assert arranged is not None
+    arrays, attrs = arranged
+    size = max(x.size for x in arrays if isinstance(x, np.ndarray) and x.dtype.kind == "f")
+    mask = np.arange(size) % 3 == 0
+    return tuple(mask if isinstance(x, np.ndarray) and x.dtype.kind == "b" else x for x in arrays), attrs
+
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_infinities_nan_and_signed_zeros(dtype: Any) -> None:
     batch, zeros = Batch(), []
     for name in WITH_CORNERS:
-        arranged = at_corners(name, 0, dtype)
-        if arranged is None:
-            continue
-        arrays, attrs = arranged
+        arrays, attrs = corners(name, dtype)
         leaves = tuple(map(batch.leaf, arrays))
         with np.errstate(all="ignore"):
             out = np.asarray(get(name).evaluate(*arrays, **attrs))
@@ -170,7 +180,7 @@ def test_infinities_nan_and_signed_zeros(dtype: Any) -> None:
         np.testing.assert_array_equal(a[~finite], b[~finite], err_msg=name)
         tolerance = max(TOLERANCE.get(b.dtype.name, 0), 0.0)
         np.testing.assert_allclose(a[finite], b[finite], rtol=tolerance, atol=1e-37, err_msg=name)
-        if i in zeros and name not in ("maximum", "minimum", "fmax", "fmin"):  # of 0 and -0 either may be the larger
+        if i in zeros and name not in EITHER_ZERO:
             zero = (b == 0) & (a == 0)
             np.testing.assert_array_equal(np.signbit(a[zero]), np.signbit(b[zero]), err_msg=name)
 
@@ -433,12 +443,11 @@ def test_an_index_out_of_range_is_an_error(wrong: int) -> None:
 
 
 @pytest.mark.parametrize("wrong", [-1, 4])
-def test_a_class_that_does_not_exist_is_an_error(wrong: int) -> None:
+def test_a_class_that_does_not_exist_makes_the_loss_infinite(wrong: int) -> None:
     x, target = Value((3, 4), np.float32, role="data"), Value((3,), np.int64, role="data")
     loss = call("cross_entropy", x, target, reduction="mean", ignore_index=-100, label_smoothing=0.0)
-    executable = Executable(Graph((x, target), outputs=(loss,)))
-    with pytest.raises(IndexRangeError, match="class number"):
-        executable([numbers(3, 4), np.array([0, wrong, 1])], (), ())
+    (found,) = Executable(Graph((x, target), outputs=(loss,)))([numbers(3, 4), np.array([0, wrong, 1])], (), ())
+    assert found == np.inf
 
 
 # Results that are also inputs, and other machines ---------------------------------------------------------------------
@@ -500,9 +509,7 @@ def test_a_training_step(isa: str) -> None:
 @pytest.mark.parametrize("isa", ["avx512", "neon"])
 def test_code_for_machines_that_are_not_here(isa: str) -> None:
     graph = mlp_step()
-    text = Executable.__new__(Executable)
     listing = assembly(_text(graph, isa), named(isa))
-    assert text is not None
     assert "zmm" in listing if isa == "avx512" else ".4s" in listing
 
 
