@@ -52,13 +52,13 @@ class Several:
             wanted.append(int(SECONDS / max(run.history.seconds[-1], 1e-7)))
         if run.patience is not None:
             wanted.append(run.patience - run.waited)  # no earlier epoch can be the last
-        return min(wanted)
+        return int(min(wanted))
 
     def _count(self, blocks: Any) -> int:
         wanted = [self._limit(), _ENTRIES // max(blocks.rows, 4 * len(blocks.sizes))]
         if not self._run.history.seconds:
             wanted.append(int(SECONDS / max(blocks.guess(), 1e-7)))
-        return min(wanted)
+        return int(min(wanted))
 
     def _take(self, blocks: Any, count: int) -> bool:
         started = time.perf_counter()

@@ -195,7 +195,8 @@ class Blocks:
         for program in self._programs:
             program.count_changes()
         self._key[1] += np.uint64(len(table))
-        return np.concatenate([part.reshape(epochs, -1) for part in losses], axis=1).astype(np.float64)
+        parts = [part.reshape(epochs, -1) for part in losses]
+        return np.concatenate(parts, axis=1, dtype=np.float64) if len(parts) > 1 else parts[0].astype(np.float64)
 
     def _call(self, epochs: int, tables: Sequence[Any]) -> None:
         codes = [program.epochs.executable for program in self._programs]
