@@ -148,8 +148,8 @@ WITH_CORNERS = """
     remainder floor_divide trunc_divide fmod signbit relu leaky_relu softplus gelu silu elu hardtanh clamp mse_loss
 """.split()
 
-# The larger of 0 and -0 is either.
-EITHER_ZERO = frozenset("maximum minimum fmax fmin relu hardtanh clamp".split())
+# The larger of 0 and -0 is either, and so is what is made of it.
+EITHER_ZERO = frozenset("maximum minimum fmax fmin relu hardtanh clamp elu leaky_relu".split())
 
 
 def corners(name: str, dtype: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
