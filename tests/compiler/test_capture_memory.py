@@ -121,3 +121,24 @@ def test_half_precision_is_carried_out_by_numpy() -> None:
     for a, b in zip(torch.compile(halves, engine="native")(x), halves(x), strict=True):
         assert a.dtype == torch.float16
         assert a.tolist() == b.tolist()
+
+
+def test_a_layer_put_into_a_compiled_module_is_put_into_the_original() -> None:
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.head = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.head(self.body(x))
+
+    net = Net()
+    compiled, x = torch.compile(net, engine="numpy"), torch.ones(2, 3)
+    assert compiled(x).shape == (2, 2)
+    compiled.head = torch.nn.Linear(4, 5)
+    assert net.head is compiled.head
+    assert compiled(x).shape == (2, 5)
+    assert [name for name, _ in compiled.named_children()] == ["_orig_mod"]
+    compiled.eval()
+    assert not net.training
+    assert not compiled.training

@@ -161,6 +161,13 @@ class CompiledModule(_Compiled, Module):
     def __len__(self) -> int:
         return len(self._orig_mod)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        held = self.__dict__.get("_modules", {}).get("_orig_mod")
+        if held is None or name in ("_orig_mod", "training"):
+            super().__setattr__(name, value)
+        else:
+            setattr(held, name, value)
+
     def __getattr__(self, name: str) -> Any:
         try:
             return super().__getattr__(name)
