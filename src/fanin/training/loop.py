@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fanin._core.errors import DivergenceError
+from fanin.tensor.grad_mode import no_grad
 from fanin.training.callbacks import Callbacks, Training
 from fanin.training.checkpoint import CheckpointFile, Parts, check_same
 from fanin.training.divergence import cause_of
@@ -213,6 +214,7 @@ class Run:
         cause, remedy = cause_of(self.task, problem.batch, [*recent, *problem.losses], problem.before)
         loss = problem.losses[-1]
         self._end("diverged", True)
+        self._look_at_classes(problem)
         what = "validation loss" if isinstance(problem, _NotFiniteValidation) else "loss"
         where = (
             f"after epoch {epoch}" if isinstance(problem, _NotFiniteValidation) else f"in epoch {epoch}, step {step}"
@@ -225,6 +227,13 @@ class Run:
             cause=cause,
             history=self.history,
         ) from None
+
+    def _look_at_classes(self, problem: NotFinite) -> None:
+        """Let an eager loss raise its own error: native code makes an infinite loss of a class that does not exist."""
+        if problem.batch is None or self.history.engine == "eager":
+            return
+        with no_grad():
+            self.task.loss(self.task.model(*problem.batch.inputs), problem.batch.target)
 
     def _kept(self) -> str:
         if not self.restore_best:
