@@ -43,8 +43,8 @@ def draw_orders(base: Generator, stream: Generator, private: bool, epochs: int, 
     >>> from fanin.random import Generator
     >>> stream = Generator().manual_seed(0)
     >>> draw_orders(stream, stream, True, 2, 4)
-    array([[2, 0, 1, 3],
-           [0, 2, 1, 3]])
+    array([[2, 1, 3, 0],
+           [0, 1, 3, 2]])
     """
     out = np.empty((epochs, n), np.int64)
     with ExitStack() as held:
