@@ -1,4 +1,4 @@
-"""fanin trains fully connected networks, in PyTorch's words, on NumPy alone."""
+"""fanin trains fully connected networks in PyTorch's words, by native code that is compiled when it is needed."""
 
 from __future__ import annotations
 

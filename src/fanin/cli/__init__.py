@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
     parser = Parser(
         prog="fanin",
-        description="Train fully connected networks, in PyTorch's words, on NumPy alone.",
+        description="Train fully connected networks, in PyTorch's words.",
         epilog="fanin COMMAND --help tells more about a command.",
     )
     parser.add_argument("--version", action="version", version=f"fanin {__version__}")

@@ -95,11 +95,11 @@ class Frame:
             rounded = self.code.cast(self._number(x.inputs[0]), element_type(x.attrs["dtype"]))
             found = self.code.cast(rounded, element_type(x.dtype))
         else:
-            found = elementwise.emit(self.code, x, [self._operand(i, x) for i in x.inputs])
+            found = elementwise.emit(self.code, x, [self._operand(i) for i in x.inputs])
         self._scalars[x] = found
         return found
 
-    def _operand(self, x: Any, user: Value) -> Any:
+    def _operand(self, x: Any) -> Any:
         return self._number(x) if isinstance(x, Value) else self.code.const(x, F64)
 
 

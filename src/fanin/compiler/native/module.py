@@ -8,7 +8,6 @@ and lanes are cut by the plan.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -80,14 +79,6 @@ class NativeMachine:
         if name == "put_zeros":
             return all(isinstance(i, (slice, int, type(None), type(Ellipsis))) for i in value.attrs["index"])
         return name in (*INDEXED, *SCATTERS, *PLACES, "random_keep", "copy", "total") or elementwise.has_code(value)
-
-
-@dataclass(frozen=True)
-class Call:
-    """A kernel and the part of the work that one call does. count: rows or elements; None: everything."""
-
-    group: Group
-    count: int | None
 
 
 class Builder:
@@ -254,7 +245,7 @@ class Builder:
         """Write `run(context, thread, threads)`; context: sources, numbers, numbers of a step, first step, steps."""
         made, code = function(self.module, ENTRY, [POINTER, I64, I64], self.isa, internal=False)
         context, thread, threads = made.args
-        sources, numbers = (code.load(code.at(context, I64(i), I64), POINTER_BITS) for i in (0, 1))
+        sources, numbers = (code.load(code.at(context, I64(i), I64), I64) for i in (0, 1))
         sources, numbers = (code.b.inttoptr(p, POINTER) for p in (sources, numbers))
         each, begin, steps = (code.load(code.at(context, I64(i), I64), I64) for i in (2, 3, 4))
         with code.loop(begin, code.b.add(begin, steps), name="step") as i:
@@ -279,9 +270,6 @@ class Builder:
             code.b.store(data, code.b.gep(sources, [I64(slot)], source_etype=I64))
         code.b.call(run, [context, I64(0), I64(1)])
         code.b.ret_void()
-
-
-POINTER_BITS = I64
 
 
 def _least(code: Code, a: Any, n: int) -> Any:
