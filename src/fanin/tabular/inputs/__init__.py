@@ -1,0 +1,12 @@
+"""From any table to encoded arrays: frames of pandas, polars and Arrow, and arrays, as they are.
+
+`Encoder.fit` learns from training rows what each column holds and how it is scaled; `Encoder.transform` gives any rows
+as `Encoded` arrays. `ClassTarget` and `NumberTarget` do the same for what is to be predicted.
+"""
+
+from __future__ import annotations
+
+from fanin.tabular.inputs.encoded import Encoded
+from fanin.tabular.inputs.encoder import Encoder
+
+__all__ = ["Encoded", "Encoder"]

@@ -1,0 +1,178 @@
+"""Scales: columns of numbers become columns that a network can start from, missing values 0.
+
+`RobustScale` is RealMLP's: subtract the median, divide by the interquartile range, then bend what is still far out
+(Holzmueller, Grinsztajn, Steinwart 2024, arXiv 2407.04491, section 3). `QuantileScale` is TabM's: each value becomes
+the normal quantile of its rank (Gorishniy, Kotelnikov, Babenko 2024, arXiv 2410.24210). Both work in float64 and cast
+the result, so that whole numbers beyond 2^24, where float32 no longer tells neighbours apart, keep their differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fanin._core.errors import TableError
+from fanin.ops import special
+from fanin.tabular.inputs.summary import Floats, Summary
+
+FARTHEST = 1e6  # the bend is within a millionth of a millionth of 3 there, and squares are far from overflow
+STEEPEST = 1e300  # so that the smallest numbers' differences do not divide by 0
+CHUNK = 1 << 16  # values scaled at a time: half a MB, which stays in a core's cache over all passes
+FEWEST_QUANTILES, MOST_QUANTILES, ROWS_A_QUANTILE = 10, 1000, 30  # TabM's
+EDGE = 5.199337582605575  # the normal quantile of 1 - 1e-7, where scikit-learn's transform ends, too
+
+
+def smooth_clip(values: Floats) -> Floats:
+    """X / sqrt(1 + (x / 3)^2): about x near 0, and never beyond +-3, however far out a value lies; in place.
+
+    >>> print(smooth_clip(np.array([0.0, 0.25, 4.0, 1e6])).round(3))
+    [0.    0.249 2.4   3.   ]
+    """
+    bend = values / 3
+    bend *= bend
+    bend += 1
+    values /= np.sqrt(bend, out=bend)
+    return values
+
+
+@dataclass(frozen=True)
+class RobustScale:
+    """(x - median) / interquartile range, smoothly clipped to +-3; infinite values become the ends, missing ones 0.
+
+    centre, factor: (P,); a factor of 0 for a column whose values do not differ.
+
+    >>> from fanin.tabular.inputs.summary import summarise
+    >>> scale = RobustScale.fit(summarise(np.array([[1.0], [2.0], [3.0], [4.0], [500.0]])))
+    >>> print(scale.centre, scale.factor, scale(np.array([[3.0], [4.0], [np.inf], [np.nan]])).ravel())
+    [3.] [0.5] [0.         0.49319696 3.         0.        ]
+    """
+
+    centre: Floats
+    factor: Floats
+
+    @classmethod
+    def fit(cls, found: Summary) -> RobustScale:
+        """Take median and quartiles; half the whole range where the quartiles are equal."""
+        low, lower, median, upper, high = found.quartiles
+        half = upper / 2 - lower / 2  # halves first: the whole of the largest numbers is infinite
+        half = np.where(half > 0, half, high / 4 - low / 4)
+        # Where only infinite values differ, any factor keeps them apart.
+        half = np.where((half > 0) | ~found.differs, half, 0.5)
+        with np.errstate(divide="ignore", over="ignore"):
+            factor = np.where(half > 0, np.minimum(0.5 / half, STEEPEST), 0.0)
+        return cls(median.copy(), factor)
+
+    def __call__(self, values: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Scale `values` (rows, P) of any real dtype."""
+        scaled = np.empty(values.shape, np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows in _chunks(*values.shape):
+                block = np.subtract(values[rows], self.centre, dtype=np.float64)
+                block *= self.factor
+                np.copyto(block, 0.0, where=np.isnan(block))
+                scaled[rows] = smooth_clip(np.clip(block, -FARTHEST, FARTHEST, out=block))
+        return scaled
+
+    def __getitem__(self, columns: NDArray[np.int64] | NDArray[np.bool_]) -> RobustScale:
+        """Return the scale of some of the columns."""
+        return RobustScale(self.centre[columns], self.factor[columns])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return numbers in lists, as JSON takes them."""
+        return {"kind": "robust", "centre": self.centre.tolist(), "factor": self.factor.tolist()}
+
+
+@dataclass(frozen=True)
+class QuantileScale:
+    """The normal quantile of a value's rank among the training rows, within +-5.2; missing values become 0.
+
+    quantiles: (K, P), K evenly spaced quantiles of each column. Between two of them the rank is interpolated; a value
+    that fills several of them gets the middle of their ranks.
+    """
+
+    quantiles: Floats
+
+    @staticmethod
+    def count(rows: int) -> int:
+        """How many quantiles TabM takes for so many rows.
+
+        >>> QuantileScale.count(50), QuantileScale.count(3000), QuantileScale.count(10**6)
+        (10, 100, 1000)
+        """
+        return max(min(rows // ROWS_A_QUANTILE, MOST_QUANTILES), FEWEST_QUANTILES)
+
+    @classmethod
+    def fit(cls, found: Summary) -> QuantileScale:
+        """Take the quantiles that were asked of `summarise`."""
+        return cls(found.quantiles.copy())
+
+    def __call__(self, values: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Scale `values` (rows, P) of any real dtype."""
+        scaled = np.empty(values.shape, np.float32)
+        for columns in _chunks(values.shape[1], values.shape[0]):
+            # Columns as rows of a block of their own: a walk down a wide table meets another page in every row.
+            block = np.array(values[:, columns].T, np.float64, order="C")
+            for row, quantiles in zip(block, self.quantiles[:, columns].T, strict=True):
+                row[:] = _rank(row, quantiles)
+            scaled[:, columns] = np.nan_to_num(normal_quantile(block), nan=0.0).T
+        return scaled
+
+    def __getitem__(self, columns: NDArray[np.int64] | NDArray[np.bool_]) -> QuantileScale:
+        """Return the scale of some of the columns."""
+        return QuantileScale(self.quantiles[:, columns])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return numbers in lists, as JSON takes them."""
+        return {"kind": "quantile", "quantiles": self.quantiles.tolist()}
+
+
+Scale = RobustScale | QuantileScale
+
+
+def scale_from_dict(state: dict[str, Any]) -> Scale:
+    """Return the scale whose `to_dict` gave `state`."""
+    if state["kind"] == "robust":
+        return RobustScale(np.array(state["centre"], np.float64), np.array(state["factor"], np.float64))
+    if state["kind"] == "quantile":
+        quantiles = np.array(state["quantiles"], np.float64)
+        return QuantileScale(quantiles if quantiles.ndim == 2 else quantiles.reshape(len(quantiles), -1))
+    raise TableError(f'a saved scale is "robust" or "quantile", not {state["kind"]!r}')
+
+
+def normal_quantile(ranks: Floats) -> Floats:
+    """Return the quantiles of the standard normal distribution at `ranks` in [0, 1], within +-5.2.
+
+    >>> print(normal_quantile(np.array([0.0, 0.025, 0.9, 1.0])).round(4))
+    [-5.1993 -1.96    1.2816  5.1993]
+    """
+    below, quantiles = _normal_table()
+    return np.interp(ranks, below, quantiles)
+
+
+@cache
+def _normal_table() -> tuple[Floats, Floats]:
+    """Return normal quantiles in steps of 1/1000 and their ranks; interpolation errs by less than 1e-6."""
+    quantiles = np.linspace(-EDGE, EDGE, 10401)
+    return (special.erf(quantiles / np.sqrt(2.0)) + 1) / 2, quantiles
+
+
+def _rank(values: Floats, quantiles: Floats) -> Floats:
+    """Return where values lie among evenly spaced quantiles, from 0 to 1; nan for nan."""
+    ranks = np.linspace(0, 1, len(quantiles))
+    upper = np.interp(values, quantiles, ranks)
+    if (np.diff(quantiles) > 0).all():
+        return upper
+    # From the other side a value that fills several quantiles gets the lowest of their ranks.
+    lower = -np.interp(-values, -quantiles[::-1], -ranks[::-1])
+    return (lower + upper) / 2
+
+
+def _chunks(lines: int, width: int) -> Iterator[slice]:
+    step = max(1, CHUNK // max(1, width))
+    for first in range(0, lines, step):
+        yield slice(first, first + step)

@@ -1,0 +1,146 @@
+"""Arrays, and what NumPy turns into one: lists of rows, tensors, masked and structured arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fanin._core.errors import ArgumentTypeError, TableError
+from fanin.tabular.inputs.summary import Floats
+from fanin.tabular.inputs.tables.base import InputTable, Levels, Storage
+from fanin.tabular.inputs.tables.factors import factor_array, factor_objects
+
+STORAGES: dict[str, Storage] = {"i": "numbers", "u": "numbers", "f": "numbers", "b": "flags", "M": "dates"}
+STORAGES |= {"m": "numbers", "U": "values", "S": "values", "O": "values", "T": "values"}  # T: NumPy's StringDType
+DAY = np.timedelta64(1, "D") / np.timedelta64(1, "us")
+
+
+class ArrayTable(InputTable):
+    """A two-dimensional array of one dtype; columns have no names."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self.names = None
+        self.array = array
+        self.rows = len(array)
+        self.storages = (storage_of(array.dtype),) * array.shape[1]
+
+    def numbers(self, columns: NDArray[np.int64]) -> NDArray[np.generic]:
+        """Return columns of numbers; the array itself when all are asked for."""
+        whole = len(columns) == self.columns and bool((np.diff(columns) == 1).all())
+        return real_numbers(self.array if whole else self.array[:, columns])
+
+    def days(self, column: int) -> Floats:
+        """Return a column of dates as days since 1970."""
+        return days_of(self.array[:, column])
+
+    def levels(self, column: int) -> Levels:
+        """Return a column as indices into its different values."""
+        return levels_of(self.array[:, column])
+
+
+class ColumnsTable(InputTable):
+    """Arrays of one dimension, one per column, with names: a structured array's fields."""
+
+    def __init__(self, arrays: list[NDArray[Any]], names: tuple[Hashable, ...]) -> None:
+        self.names = names
+        self.arrays = arrays
+        self.rows = len(arrays[0]) if arrays else 0
+        self.storages = tuple(storage_of(array.dtype) for array in arrays)
+
+    def numbers(self, columns: NDArray[np.int64]) -> NDArray[np.generic]:
+        """Return columns of numbers and flags."""
+        read = [real_numbers(self.arrays[column]).astype(np.float64) for column in columns]
+        return np.stack(read, axis=1) if read else np.empty((self.rows, 0))
+
+    def days(self, column: int) -> Floats:
+        """Return a column of dates as days since 1970."""
+        return days_of(self.arrays[column])
+
+    def levels(self, column: int) -> Levels:
+        """Return a column as indices into its different values."""
+        return levels_of(self.arrays[column])
+
+
+def storage_of(dtype: np.dtype[Any]) -> Storage:
+    """Tell how a column of this dtype is read; raises TableError for complex numbers and for records."""
+    if dtype.kind == "c":
+        raise TableError("Complex data not supported: give the real and the imaginary parts as columns of their own")
+    if dtype.kind not in STORAGES:
+        raise TableError(f"a column of dtype {dtype} holds no numbers, dates or texts")
+    return STORAGES[dtype.kind]
+
+
+def real_numbers(array: NDArray[Any]) -> NDArray[np.generic]:
+    """Return numbers as they are, durations in seconds with nan where missing."""
+    if array.dtype.kind != "m":
+        return array
+    seconds = array / np.timedelta64(1, "s")
+    return np.where(np.isnat(array), np.nan, seconds)
+
+
+def days_of(array: NDArray[Any]) -> Floats:
+    """Return dates as days since 1970, nan for NaT.
+
+    >>> print(days_of(np.array(["1970-01-02T12", "NaT"], "datetime64[h]")))
+    [1.5 nan]
+    """
+    micros = array.astype("datetime64[us]")
+    return np.where(np.isnat(micros), np.nan, micros.astype(np.int64) / DAY)
+
+
+def levels_of(array: NDArray[Any]) -> Levels:
+    """Return an array of one dimension as indices into its different values."""
+    return factor_objects(array.tolist()) if array.dtype.kind in "OUST" else factor_array(array)
+
+
+def table_from_array(given: Any, name: str) -> InputTable:
+    """Read an array, or what NumPy makes one of; raises TableError when it has not two dimensions."""
+    if isinstance(given, np.ndarray) and given.dtype.names:
+        return ColumnsTable([given[field] for field in given.dtype.names], tuple(given.dtype.names))
+    array = _as_array(given, name)
+    if array.ndim != 2:
+        raise TableError(_wrong_dimensions(array, name))
+    return ArrayTable(array)
+
+
+def _as_array(given: Any, name: str) -> NDArray[Any]:
+    if isinstance(given, np.ma.MaskedArray):
+        return _unmasked(given)
+    if isinstance(given, np.ndarray):
+        return np.asarray(given)
+    if isinstance(given, str | bytes | dict | set) or given is None:
+        raise ArgumentTypeError(
+            f"{name} must be a frame (pandas, polars, Arrow) or an array of rows and columns, not {_kind(given)}"
+        )
+    try:
+        array = np.asarray(given)
+    except (ValueError, TypeError) as error:
+        raise TableError(f"{name} cannot be read as an array of rows and columns: {error}") from error
+    # NumPy would write the numbers of ["a", 1.5] as texts; as objects each value keeps its type.
+    return np.array(given, dtype=object) if array.dtype.kind in "US" else array
+
+
+def _unmasked(given: np.ma.MaskedArray[Any, Any]) -> NDArray[Any]:
+    """Return the values with nan, NaT or None where the mask is set."""
+    if given.dtype.kind in "iubf":
+        return given.astype(np.float64).filled(np.nan)
+    if given.dtype.kind in "Mm":
+        return given.filled(np.array("NaT", given.dtype))
+    return given.astype(object).filled(None)
+
+
+def _wrong_dimensions(array: NDArray[Any], name: str) -> str:
+    if array.ndim > 2:
+        return f"{name} has dimensions {array.shape}: rows and columns are expected, not {array.ndim} dimensions"
+    kind = "1D" if array.ndim else "scalar"
+    return (
+        f"Expected 2D array, got {kind} array instead: {name} has shape {array.shape}. Reshape your data: "
+        "array.reshape(-1, 1) makes one column of it, array.reshape(1, -1) one row"
+    )
+
+
+def _kind(given: Any) -> str:
+    return "None" if given is None else f"a {type(given).__name__}"
