@@ -1,0 +1,1 @@
+"""Training of the table estimators' networks: schedules, losses, selection of the best epoch, members side by side."""

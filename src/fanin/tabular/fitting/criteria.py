@@ -1,0 +1,76 @@
+"""What epochs are compared by, on the validation rows: functions of (outputs, targets, weights), the lower the better.
+
+Outputs are what a network returns, as an array: (rows, outputs), or (rows, k, outputs) of members.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def log_probabilities(logits: Array) -> Array:
+    """Return log softmax over the last dimension, of members' the log of their mean probability: (rows, classes).
+
+    >>> log_probabilities(np.array([[0.0, 0.0]])).round(4).tolist()
+    [[-0.6931, -0.6931]]
+    >>> log_probabilities(np.array([[[0.0, 50.0], [50.0, 0.0]]])).round(4).tolist()
+    [[-0.6931, -0.6931]]
+    """
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    logs: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    if logs.ndim == 2:
+        return logs
+    top = logs.max(axis=1)
+    mean: Array = top + np.log(np.exp(logs - top[:, None]).mean(axis=1))
+    return mean
+
+
+def log_loss(outputs: Array, classes: Array, weights: Array | None = None) -> float:
+    """Return the mean of -log p of the right classes.
+
+    >>> round(log_loss(np.zeros((1, 2)), np.array([1])), 4)
+    0.6931
+    """
+    losses = -log_probabilities(outputs)[np.arange(len(classes)), classes]
+    return float(np.average(losses, weights=weights))
+
+
+def class_error(outputs: Array, classes: Array, weights: Array | None = None) -> float:
+    """Return the share of rows whose largest probability is not that of the right class.
+
+    >>> class_error(np.array([[2.0, 1.0], [2.0, 1.0]]), np.array([0, 1]))
+    0.5
+    """
+    wrong = log_probabilities(outputs).argmax(axis=1) != classes
+    return float(np.average(wrong, weights=weights))
+
+
+def squared_error(outputs: Array, numbers: Array, weights: Array | None = None) -> float:
+    """Return the mean squared error; of members', that of their mean.
+
+    >>> squared_error(np.array([[1.0], [3.0]]), np.array([[1.0], [1.0]]))
+    2.0
+    """
+    means = outputs.mean(axis=1) if outputs.ndim == 3 else outputs
+    return float(np.average(((means - numbers) ** 2).mean(axis=1), weights=weights))
+
+
+def pinball(levels: tuple[float, ...]) -> Any:
+    """Return the criterion of quantiles of these levels: the mean of max(q e, (q - 1) e), e = y - output.
+
+    >>> pinball((0.9,))(np.array([[0.0]]), np.array([[2.0]]))
+    1.8
+    """
+    at = np.array(levels)
+
+    def criterion(outputs: Array, numbers: Array, weights: Array | None = None) -> float:
+        means = outputs.mean(axis=1) if outputs.ndim == 3 else outputs
+        error = numbers - means
+        return float(np.average(np.maximum(at * error, (at - 1) * error).mean(axis=1), weights=weights))
+
+    return criterion

@@ -1,0 +1,262 @@
+"""Training of networks on parts of a table: one, or several side by side, each at its best epoch."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fanin
+from fanin.nn import Module
+from fanin.tabular.fitting.optimizer import ScheduledAdam
+from fanin.tabular.fitting.settings import Settings
+from fanin.tabular.nets import Inputs, RealMLP, TabM, start_from_data
+from fanin.training import Callback, Job, fit, fit_many
+from fanin.training.threads import product_threads
+from fanin.training.weights import Kept
+
+AT_ONCE = 2048  # rows in one forward pass of a prediction
+Criterion = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows for a network.
+
+    inputs:  the arrays that are not empty, in the order of `Inputs.parts`.
+    target:  class numbers (rows,) int64, or scaled numbers (rows, targets) float32.
+    weights: (rows,) float32 with mean 1, or None.
+    """
+
+    inputs: tuple[NDArray[Any], ...]
+    target: NDArray[Any]
+    weights: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def __getitem__(self, rows: NDArray[Any]) -> Part:
+        """Return some of the rows."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Part(tuple(each[rows] for each in self.inputs), self.target[rows], weights)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained.
+
+    inputs:    what a row has.
+    outputs:   of the network.
+    settings:  how.
+    loss:      that the steps minimise.
+    criterion: that epochs are compared by, on the validation rows.
+    """
+
+    inputs: Inputs
+    outputs: int
+    settings: Settings
+    loss: Module
+    criterion: Criterion
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network at its best epoch.
+
+    outputs: what it returns for the validation rows.
+    best:    the criterion there.
+    epoch:   its number, from 1; epochs: how many there were.
+    engine:  what took the steps.
+    """
+
+    network: Module
+    outputs: NDArray[np.float32]
+    best: float
+    epoch: int
+    epochs: int
+    engine: str
+
+
+def train(
+    plan: Plan, parts: Sequence[tuple[Part, Part]], seed: int, deadline: float | None = None, engine: str = "auto"
+) -> list[Trained]:
+    """Train a network for each pair of (training rows, validation rows), side by side.
+
+    The default generator is left as it was; results depend on the seed, and not on the number of threads.
+
+    Args:
+        plan: what is trained.
+        parts: the rows of each network.
+        seed: of initial weights, orders and masks.
+        deadline: the time by `time.monotonic` at which training shall have ended; schedules are shortened to keep it,
+            and then results depend on the machine's speed.
+        engine: as in `fit`.
+    """
+    with seeded(seed):
+        runs = [_Run(plan, learned, judged, deadline) for learned, judged in parts]
+        if len(runs) == 1:
+            histories = [fit(**runs[0].arguments(), engine=engine, progress=False)]
+        else:
+            histories = fit_many([Job(**run.arguments()) for run in runs], engine=engine, progress=False)
+    return [run.result(history) for run, history in zip(runs, histories, strict=True)]
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from `seed` inside, and leave the default generator as it was."""
+    before = fanin.get_rng_state()
+    fanin.manual_seed(seed)
+    try:
+        yield
+    finally:
+        fanin.set_rng_state(before)
+
+
+def make_network(plan: Plan) -> Any:
+    """Return a network as it is before it has seen data."""
+    settings = plan.settings
+    if settings.network == "tabm":
+        return TabM(plan.inputs, plan.outputs, settings.hidden, settings.members, settings.dropout, settings.periodic)
+    return RealMLP(plan.inputs, plan.outputs, settings.hidden, settings.activation, settings.dropout, settings.periodic)
+
+
+def make_optimizer(network: Any, settings: Settings, steps: int) -> ScheduledAdam:
+    """Return the optimiser of a network, with the rates of its groups."""
+    groups = [
+        {
+            "params": group["params"],
+            "lr": settings.rate * group["rate"],
+            "weight_decay": settings.weight_decay * group["decay"],
+        }
+        for group in network.groups()
+    ]
+    if getattr(network, "strength", None) is not None:
+        groups.append({"params": [network.strength], "holds": True})
+    decays = "steady" if settings.rates == "steady" else "fading"
+    return ScheduledAdam(
+        groups, settings.rate, max(1, steps), settings.weight_decay, settings.rates, decays, settings.betas
+    )
+
+
+def outputs_of(network: Any, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+    """Return what a network, in evaluation mode, answers for all rows, a few thousand at a time."""
+    # One thread: with more, a product's rounding depends on their number.
+    with fanin.inference_mode(), product_threads(1):
+        pieces = [
+            network(*(fanin.from_numpy(np.ascontiguousarray(each[start : start + AT_ONCE])) for each in inputs)).numpy()
+            for start in range(0, len(inputs[0]), AT_ONCE)
+        ]
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def in_evaluation(network: Any) -> Any:
+    """Return the network in evaluation mode, with the same tensors, while the one given stays as it is.
+
+    A step that is compiled looks at its modules again after any change of them, as that of their mode.
+    """
+    tensors = [*network.parameters(), *network.buffers()]
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in tensors}).eval()
+
+
+class _Run:
+    """One network in training."""
+
+    def __init__(self, plan: Plan, learned: Part, judged: Part, deadline: float | None) -> None:
+        self.plan, self.learned = plan, learned
+        settings = plan.settings
+        self.network = make_network(plan)
+        self.inputs = tuple(fanin.from_numpy(np.ascontiguousarray(each)) for each in learned.inputs)
+        if isinstance(self.network, RealMLP):
+            start_from_data(self.network, self.inputs)
+        self.batch_size = min(settings.batch_size, len(learned))
+        self.steps = len(learned) // self.batch_size
+        self.optimizer = make_optimizer(self.network, settings, settings.epochs * self.steps)
+        self.selection = Selection(self.network, judged, plan.criterion, settings.patience)
+        self.pace = Pace(deadline, self.steps)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of `fit`."""
+        target: Any = fanin.from_numpy(np.ascontiguousarray(self.learned.target))
+        if self.learned.weights is not None:
+            target = target, fanin.from_numpy(self.learned.weights)
+        return {
+            "model": self.network,
+            "train": (self.inputs, target),
+            "loss": self.plan.loss,
+            "optimizer": self.optimizer,
+            "epochs": self.plan.settings.epochs,
+            "batch_size": self.batch_size,
+            "drop_last": True,
+            "clip_grad_norm": self.plan.settings.clip,
+            "callbacks": [self.selection, self.pace],
+        }
+
+    def result(self, history: Any) -> Trained:
+        """Return the network with its best weights."""
+        selection = self.selection
+        selection.kept.put_back()
+        self.network.eval()
+        assert selection.outputs is not None
+        return Trained(self.network, selection.outputs, selection.best, selection.epoch, len(history), history.engine)
+
+
+class Selection(Callback):
+    """Judges the network after each epoch, and keeps the last best one."""
+
+    def __init__(self, network: Any, judged: Part, criterion: Criterion, patience: int | None) -> None:
+        self.network, self.judged, self.criterion, self.patience = in_evaluation(network), judged, criterion, patience
+        self.kept = Kept(network)
+        self.best, self.epoch = np.inf, 0
+        self.outputs: NDArray[np.float32] | None = None
+
+    def on_epoch_end(self, training: Any) -> None:
+        """Judge."""
+        outputs = outputs_of(self.network, self.judged.inputs)
+        value = self.criterion(outputs, self.judged.target, self.judged.weights)
+        if value <= self.best or self.outputs is None:
+            self.kept.take(same=self.outputs is not None)
+            self.best, self.epoch, self.outputs = value, training.epoch, outputs
+        elif self.patience is not None and training.epoch - self.epoch >= self.patience:
+            training.stop("patience")
+
+
+@dataclass
+class Pace(Callback):
+    """Shortens a run that would not end by its deadline.
+
+    The schedule is cut to the epochs that there is time for, so that it ends as it was meant to: with small steps.
+    """
+
+    deadline: float | None
+    steps: int
+    last: float = 0.0
+    slowest: float = field(default=0.0)
+
+    def on_epoch_end(self, training: Any) -> None:
+        """Look at the clock."""
+        if self.deadline is None:
+            return
+        now = time.monotonic()
+        if self.last:  # the first epoch is not like the others
+            self.slowest = max(0.8 * self.slowest, now - self.last)
+        self.last = now
+        left = self.deadline - now
+        if left <= self.slowest:
+            training.stop("time")
+        elif self.slowest:
+            self._cut(training, int(left / self.slowest))
+
+    def _cut(self, training: Any, possible: int) -> None:
+        groups = training.optimizer.param_groups
+        end = (training.epoch + possible) * self.steps
+        if end < groups[0]["total_steps"]:
+            for group in groups:
+                group["total_steps"] = end
+        elif training.epoch * self.steps >= groups[0]["total_steps"]:
+            training.stop("time")

@@ -1,0 +1,85 @@
+"""How a network is made and trained, and the named presets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fanin._core.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one kind of network is made and trained.
+
+    network:      "realmlp" or "tabm".
+    hidden:       the widths of the hidden layers.
+    activation:   of RealMLP.
+    rate:         the largest learning rate.
+    rates:        its schedule, "waves" or "steady".
+    smoothing:    of labels, for classes.
+    members:      that share weights, for TabM.
+    patience:     epochs without a better one after which training ends; None for all epochs.
+    clip:         the largest norm of the gradients together.
+    """
+
+    network: str = "realmlp"
+    hidden: tuple[int, ...] = (256, 256, 256)
+    activation: str = "selu"
+    dropout: float = 0.15
+    periodic: bool = True
+    rate: float = 0.04
+    rates: str = "waves"
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.02
+    smoothing: float = 0.0
+    epochs: int = 256
+    batch_size: int = 256
+    members: int = 1
+    patience: int | None = None
+    clip: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.network not in ("realmlp", "tabm"):
+            raise ArgumentError(f"no network {self.network!r}; there are realmlp, tabm")
+        if min(self.epochs, self.batch_size, self.members, *self.hidden) < 1:
+            raise ArgumentError("epochs, batch size, members and widths of hidden layers must be 1 or more")
+        if not self.rate > 0:
+            raise ArgumentError(f"the learning rate must be above 0, not {self.rate}")
+
+
+REALMLP = {
+    # arXiv 2407.04491, table A.1 (RealMLP-TD).
+    "classes": Settings(),
+    "numbers": Settings(activation="mish", rate=0.2),
+}
+
+
+def realmlp(task: str, **changes: Any) -> Settings:
+    """Return RealMLP-TD's settings for "classes" or "numbers", with changes.
+
+    >>> realmlp("numbers", epochs=10).activation
+    'mish'
+    """
+    return replace(REALMLP[task], **changes)
+
+
+def tabm(**changes: Any) -> Settings:
+    """Return TabM's settings (arXiv 2410.24210, section 5), with changes.
+
+    >>> tabm(members=8).rates
+    'steady'
+    """
+    defaults = Settings(
+        "tabm",
+        (512, 512, 512),
+        dropout=0.1,
+        rate=2e-3,
+        rates="steady",
+        betas=(0.9, 0.999),
+        weight_decay=3e-4,
+        members=32,
+        patience=16,
+        clip=1.0,
+    )
+    return replace(defaults, **changes)

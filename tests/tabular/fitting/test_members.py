@@ -1,0 +1,135 @@
+"""Training: natively, the same for any number of threads, at its best epoch, in its time."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fanin
+from fanin.tabular.fitting import criteria
+from fanin.tabular.fitting.losses import ClassLoss, SquareLoss
+from fanin.tabular.fitting.members import Part, Plan, in_evaluation, make_network, outputs_of, train
+from fanin.tabular.fitting.settings import Settings, realmlp, tabm
+from fanin.tabular.nets import Inputs
+
+INPUTS = Inputs(3, 2, (4,))
+SMALL = realmlp("classes", hidden=(16, 16), epochs=12, batch_size=32)
+
+
+def table(rows: int = 300, seed: int = 0) -> Part:
+    """Return rows whose class is the sign of a product, or the level."""
+    rng = np.random.default_rng(seed)
+    numbers, flags = rng.normal(size=(rows, 3)), rng.integers(0, 2, (rows, 2))
+    levels = rng.integers(0, 4, (rows, 1))
+    y = np.where(levels[:, 0] == 3, 2, (numbers[:, 0] * numbers[:, 1] > 0).astype(np.int64))
+    return Part((numbers.astype(np.float32), flags.astype(np.float32), levels), y)
+
+
+def plan(settings: Settings = SMALL) -> Plan:
+    return Plan(INPUTS, 3, settings, ClassLoss(settings.smoothing), criteria.log_loss)
+
+
+def halves(part: Part) -> tuple[Part, Part]:
+    rows = np.arange(len(part))
+    return part[rows % 4 > 0], part[rows % 4 == 0]
+
+
+def weights_of(trained: Any) -> list[bytes]:
+    return [p.detach().numpy().tobytes() for p in trained.network.parameters()]
+
+
+@pytest.mark.parametrize("settings", [SMALL, tabm(hidden=(16, 16), members=4, epochs=12, batch_size=32, rate=0.01)])
+def test_training_is_native_and_learns(settings: Settings) -> None:
+    trained = train(plan(settings), [halves(table())], seed=0, engine="native")[0]
+    assert trained.engine == "native"
+    start = criteria.log_loss(np.zeros((1, 3)), np.zeros(1, np.int64))
+    assert trained.best < 0.8 * start
+
+
+def test_auto_is_native() -> None:
+    assert train(plan(), [halves(table())], seed=0)[0].engine == "native"
+
+
+def test_a_step_calls_nothing_back() -> None:
+    """All that a step does has native code."""
+    from fanin.training.engines.pool import idle
+
+    train(plan(), [halves(table())], seed=0)
+    assert idle._idle[-1][1].executable.calls_back == 0
+
+
+def test_members_are_the_same_side_by_side_and_for_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [halves(table(seed=i)) for i in range(3)]
+    before = fanin.get_rng_state()
+    several = train(plan(), parts, seed=5)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    again = train(plan(), parts, seed=5)
+    assert [weights_of(t) for t in several] == [weights_of(t) for t in again]
+    assert weights_of(train(plan(), parts[:1], seed=6)[0]) != weights_of(train(plan(), parts[:1], seed=5)[0])
+    assert fanin.equal(before, fanin.get_rng_state())
+
+
+def test_the_best_epoch_is_kept() -> None:
+    learned, judged = halves(table())
+    trained = train(plan(replace(SMALL, epochs=40, rate=0.2)), [(learned, judged)], seed=0)[0]
+    outputs = outputs_of(trained.network, judged.inputs)
+    assert np.array_equal(outputs, trained.outputs)
+    assert trained.best == criteria.log_loss(outputs, judged.target)
+    assert 1 <= trained.epoch <= trained.epochs == 40
+
+
+def test_patience_ends_training() -> None:
+    settings = replace(SMALL, epochs=400, rate=0.2, rates="steady", patience=3)
+    trained = train(plan(settings), [halves(table())], seed=0)[0]
+    assert trained.epochs == trained.epoch + 3 < 400
+
+
+def test_weights_of_rows_count() -> None:
+    """Rows of one class that weigh nothing are as good as not there."""
+    part = table()
+    weights = np.where(part.target == 2, 0.0, 1.0).astype(np.float32)
+    learned, judged = halves(replace(part, weights=weights / weights.mean()))
+    trained = train(plan(), [(learned, judged)], seed=0)[0]
+    chosen = np.exp(criteria.log_probabilities(trained.outputs))
+    assert chosen[:, 2].mean() < 0.1
+    unweighted = train(plan(), [halves(part)], seed=0)[0]
+    assert np.exp(criteria.log_probabilities(unweighted.outputs))[:, 2].mean() > 0.15
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_deadline_is_kept_by_a_shorter_schedule(count: int) -> None:
+    part = table(2000)
+    settings = replace(SMALL, epochs=100_000)
+    train(plan(settings), [halves(part)], seed=0, deadline=time.monotonic())  # compiles
+    started = time.monotonic()
+    trained = train(plan(settings), [halves(part)] * count, seed=0, deadline=started + 1.0)
+    assert 0.3 < time.monotonic() - started < 2.5
+    for each in trained:
+        strength = each.network.strength.item()
+        assert 1 < each.epochs < 100_000
+        assert strength < 1 or each.epoch < each.epochs
+
+
+def test_numbers() -> None:
+    part = table()
+    target = (part.inputs[0][:, :1] * 2 - part.inputs[0][:, 1:2]).astype(np.float32)
+    settings = realmlp("numbers", hidden=(16,), epochs=30, batch_size=32)
+    asked = Plan(INPUTS, 1, settings, SquareLoss(), criteria.squared_error)
+    trained = train(asked, [halves(replace(part, target=target))], seed=0)[0]
+    assert trained.best < 0.1 * float(target.var())
+
+
+def test_the_copy_for_evaluation_has_the_same_tensors_and_its_own_mode() -> None:
+    network = make_network(plan())
+    network.train()
+    shadow = in_evaluation(network)
+    assert all(a is b for a, b in zip(network.parameters(), shadow.parameters(), strict=True))
+    assert network.training
+    assert all(not module.training for module in shadow.modules())
+    x = table(50).inputs
+    assert np.array_equal(outputs_of(shadow, x), outputs_of(shadow, x))
