@@ -1,0 +1,202 @@
+"""`MLPClassifier`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.validation import validate_data
+
+from fanin import nn
+from fanin._core.errors import ArgumentError
+from fanin.sklearn.base import SPARSE, BaseMLP
+from fanin.sklearn.losses import CLASSIFICATION
+from fanin.sklearn.parameters import CONSTRAINTS
+from fanin.training.arrays import takes_classes
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
+    """scikit-learn's `MLPClassifier`, trained by native code, with what its users asked for.
+
+    Every parameter, attribute and default of scikit-learn's class is here and means the same; with the same
+    `random_state` the training is the same, too, up to rounding: starting values, order of the rows, updates, stopping.
+    """
+
+    _parameter_constraints = {
+        **CONSTRAINTS,
+        "loss": [StrOptions(set(CLASSIFICATION)), nn.Module, callable],
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
+    }
+    _loss_names = CLASSIFICATION
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: Any = 10,
+        max_fun: int = 15000,
+        loss: Any = "log_loss",
+        dropout: Any = 0.0,
+        batch_norm: bool = False,
+        initializer: Any = None,
+        class_weight: Any = None,
+        callbacks: Any = None,
+    ) -> None:
+        self._keep(locals())
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPClassifier:
+        """Train anew (with warm_start: on), and return the estimator."""
+        fitted: MLPClassifier = self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
+        return fitted
+
+    @available_if(lambda estimator: estimator._check_solver())  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPClassifier:
+        """Train on for one pass over these rows, and return the estimator."""
+        if self.class_weight == "balanced":
+            raise ArgumentError(
+                "class_weight='balanced' is not supported for partial_fit: it needs to see all rows",
+                remedy="Give a dictionary, as sklearn.utils.class_weight.compute_class_weight computes it from all y.",
+            )
+        if _check_partial_fit_first_call(self, classes):
+            self._label_binarizer = LabelBinarizer()
+            self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
+        fitted: MLPClassifier = self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
+        return fitted
+
+    def predict(self, X: Any) -> Any:
+        """Return the classes, or for several labels their zeros and ones."""
+        return self._labels(self._outputs(X))
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probabilities (rows, classes), in the order of `classes_`."""
+        outputs = self._outputs(X)
+        return np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """Return the logarithms of the probabilities."""
+        probabilities = self.predict_proba(X)
+        return np.log(probabilities, out=probabilities)
+
+    # Data -------------------------------------------------------------------------------------------------------------
+
+    def _checked(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
+        kinds = (np.float64, np.float32)
+        X, y = validate_data(self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=kinds, reset=reset)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+            self._label_binarizer = LabelBinarizer()
+            self._label_binarizer.fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        else:
+            self._check_classes(y, incremental)
+        return X, y
+
+    def _check_classes(self, y: Any, incremental: bool) -> None:
+        classes = unique_labels(y)
+        if self.warm_start and not incremental:
+            if set(classes) != set(self.classes_):
+                raise ArgumentError(
+                    "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                    f"Previously got {self.classes_}, `y` has {classes}"
+                )
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ArgumentError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+
+    def _kind(self) -> str:
+        kind: str = self._label_binarizer.y_type_
+        return kind
+
+    def _takes_numbers(self) -> bool:
+        """Say whether the loss takes the numbers of classes, and an output for each."""
+        if self._kind() == "multiclass":
+            return True
+        return self._kind() == "binary" and not isinstance(self.loss, str) and takes_classes(self.loss) is True
+
+    def _encoded(self, y: Any, dtype: Any) -> Any:
+        if self._takes_numbers():
+            return np.searchsorted(self.classes_, y).astype(np.int64)
+        binary = self._label_binarizer.transform(y)
+        return np.ascontiguousarray(binary.toarray() if hasattr(binary, "toarray") else binary, dtype)
+
+    def _output_count(self, targets: Any) -> int:
+        return max(2, len(self.classes_)) if targets.ndim == 1 else int(targets.shape[1])
+
+    def _output_activation(self) -> str:
+        return "softmax" if self._takes_numbers() else "logistic"
+
+    def _own_weights(self, y: Any, weights: Any) -> Any:
+        if self.class_weight is None:
+            return weights
+        own = compute_sample_weight(self.class_weight, y)
+        return own if weights is None else own * weights
+
+    def _stratify(self, targets: Any) -> Any:
+        return targets if self.n_outputs_ == 1 else None
+
+    # Outputs ----------------------------------------------------------------------------------------------------------
+
+    def _labels(self, outputs: Any) -> Any:
+        if self._takes_numbers():
+            return self.classes_[outputs.argmax(axis=1)]
+        return self._label_binarizer.inverse_transform(outputs.ravel() if self.n_outputs_ == 1 else outputs)
+
+    def _score_of(self, raw: Any, labels: Any, weights: Any) -> float:
+        outputs = self._activated(raw.copy())
+        if not np.isfinite(outputs).all():
+            return float("nan")
+        right = self._labels(outputs) == labels
+        return float(np.average(right.all(axis=1) if right.ndim == 2 else right, weights=weights))
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's description of what the estimator takes."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
