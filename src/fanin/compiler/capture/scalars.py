@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,10 @@ from fanin.compiler import numpy_engine
 from fanin.compiler.graph import CONSTANT, Value, in_order
 from fanin.optim.engine.memory import STEP
 from fanin.optim.engine.trace import is_flag
+
+# Options of a group that are no numbers of a step; and what stands for one whose value may change behind its back.
+_UNREAD = ("params", "param_names")
+_MORE = object()
 
 
 class _Place:
@@ -44,16 +49,31 @@ class HostScalars:
     """
 
     def __init__(self, leaves: Sequence[Any], cohorts: Sequence[Any], calls: Sequence[tuple[Any, int]]) -> None:
-        self.leaves, self.cohorts, self.calls = tuple(leaves), tuple(cohorts), tuple(calls)
-        position = {cohort: i for i, cohort in enumerate(self.cohorts)}
-        self._sources = [(position[s.cohort], s.kind == "state", s.name) for s in self.leaves]
+        self._values = tuple(leaf.leaf for leaf in leaves)
+        position = {cohort: i for i, cohort in enumerate(cohorts)}
+        self._sources = [(position[s.cohort], s.kind == "state", s.name) for s in leaves]
+        self._belong_to(cohorts, calls)
+
+    def _belong_to(self, cohorts: Sequence[Any], calls: Sequence[tuple[Any, int]]) -> None:
+        self.cohorts, self.calls = tuple(cohorts), tuple(calls)
         self._numbered = any(cohort.names for cohort in self.cohorts)
         self._places: list[_Place | None] = [None] * len(self.cohorts)
         self._steps_of = {id(optimizer): count for optimizer, count in self.calls}
-        self._groups = [_sizes(optimizer) for optimizer, _ in self.calls]
+        self._groups = [_sizes(optimizer) for optimizer, _ in self.calls if optimizer is not None]
+
+    def of(self, cohorts: Sequence[Any], optimizer: Any, places: Sequence[Any] = ()) -> HostScalars:
+        """Return the scalars of the same step of another optimiser, None for one that is not known yet.
+
+        places: (plan, block, positions of the parameters in it) of each cohort, where they are known.
+        """
+        made = copy.copy(self)
+        made._belong_to(cohorts, [(optimizer, 1)])
+        if places:
+            made._places = [_Place(*place) for place in places]
+        return made
 
     def __len__(self) -> int:
-        return len(self.leaves)
+        return len(self._sources)
 
     def groups_hold(self) -> bool:
         """Say whether the optimisers have the groups that they had; another one may have been added."""
@@ -68,6 +88,10 @@ class HostScalars:
         """Return what is equal for two captures of the same optimisers whose steps have the same table of scalars."""
         cohorts = [(id(c.optimizer), c.index, c.nth, c.flags, *map(id, c.params)) for c in self.cohorts]
         return cohorts, self._sources
+
+    def form(self) -> Any:
+        """Return what is equal for two captures whose steps have the same scalars, of whichever optimisers."""
+        return [(c.index, c.nth, c.flags, c.negate) for c in self.cohorts], self._sources
 
     def flags(self) -> tuple[Any, ...]:
         """Return all that needs another capture when it is another at the next step."""
@@ -107,16 +131,33 @@ class HostScalars:
         There are fewer rows where a flag changes on the way, and none when it has changed already.
         """
         if self.row() is None:
-            return np.empty((0, len(self.leaves)))
-        columns = {cohort: self._columns(cohort, steps) for cohort in self.cohorts}
-        length = min((n for n, _ in columns.values()), default=steps)
+            return np.empty((0, len(self)))
+        columns = [self._columns(cohort, steps) for cohort in self.cohorts]
+        length = min((n for n, _ in columns), default=steps)
         if self._numbered:
             return self._table_with_state(length)
-        table = np.empty((length, len(self.leaves)))
-        for i, leaf in enumerate(self.leaves):
-            column = columns[leaf.cohort][1][leaf.name]
+        table = np.empty((length, len(self)))
+        for i, (at, _, name) in enumerate(self._sources):
+            column = columns[at][1][name]
             table[:, i] = column[:length] if column.ndim else column
         return table
+
+    def told(self) -> Hashable:
+        """Return what is equal for two optimisers of this package whose next steps have the same scalars.
+
+        None where that cannot be said: `hyper` of a user's may read anything.
+        """
+        if self._numbered:
+            return None
+        found: list[Hashable] = []
+        for i, cohort in enumerate(self.cohorts):
+            place, kind = self._place(i), type(cohort.optimizer)
+            pure = kind.__module__.startswith("fanin.optim.") and "hyper" not in cohort.optimizer.__dict__
+            options = [(n, type(v), _exactly(v)) for n, v in cohort.group.items() if n not in _UNREAD] if pure else None
+            if place is None or options is None or any(value is _MORE for _, _, value in options):
+                return None
+            found.append((kind, kind.hyper, place.count(), cohort.nth, cohort.flags, cohort.negate, *options))
+        return (tuple(found), tuple(self._sources), tuple([count for _, count in self.calls]))
 
     def advance(self, steps: int = 1) -> None:
         """Count steps as taken, as the optimisers themselves would have."""
@@ -199,7 +240,7 @@ class HostScalars:
         """Compute the state's numbers of the next step, and write them where the optimisers keep them."""
         row = self.row()
         assert row is not None
-        held: dict[Value, Any] = dict(zip((s.leaf for s in self.leaves), row, strict=True))
+        held: dict[Value, Any] = dict(zip(self._values, row, strict=True))
         for cohort in self.cohorts:
             for name in cohort.names:
                 result = _on_host(cohort.results[name], held)
@@ -215,11 +256,22 @@ class HostScalars:
             self._advance_numbers()
             self._count(1)
         self.count_as(saved)
-        return np.array(rows).reshape(steps, len(self.leaves))
+        return np.array(rows).reshape(steps, len(self))
 
 
 def _sizes(optimizer: Any) -> list[int]:
     return [len(group["params"]) for group in optimizer.param_groups]
+
+
+def _exactly(value: Any) -> Hashable:
+    """Return a number or text so that only what is the same, and no tensor, is equal: 0.0 is not -0.0."""
+    kind = type(value)
+    if kind is float:
+        return value.hex()  # type: ignore[no-any-return]
+    if kind is tuple:
+        parts = tuple([(type(part), _exactly(part)) for part in value])
+        return _MORE if any(part is _MORE for _, part in parts) else parts
+    return value if value is None or kind is bool or kind is int or kind is str else _MORE  # type: ignore[no-any-return]
 
 
 def _vectorised(hyper: Callable[..., Any], group: dict[str, Any], steps: Any) -> dict[str, Any] | None:

@@ -46,7 +46,8 @@ def alternate(one: Executable, other: Executable, turns: Any, epochs: int, threa
         _function()(told.ctypes.data, 0, 1)
     else:
         team_of(wanted).run(_function(), told.ctypes.data)
-    one.took(wanted, (time.perf_counter() - started) / (epochs * turns[0][1]))
+    steps = epochs * turns[0][1]
+    one.took(wanted, (time.perf_counter() - started) / steps, steps)
     one.check()
     other.check()
 

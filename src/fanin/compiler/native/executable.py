@@ -25,6 +25,7 @@ from fanin.compiler.native.barrier import new_barrier
 from fanin.compiler.native.cache import default_cache
 from fanin.compiler.native.memory import lay_out
 from fanin.compiler.native.module import DATA_OFFSET, ENTRY, EXTRA, QUICK, Builder, NativeMachine
+from fanin.compiler.native.pace import Pace
 from fanin.compiler.native.team import Team
 from fanin.compiler.passes.fingerprint import fingerprint
 from fanin.compiler.passes.lower import lower
@@ -47,32 +48,6 @@ _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 def prepared(graph: Graph) -> Graph:
     """Return the graph in primitives, simplified."""
     return without_tiny_products(with_reciprocals(simplify(lower(graph))))
-
-
-class Pace:
-    """Chooses between one thread and several by what each took.
-
-    Results do not depend on the choice, and another program may hold the other cores.
-
-    seconds: of a step, by number of threads: the least that was seen, which slowly grows, so that all are tried again.
-    """
-
-    def __init__(self) -> None:
-        self.seconds: dict[int, float] = {}
-
-    def choose(self, threads: int) -> int:
-        """Return how many threads to use, of 1 or `threads`."""
-        for number in (threads, 1):
-            if number not in self.seconds:
-                return number
-        return min((threads, 1), key=self.seconds.__getitem__)
-
-    def note(self, threads: int, seconds: float) -> None:
-        """Take note of what a step took."""
-        for number in self.seconds:
-            if number != threads:
-                self.seconds[number] *= 0.99
-        self.seconds[threads] = seconds if threads not in self.seconds else min(seconds, 1.1 * self.seconds[threads])
 
 
 class Executable:
@@ -224,7 +199,7 @@ class Executable:
             self._run(context, 0, 1)
         else:
             team_of(wanted).run(self._run, context)
-        self.took(wanted, (time.perf_counter() - started) / steps)
+        self.took(wanted, (time.perf_counter() - started) / steps, steps)
         self.check()
 
     def prepare(self, numbers: Any, steps: int, first: int = 0) -> int:
@@ -250,10 +225,10 @@ class Executable:
             return 1
         return self._pace.choose(min(lanes, cores() if most is None else most))
 
-    def took(self, threads: int, seconds: float) -> None:
-        """Take note of what a step took with so many threads: later runs are given the number that is quicker."""
+    def took(self, threads: int, seconds: float, steps: int) -> None:
+        """Take note of what each of some steps took with so many threads: later runs are given the quicker number."""
         if threads > 1 or self._pace.seconds:
-            self._pace.note(threads, seconds)
+            self._pace.note(threads, seconds, steps)
 
     def check(self) -> None:
         """Raise what went wrong in the last run."""

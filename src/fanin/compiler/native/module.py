@@ -17,7 +17,7 @@ from fanin.compiler.graph import Value
 from fanin.compiler.native import elementwise
 from fanin.compiler.native.barrier import emit_barrier
 from fanin.compiler.native.frame import ARGUMENTS, Frame
-from fanin.compiler.native.kernels import emit_group, product_shape
+from fanin.compiler.native.kernels import emit_group, pack_shape, product_shape
 from fanin.compiler.native.loops.nest import Nest
 from fanin.compiler.native.memory import Layout
 from fanin.compiler.native.product import Products
@@ -226,12 +226,25 @@ class Builder:
                 yield start, None if count == group.extent[0] else count
             return
         total = _size(group.extent)
+        if group.kind == "pack":
+            yield from self._panels(group, lanes if total >= 2 * ELEMENTS_OF_A_PART else 1)
+            return
         if lanes == 1 or group.kind != "loops" or total < 2 * ELEMENTS_OF_A_PART or not self._is_flat(group):
             yield 0, None
             return
         step = -(-total // lanes // 16) * 16
         for start in range(0, total, step):
             yield start, min(step, total - start)
+
+    def _panels(self, group: Group, lanes: int) -> Iterator[tuple[int, int | None]]:
+        """Cut the packing of a factor between its panels."""
+        panels = self.products.equal_panels(pack_shape(self.plan, group.members[0]))
+        if lanes == 1 or panels < 2 * lanes:
+            yield 0, None
+            return
+        step = -(-panels // lanes)
+        for start in range(0, panels, step):
+            yield start, min(step, panels - start)
 
     def _is_flat(self, group: Group) -> bool:
         """Say whether a group is one loop without sums."""

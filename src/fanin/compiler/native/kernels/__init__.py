@@ -5,7 +5,7 @@ from __future__ import annotations
 from fanin.compiler.native.frame import Frame
 from fanin.compiler.native.kernels.elements import emit_loops
 from fanin.compiler.native.kernels.place import emit_place
-from fanin.compiler.native.kernels.product import emit_pack, emit_product, product_shape
+from fanin.compiler.native.kernels.product import emit_pack, emit_product, pack_shape, product_shape
 from fanin.compiler.native.kernels.scatter import emit_scatter
 from fanin.compiler.native.product import Products
 from fanin.compiler.passes.plan import Group
@@ -18,7 +18,7 @@ def emit_group(frame: Frame, group: Group, products: Products, count: int | None
     elif group.kind == "product":
         emit_product(frame, group, products, count)
     elif group.kind == "pack":
-        emit_pack(frame, group.members[0], products)
+        emit_pack(frame, group.members[0], products, count)
     elif group.kind == "place":
         emit_place(frame, group, count)
     else:

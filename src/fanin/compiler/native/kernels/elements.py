@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fanin.compiler.native.frame import Frame
-from fanin.compiler.native.loops.nest import Nest
+from fanin.compiler.native.loops.columns import ColumnNest
 from fanin.compiler.passes.plan import ROWS, SUM, Group
 
 
@@ -11,6 +11,6 @@ def emit_loops(frame: Frame, group: Group, count: int | None) -> None:
     """Write maps and reductions over the same extent."""
     if group.on in (ROWS, SUM) and count is not None:
         factor = group.extent[0] // frame.plan.tiling.rows
-        Nest(frame, group, count * factor, factor).emit()
+        ColumnNest(frame, group, count * factor, factor).emit()
     else:
-        Nest(frame, group, chunk=count).emit()
+        ColumnNest(frame, group, chunk=count).emit()

@@ -127,15 +127,17 @@ def _led(ref: Ref, value: Value) -> tuple[int, ...]:
     return (0,) * (value.ndim - 2 - len(strides)) + strides
 
 
-def emit_pack(frame: Frame, value: Value, products: Products) -> None:
-    """Lay a right factor out in panels."""
-    product = value.attrs["product"]
-    refs, code = frame.plan.refs, frame.code
-    b = refs[value.inputs[0]]
-    shape = product_shape(product, value.attrs["a"], b, value.attrs["rows"])
+def pack_shape(plan: Plan, value: Value) -> ProductShape:
+    """Return the shape of the product that a factor is packed for."""
+    return product_shape(value.attrs["product"], value.attrs["a"], plan.refs[value.inputs[0]], value.attrs["rows"])
+
+
+def emit_pack(frame: Frame, value: Value, products: Products, count: int | None) -> None:
+    """Lay a right factor out in panels: all, or `count` of them from the one where the frame starts."""
+    code, b = frame.code, frame.plan.refs[value.inputs[0]]
+    shape = pack_shape(frame.plan, value)
     element = element_type(value.dtype)
     strides = [b.strides[:-2], dense(value.shape)]
     with _leading(code, value.shape[:-1], (b.offset, 0), strides) as (source, target):
-        products.emit_pack(
-            code, shape, code.at(frame.pointer(b.base), source, element), code.at(frame.pointer(value), target, element)
-        )
+        from_, to = code.at(frame.pointer(b.base), source, element), code.at(frame.pointer(value), target, element)
+        products.emit_pack(code, shape, from_, to, frame.start, count)

@@ -54,13 +54,21 @@ class Products:
             return 0
         return shape.inner * shape.columns
 
-    def emit_pack(self, code: Code, shape: ProductShape, b: Any, packed: Any) -> None:
-        """Copy B into panels."""
+    def equal_panels(self, shape: ProductShape) -> int:
+        """Return how many panels B is copied into if they are all alike, so that parts of them can be; otherwise 1."""
+        panels = plan(self.isa, shape).panels
+        return panels[0].count if len(panels) == 1 else 1
+
+    def emit_pack(
+        self, code: Code, shape: ProductShape, b: Any, packed: Any, first: Any = None, count: int | None = None
+    ) -> None:
+        """Copy B into panels: all of them, or `count` equal ones from the one called `first`."""
         if not self.packed_size(shape):
             return
         element = element_type(shape.dtype)
         for group in plan(self.isa, shape).panels:
-            with repeated(code, I64(group.count), 1, []) as (number, _):
+            with repeated(code, I64(group.count if count is None else count), 1, []) as (number, _):
+                number = number if count is None else code.b.add(number, first)
                 column = code.b.add(code.b.mul(number, I64(group.width)), I64(group.first))
                 source = code.at(b, code.b.mul(column, I64(shape.b_column)), element)
                 target = code.at(packed, code.b.mul(column, I64(shape.inner)), element)
