@@ -111,8 +111,8 @@ class _Fusion:
 
 # A product's result of more bytes is not the place for an optimiser's rule: its rows lie far apart in all the arrays of
 # the state, and roots and quotients wait for each other between the multiply-adds. Adam on 256 x 784 of 64 rows: 135 us
-# for the product, 237 with the rule in its micro-kernel, 200 in two passes; 128 x 128 of 256 rows: no difference.
-MOST_EPILOGUE_BYTES = 1 << 15
+# for the product, 237 with the rule in its micro-kernel, 200 in two passes; on 64 x 64 of 32 rows: 6.0 and 4.2.
+MOST_EPILOGUE_BYTES = 1 << 13
 
 # Functions that need many registers, which a micro-kernel's accumulators hold: they run faster in a loop of their own.
 HEAVY = frozenset(

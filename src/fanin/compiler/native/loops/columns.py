@@ -22,6 +22,8 @@ _COLUMNS, _ALL = (True, False), (True, True)
 class ColumnNest(Nest):
     """A nest that goes down the columns where it sums over rows, and otherwise as any other."""
 
+    _held: dict[Value, Any] = {}  # where the sums of the column that is written are kept
+
     def _loops(self, depth: int, place: list[Any], members: Sequence[Value]) -> None:
         if depth == 0 and self._sums_columns(members):
             self._over_columns(members)
