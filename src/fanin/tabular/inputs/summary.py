@@ -98,3 +98,27 @@ def _distinct(ordered: Floats, known: NDArray[np.int64]) -> NDArray[np.int64]:
     nans = ordered.shape[1] - known
     distinct: NDArray[np.int64] = np.where(known > 0, steps - nans + 1, 0)
     return distinct
+
+
+def summarise_counts(values: Floats, counts: NDArray[np.int64]) -> Summary:
+    """Summarise columns (K, P) of which each row occurs as often as `counts` (K,) says.
+
+    >>> print(summarise_counts(np.array([[0.0], [1.0]]), np.array([30, 10])).quartiles.ravel())
+    [0.   0.   0.   0.25 1.  ]
+    """
+    order = np.argsort(values, axis=0, kind="stable")
+    ends = np.cumsum(counts[order], axis=0)
+    ordered = np.take_along_axis(values, order, axis=0)
+    at = np.array(QUARTILES) * (counts.sum() - 1)
+    below = np.floor(at)
+    low, high = (_entry(ordered, ends, rank) for rank in (below, np.ceil(at)))
+    quartiles = low + (high - low) * (at - below)[:, None]
+    differs = quartiles[0] < quartiles[4]
+    none = np.zeros(values.shape[1], np.int64)
+    return Summary(none, differs, differs, quartiles, np.empty((0, values.shape[1])))
+
+
+def _entry(ordered: Floats, ends: NDArray[np.int64], ranks: Floats) -> Floats:
+    """Return for each rank (R,) the value (R, P) that stands there when each is repeated up to its end."""
+    row = (ends[None, :, :] <= ranks[:, None, None]).sum(axis=1)
+    return np.take_along_axis(ordered, row, axis=0)

@@ -1,0 +1,176 @@
+"""Single values of columns that are no arrays of numbers: missing or not, their key as a level, their number or day.
+
+All of this runs once for each different value of a column, never once per row.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from math import isfinite, nan
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fanin.tabular.inputs.summary import Floats
+from fanin.tabular.inputs.tables import Levels
+
+# No "nan", "inf", "1_000", nor digits of other scripts, all of which float() takes; no leading zeros: 007 is a code.
+NUMBER = re.compile(r"\s*[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
+DATE = re.compile(r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9].*)?\s*")
+EPOCH = datetime.datetime(1970, 1, 1)
+DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A column by its known values.
+
+    codes:  (rows,) index of each row's value, -1 where it is missing.
+    keys:   the text of each value, no two alike; 1, 1.0 and "1" are one value.
+    values: a value of each key as it was given.
+    counts: how many rows have it.
+    """
+
+    codes: NDArray[np.int64]
+    keys: list[str]
+    values: list[Any]
+    counts: NDArray[np.int64]
+
+    def rows_of(self, table: Floats, missing: float = nan) -> Floats:
+        """Return for each row the entry of its value in `table`."""
+        # The code of a missing value, -1, picks the last entry.
+        return np.append(table, missing)[self.codes]
+
+
+def read_cells(levels: Levels) -> Cells:
+    """Drop missing values from the levels, and those that no row has, and join those of the same key.
+
+    >>> cells = read_cells(Levels(np.array([0, 1, 2, 3, 0]), ["a", None, 1, "1"]))
+    >>> cells.keys, cells.codes.tolist(), cells.counts.tolist()
+    (['a', '1'], [0, -1, 1, 1, 0], [2, 2])
+    """
+    counts = np.bincount(levels.codes[levels.codes >= 0], minlength=len(levels.values))
+    if counts.all() and set(map(type, levels.values)) <= {str}:
+        return Cells(levels.codes, levels.values, levels.values, counts)
+    index: dict[str, int] = {}
+    values: list[Any] = []
+    lookup = np.full(len(levels.values) + 1, -1)
+    for number, value in enumerate(levels.values):
+        if not counts[number] or is_missing(value):
+            continue
+        lookup[number] = index.setdefault(key_of(value), len(values))
+        if lookup[number] == len(values):
+            values.append(value)
+    codes = lookup[levels.codes]
+    return Cells(codes, list(index), values, np.bincount(codes[codes >= 0], minlength=len(values)))
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, nan, NaT, or pandas' NA (which is known by its type's name, without pandas).
+
+    >>> [is_missing(value) for value in (None, float("nan"), np.datetime64("NaT"), "", 0)]
+    [True, True, True, False, False]
+    """
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    try:
+        return bool(value != value)  # nan and NaT differ from themselves
+    except (TypeError, ValueError):
+        return False
+
+
+def key_of(value: Any) -> str:
+    """Return the text by which a value is known as a level; whole numbers are written as such, whatever their type.
+
+    >>> [key_of(value) for value in (3, 3.0, True, 0.5, "3", b"3", np.float32(0.5))]
+    ['3', '3', '1', '0.5', '3', '3', '0.5']
+    """
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, int | np.bool_):
+        return str(int(value))
+    if isinstance(value, Real | Decimal) and isfinite(value):
+        return str(int(value)) if value == int(value) else repr(float(value))
+    return str(value)
+
+
+def order_of(key: str) -> tuple[int, float, str]:
+    """Sort keys: numbers by size, then texts.
+
+    >>> sorted(["b", "10", "9", "a"], key=order_of)
+    ['9', '10', 'a', 'b']
+    """
+    return (0, float(key), key) if NUMBER.fullmatch(key) else (1, 0.0, key)
+
+
+def numbers_of(values: Iterable[Any]) -> Floats:
+    """Return each value's number, nan for what is none; a duration's in seconds."""
+    return np.array([_number(value) for value in values], np.float64)
+
+
+def days_of(values: Iterable[Any]) -> Floats:
+    """Return each value's days since 1970 in UTC, nan for what is no date; texts in the order of ISO 8601.
+
+    >>> print(days_of(["1970-01-02", "1970-01-02T12:00:00+06:00", datetime.date(1970, 1, 3), "soon"]))
+    [1.   1.25 2.    nan]
+    """
+    return np.array([_day(value) for value in values], np.float64)
+
+
+def all_of(values: Iterable[Any], *types: type) -> bool:
+    """Whether all values are of these types."""
+    return all(issubclass(each, types) for each in set(map(type, values)))
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str):
+        return float(value) if NUMBER.fullmatch(value) else nan
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, np.timedelta64):
+        return float(value / np.timedelta64(1, "s"))
+    if isinstance(value, Real | Decimal | np.bool_):
+        return _quiet(float, value)
+    return nan
+
+
+def _quiet(convert: Callable[[Any], float], value: Any) -> float:
+    try:
+        return convert(value)
+    except OverflowError:  # a whole number beyond float64
+        return float("inf") if value > 0 else -float("inf")
+
+
+def _day(value: Any) -> float:
+    if isinstance(value, str):
+        return _day_of_text(value.strip()) if DATE.fullmatch(value) else nan
+    if isinstance(value, datetime.datetime):
+        return _day_of_time(value)
+    if isinstance(value, datetime.date):
+        return float(value.toordinal() - EPOCH.toordinal())
+    if isinstance(value, np.datetime64):
+        return float((value - np.datetime64(0, "D")) / np.timedelta64(1, "D"))
+    return nan
+
+
+def _day_of_text(value: str) -> float:
+    try:
+        return _day_of_time(datetime.datetime.fromisoformat(value))
+    except ValueError:
+        return nan
+
+
+def _day_of_time(value: datetime.datetime) -> float:
+    if value.tzinfo is not None:
+        value = value.astimezone(datetime.UTC).replace(tzinfo=None)
+    return (value - EPOCH) / datetime.timedelta(days=1)
