@@ -16,7 +16,7 @@ import fanin as torch
 from fanin import nn
 from fanin._core.errors import CaptureError, DivergenceError
 from fanin.optim import lr_scheduler as schedulers
-from fanin.training.engines import native, pool
+from fanin.training.engines import ahead, native, pool
 from fanin.training.engines.native import stretches
 from fanin.training.source import Order
 from fanin.training.turn import Turn
@@ -247,6 +247,7 @@ def test_short_calls_give_what_long_ones_give(monkeypatch: pytest.MonkeyPatch) -
     setting = Setting(rows=53, optimizer=lambda p: torch.optim.Adam(p, lr=0.01))
     expected, _ = fitted(setting, engine="native")
     monkeypatch.setattr(native, "AT_ONCE", 3)
+    monkeypatch.setattr(ahead, "AT_ONCE", 3)
     monkeypatch.setattr(native, "PAUSE", 0.0)
     actual, _ = fitted(setting, engine="native")
     check_equal(actual, expected, 0.0)

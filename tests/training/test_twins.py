@@ -199,9 +199,14 @@ def test_a_wrong_place_would_be_seen(known: Known, monkeypatch: pytest.MonkeyPat
 
     trained(make, OPTIMIZERS["sgd"], 1)
     right = trained(make, OPTIMIZERS["sgd"], 2)
-    ref = twins._ref
-    swapped = {"model.0.weight": "model.1.weight", "model.1.weight": "model.0.weight"}
-    monkeypatch.setattr(twins, "_ref", lambda place, *rest: ref(swapped.get(place, place), *rest))
+    seats = twins.Seating.seats
+
+    def swapped(seating: Any, structure: Any, *rest: Any) -> Any:
+        first, bias, second, *others = structure.tensors
+        structure.tensors = [second, bias, first, *others]
+        return seats(seating, structure, *rest)
+
+    monkeypatch.setattr(twins.Seating, "seats", swapped)
     with pytest.raises(AssertionError):
         check_same(trained(make, OPTIMIZERS["sgd"], 2), right)
 

@@ -90,6 +90,7 @@ class Several:
             return
 
         def again() -> None:
+            blocks.look()
             now = blocks.place()
             blocks.go_to(place)
             blocks.run(best + 1)

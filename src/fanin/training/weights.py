@@ -7,9 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from fanin.nn.module import Module
 from fanin.nn.parameter import is_lazy
 from fanin.tensor.in_place import store
 from fanin.tensor.tape import wrap
+
+
+def set_training(model: Any) -> None:
+    """Set a model to training mode, where it is not: that counts as a change of all its modules."""
+    for module in model.modules():
+        if module.training is not True or type(module).train is not Module.train or "train" in module.__dict__:
+            model.train()
+            return
 
 
 def tensors_of(model: Any) -> dict[str, Any]:

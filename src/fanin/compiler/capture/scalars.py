@@ -271,7 +271,7 @@ def _exactly(value: Any) -> Hashable:
     if kind is tuple:
         parts = tuple([(type(part), _exactly(part)) for part in value])
         return _MORE if any(part is _MORE for _, part in parts) else parts
-    return value if value is None or kind is bool or kind is int or kind is str else _MORE  # type: ignore[no-any-return]
+    return value if value is None or kind is bool or kind is int or kind is str else _MORE
 
 
 def _vectorised(hyper: Callable[..., Any], group: dict[str, Any], steps: Any) -> dict[str, Any] | None:

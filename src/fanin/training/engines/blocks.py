@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fanin.compiler.native.alternate import alternate
 from fanin.compiler.native.orders import can_draw, draw_orders
 from fanin.random.generator import Generator, default_generator
+from fanin.training.engines.ahead import Table
 from fanin.training.engines.engine import Task
 from fanin.training.source import Rows
 from fanin.utils.data import DataLoader
@@ -26,6 +27,7 @@ from fanin.utils.data.sampler import BatchSampler, RandomSampler, SequentialSamp
 
 # What `guess` takes for granted: operations in a second, and the seconds of a step, and of a call back to NumPy in it.
 _OPERATIONS, _OF_A_STEP, _OF_A_CALL = 1e10, 1e-6, 1e-4
+_BYTES = 4 * 625  # of the words of a generator and their position
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class Blocks:
         self._orders = Orders(task.source)
         self.sizes = self._orders.sizes
         self._programs: list[Any] = []
+        self._states: list[list[Any]] = []
         self._key: Any = None
         self.scheduler: Any = None
         self.rates: list[float] = []
@@ -134,23 +137,29 @@ class Blocks:
         if not self._orders.possible or self._task.per_step is not None or not all(n in programs for n, _ in parts):
             return False
         self._programs, self._key = [programs[n] for n, _ in parts], key
-        scalars = [program.captured.scalars for program in self._programs]
+        self.look()
+        first, *others = [program.scalars for program in self._programs]
         return (
             all(program.epochs is not None for program in self._programs)
-            and not any(numbers.numbered for numbers in scalars)
-            and all(numbers.layout() == scalars[0].layout() for numbers in scalars[1:])
-            and all(array.flags.c_contiguous for program in self._programs for array in program.arrays(key))
+            and not first.numbered
+            and all(other is first or other.layout() == first.layout() for other in others)
+            and all(array.flags.c_contiguous for state in self._states for array in state)
         )
+
+    def look(self) -> None:
+        """Look where the arrays of the state lie; to be called when somebody else had a turn since the last time."""
+        self._states = [program.arrays(self._key) for program in self._programs]
 
     # Where the run stands -----------------------------------------------------------------------------------------
 
     def place(self) -> Place:
         """Return where the run stands."""
-        arrays = {id(a): a for program in self._programs for a in program.changing(self._key)}
+        pairs = zip(self._programs, self._states, strict=True)
+        arrays = {id(array): array for program, state in pairs for array in program.changing(state)}
         return Place(
-            tuple((array, array.copy()) for array in arrays.values()),
-            self._programs[0].captured.scalars.counted(),
-            tuple((generator, _words(generator).copy()) for generator in self._orders.generators()),
+            tuple([(array, array.copy()) for array in arrays.values()]),
+            self._programs[0].scalars.counted(),
+            tuple([(generator, _words(generator)) for generator in self._orders.generators()]),
             self._key.copy(),
             self._rates_held(),
         )
@@ -166,9 +175,9 @@ class Blocks:
         """Write back what `place` returned."""
         for array, values in place.arrays:
             np.copyto(array, values)
-        self._programs[0].captured.scalars.count_as(place.counts)
+        self._programs[0].scalars.count_as(place.counts)
         for generator, words in place.generators:
-            np.copyto(_words(generator), words)
+            ctypes.memmove(_address(generator), words, _BYTES)
         self._key[:] = place.key
         if place.rates is not None:
             for group, options in zip(self._task.optimizer.param_groups, place.rates[0], strict=True):
@@ -185,18 +194,16 @@ class Blocks:
         table = self._table(epochs)
         if table is None:
             return None
-        tables, rows = self._cut(table, epochs), self._orders.draw(epochs)
-        losses = [
-            program.bind(order, len(table), self._key)
-            for program, order, table in zip(self._programs, rows, tables, strict=True)
-        ]
+        tables, rows = table.cut(tuple([count for _, count in self._orders.parts])), self._orders.draw(epochs)
+        parts = zip(self._programs, rows, tables, self._states, strict=True)
+        losses = [program.bind(order, len(numbers), state) for program, order, numbers, state in parts]
         with self._task.aside():
             self._call(epochs, tables)
         for program in self._programs:
             program.count_changes()
-        self._key[1] += np.uint64(len(table))
-        parts = [part.reshape(epochs, -1) for part in losses]
-        return np.concatenate(parts, axis=1, dtype=np.float64) if len(parts) > 1 else parts[0].astype(np.float64)
+        self._key[1] += np.uint64(len(table.numbers))
+        found = [part.reshape(epochs, -1) for part in losses]
+        return np.concatenate(found, axis=1, dtype=np.float64) if len(found) > 1 else found[0].astype(np.float64)
 
     def _call(self, epochs: int, tables: Sequence[Any]) -> None:
         codes = [program.epochs.executable for program in self._programs]
@@ -208,34 +215,28 @@ class Blocks:
         keys = [program.own_key(self._key) for program in self._programs]
         alternate(codes[0], codes[1], list(zip(tables, counts, keys, strict=True)), epochs, threads)
 
-    def _table(self, epochs: int) -> NDArray[np.float64] | None:
+    def _table(self, epochs: int) -> Table | None:
         """Return the scalars of all steps, and count these as taken; None where a flag changes on the way."""
-        steps, ahead, scalars = len(self.sizes), self._programs[0].ahead, self._programs[0].captured.scalars
+        steps, ahead, scalars = len(self.sizes), self._programs[0].ahead, self._programs[0].scalars
         group = self._task.optimizer.param_groups[0]
-        parts, self.rates = [], []
+        found, self.rates = [], []
         for count in [1] * epochs if self.scheduler is not None else [epochs]:
             self.rates += [float(group.get("lr", np.nan))] * count
-            part = ahead.table(count * steps)
-            if len(part) < count * steps:
+            table = ahead.table(count * steps)
+            if len(table.numbers) < count * steps:
                 return None
-            parts.append(part)
+            found.append(table)
             scalars.advance(count * steps)
             if self.scheduler is not None:
                 self.scheduler.step()
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def _cut(self, table: NDArray[np.float64], epochs: int) -> list[Any]:
-        """Return the scalars of the steps of each part."""
-        tables, first, width = [], 0, table.shape[1]
-        for _, count in self._orders.parts:
-            cut = table.reshape(epochs, len(self.sizes), width)[:, first : first + count]
-            tables.append(np.ascontiguousarray(cut).reshape(epochs * count, width))
-            first += count
-        return tables
+        return found[0] if len(found) == 1 else Table(np.concatenate([table.numbers for table in found]))
 
 
-def _words(generator: Generator) -> NDArray[np.uint32]:
-    """Return the words of a generator and their position, where they lie."""
-    memory: Any = (ctypes.c_uint32 * 625).from_address(generator._bits.ctypes.state_address)
-    words: NDArray[np.uint32] = np.frombuffer(memory, np.uint32)
-    return words
+def _words(generator: Generator) -> bytes:
+    """Return a copy of the words of a generator and their position."""
+    return ctypes.string_at(_address(generator), _BYTES)
+
+
+def _address(generator: Generator) -> int:
+    address: int = generator._bits.ctypes.state_address
+    return address

@@ -19,18 +19,19 @@ from fanin.tensor.tape import wrap
 from fanin.training.engines.eager import scalar
 from fanin.training.engines.engine import NotFinite, Steps, Task, Watch
 from fanin.training.engines.first_look import look_for_symmetry
-from fanin.training.engines.twins import Structure, known
+from fanin.training.engines.structure import Structure
+from fanin.training.engines.twins import Bound, Seats, fits, known
 from fanin.training.source import Batch, Rows, flat
+from fanin.training.weights import set_training
 
 
 class Program:
     """The step of one batch shape."""
 
-    def __init__(self, task: Task, batch: Batch, before: Structure | None = None) -> None:
-        self.structure = Structure(task, batch, before)
-        self.captured, self._guards = _captured(task, batch, self.structure)
+    def __init__(self, task: Task, batch: Batch, structure: Structure | None = None) -> None:
+        self._bound = _bound(task, batch, structure or Structure(task))
+        self.captured, self.scalars = self._bound.captured, self._bound.scalars
         self._seen = Changes.count
-        self._shapes = [(t._array.shape, t._array.dtype) for t in self.captured.state_tensors]
         self._written = [i for i, _ in self.captured.graph.updates]
         self._before: list[Any] = [None] * len(self._written)
 
@@ -41,23 +42,19 @@ class Program:
 
     def fits(self) -> bool:
         """Say whether what the capture took for granted still holds."""
-        if not all(guards.names_hold() for guards in self._guards):
+        bound = self._bound
+        if not all(guards.names_hold() for guards in bound.guards):
             return False
         if self._seen != Changes.count:
-            required = all(t._requires_grad is required for t, required in self.captured.required)
-            if not required or not all(guards.modules_hold() for guards in self._guards):
+            required = all(t._requires_grad is required for t, required in bound.required)
+            if not required or not all(guards.modules_hold() for guards in bound.guards):
                 return False
             self._seen = Changes.count
-        tensors = zip(self.tensors(), self._shapes, strict=True)
-        same = all(t is not None and (t._array.shape, t._array.dtype) == shape for t, shape in tensors)
-        return same and self.captured.scalars.row() is not None
+        return fits(self.captured, bound.seats) and self.scalars.row() is not None
 
     def tensors(self) -> list[Any]:
-        """Return the tensors of the state; those of an optimiser are replaced when it loads another state."""
-        return [
-            ref.tensor if ref.place is None else ref.place[0].state.get(ref.place[1], {}).get(ref.place[2])
-            for ref in self.captured.state
-        ]
+        """Return the tensors of the state."""
+        return self._bound.seats.tensors()
 
     def arrays(self, key: Any) -> list[Any]:
         """Return the arrays of the state as they lie now; `key` is that of the random masks."""
@@ -90,24 +87,24 @@ class Program:
 
     def count_changes(self) -> None:
         """Let a backward pass through values that are no longer there be an error."""
-        tensors = self.captured.state
+        tensors = self.tensors()
         for i in self._written:
-            counter = tensors[i].tensor._counter
+            counter = tensors[i]._counter
             if counter is not None:
                 counter[0] += 1
 
 
-def _captured(task: Task, batch: Batch, structure: Structure) -> tuple[Captured, list[Any]]:
-    """Return the step as a graph, and what it takes for granted of the model and the loss.
+def _bound(task: Task, batch: Batch, structure: Structure) -> Bound:
+    """Return the step as a graph with its tensors, and what it takes for granted of the model and the loss.
 
     Raises CaptureError for a step that is no graph.
     """
-    twin = known.find(structure, task)
+    twin = known.find(structure, task, batch)
     if twin is not None:
-        return twin, [structure]
+        return twin
     captured, guards = _captured_anew(task, batch)
-    known.keep(captured, structure, task)
-    return captured, guards
+    known.keep(captured, structure, task, batch)
+    return Bound(captured, captured.scalars, Seats.of(captured), tuple(guards), captured.required)
 
 
 def _captured_anew(task: Task, batch: Batch) -> tuple[Captured, list[Any]]:
@@ -153,11 +150,9 @@ class GraphEngine:
         self._programs: dict[Any, Any] = {}
         self._key = np.zeros(2, np.uint64)
         self._seeded = False
-        task.model.train()
+        set_training(task.model)
         if isinstance(task.source, Rows):
-            batch = example(task.source)
-            self._program(batch)
-            look_for_symmetry(task, batch)
+            self._begin(task.source)
 
     def run_epoch(self, watch: Watch) -> Steps:
         """Take one pass over the source."""
@@ -187,6 +182,12 @@ class GraphEngine:
 
     # Steps ------------------------------------------------------------------------------------------------------------
 
+    def _begin(self, source: Rows) -> None:
+        """Capture the step of most batches, so that it shows at once whether there is a graph."""
+        batch = example(source)
+        self._program(batch)
+        look_for_symmetry(self.task, batch)
+
     def _batches(self) -> Iterator[Batch]:
         source = self.task.source
         if not isinstance(source, Rows):
@@ -204,7 +205,7 @@ class GraphEngine:
             yield batch, self._program(batch)
 
     def _step(self, batch: Batch, program: Program) -> float:
-        scalars = program.captured.scalars
+        scalars = program.scalars
         row = scalars.row()
         assert row is not None
         self._seed(program)
@@ -221,12 +222,15 @@ class GraphEngine:
             self.task.per_step.step()
         return float(outputs[program.loss])
 
-    def _program(self, batch: Batch) -> Program:
+    def _program(self, batch: Batch, structure: Structure | None = None) -> Program:
+        """Return the program of a batch's shape, a new one where there is none that fits.
+
+        structure: that of the task, where it was told a moment ago.
+        """
         shape = tuple((t._array.shape, t._array.dtype) for t in _tensors(batch))
         program = self._programs.get(shape)
         if program is None or not program.fits():
-            before = next((other.structure for other in self._programs.values()), None)
-            self._programs[shape] = program = self.program(self.task, batch, before)
+            self._programs[shape] = program = self.program(self.task, batch, structure)
         return program
 
     def _seed(self, program: Program) -> None:

@@ -7,40 +7,39 @@ move the progress bar. In between it holds no lock, so that other networks are t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fanin.compiler.capture import HostScalars
 from fanin.compiler.native.epochs import Epochs
 from fanin.compiler.native.executable import Executable
 from fanin.compiler.native.shuffle import randperm
-from fanin.optim.sgd import SGD
 from fanin.tensor.tape import wrap
+from fanin.training.engines.ahead import AT_ONCE, Ahead
 from fanin.training.engines.blocks import Blocks
 from fanin.training.engines.engine import NotFinite, Steps, Task, Watch
-from fanin.training.engines.graph import GraphEngine, Program
+from fanin.training.engines.first_look import look_for_symmetry
+from fanin.training.engines.graph import GraphEngine, Program, example
 from fanin.training.engines.pool import idle
-from fanin.training.engines.twins import Structure
+from fanin.training.engines.structure import Structure
 from fanin.training.source import Batch, Order, Rows
 
-AT_ONCE = 4096  # steps for which the host computes its numbers (rates, bias corrections) in one go
 PAUSE = 0.05  # seconds between two looks at the run
 
 
 class NativeProgram(Program):
     """The step of one batch shape, as native code."""
 
-    def __init__(self, task: Task, batch: Batch, before: Structure | None = None) -> None:
-        super().__init__(task, batch, before)
+    def __init__(self, task: Task, batch: Batch, structure: Structure | None = None) -> None:
+        super().__init__(task, batch, structure)
         self._threads = task.threads
-        self.ahead = Ahead(self.captured.scalars)
+        self.ahead = Ahead(self.scalars)
         # The arrays of the state as they are bound, and where their values lie in a row.
-        self._bound: list[Any] = [None] * len(self.captured.state)
-        self._lies: list[Any] = [None] * len(self.captured.state)
+        self._given: list[Any] = [None] * len(self.captured.graph.state)
+        self._lies: list[Any] = [None] * len(self.captured.graph.state)
         self.epochs: Epochs | None = None
         if isinstance(task.source, Rows):
             self._arrays = [np.ascontiguousarray(array) for array in self.data(task.source.tensors)]
@@ -60,8 +59,8 @@ class NativeProgram(Program):
     def run(self, order: NDArray[np.int64], numbers: NDArray[np.float64], key: Any) -> NDArray[Any]:
         """Take the steps of an order, and return their losses."""
         assert self.epochs is not None
-        losses = self.bind(order, len(numbers), key)
-        scattered = [(array, self._lies[i]) for i, array in enumerate(self._bound) if self._lies[i] is not array]
+        losses = self.bind(order, len(numbers), self.arrays(key))
+        scattered = [(array, self._lies[i]) for i, array in enumerate(self._given) if self._lies[i] is not array]
         for there, here in scattered:
             np.copyto(here, there)
         self.epochs.executable.run(numbers, len(numbers), threads=self._threads)
@@ -69,12 +68,12 @@ class NativeProgram(Program):
             np.copyto(there, here)
         return losses
 
-    def bind(self, order: NDArray[np.int64], steps: int, key: Any) -> NDArray[Any]:
+    def bind(self, order: NDArray[np.int64], steps: int, state: Sequence[Any]) -> NDArray[Any]:
         """Let the code know where everything lies, and return the array of the losses to come."""
         assert self.epochs is not None
         code = self.epochs.executable
-        for i, array in enumerate(self.arrays(key)):
-            if self._bound[i] is not array:
+        for i, array in enumerate(state):
+            if self._given[i] is not array:
                 self._bind_state(i, array)
         losses = np.empty((steps, *code.graph.outputs[0].shape), code.graph.outputs[0].dtype)
         code.bind("data", 0, order)
@@ -83,7 +82,7 @@ class NativeProgram(Program):
 
     def _bind_state(self, i: int, array: Any) -> None:
         assert self.epochs is not None
-        self._bound[i] = array
+        self._given[i] = array
         self._lies[i] = array if array.flags.c_contiguous else np.ascontiguousarray(array)
         self.epochs.executable.bind("state", i, self._lies[i])
 
@@ -92,66 +91,11 @@ class NativeProgram(Program):
         if self.captured.key is None:
             return None
         self._bind_state(self.captured.key, key.copy())
-        return self._bound[self.captured.key]
+        return self._given[self.captured.key]
 
-    def changing(self, key: Any) -> list[Any]:
+    def changing(self, state: Sequence[Any]) -> list[Any]:
         """Return the arrays of the state that steps change."""
-        state = self.arrays(key)
         return [state[i] for i in self._written]
-
-
-class Ahead:
-    """The scalars of the steps to come, computed for many steps at once, and again when something changed them.
-
-    What they depend on is in the groups of the optimisers and in the counts of their steps.
-    """
-
-    def __init__(self, scalars: HostScalars) -> None:
-        self._scalars = scalars
-        self._table = np.empty((0, len(scalars)))
-        self._at = self._asked = 0
-        self._seen: Any = None
-        self._taken = 0
-        self._alike: tuple[list[float], NDArray[np.float64]] | None = None
-
-    def begin(self) -> None:
-        """Look, before an epoch, whether anything is other than its steps so far have made it."""
-        options, counts = self._state()
-        if self._seen is None or options != self._seen[0] or counts != [n + self._taken for n in self._seen[1]]:
-            self._table, self._at, self._asked = self._table[:0], 0, 0
-        self._seen, self._taken = (options, counts), 0
-
-    def next(self, steps: int, wanted: int) -> NDArray[np.float64]:
-        """Return the scalars of the next steps, of fewer where a flag changes, and count them as taken.
-
-        wanted: how many steps follow without a look at the optimisers in between.
-        """
-        if self._at >= len(self._table):
-            self._asked = min(AT_ONCE, max(wanted, 2 * self._asked))
-            self._table, self._at = self.table(self._asked), 0
-        numbers = self._table[self._at : self._at + steps]
-        self._scalars.advance(len(numbers))
-        self._at += len(numbers)
-        self._taken += len(numbers)
-        return numbers
-
-    def table(self, steps: int) -> NDArray[np.float64]:
-        """Return the scalars of the next steps, of fewer where a flag changes on the way, without taking them."""
-        cohorts = self._scalars.cohorts
-        if not all(type(cohort.optimizer) is SGD and cohort.counts()[0] for cohort in cohorts):
-            return np.ascontiguousarray(self._scalars.table(steps), np.float64)
-        row = self._scalars.row()  # after the first step all are alike
-        if row is None:
-            return np.empty((0, len(self._scalars)))
-        if self._alike is None or row != self._alike[0] or len(self._alike[1]) < steps:
-            self._alike = row, np.tile(np.array(row, np.float64), (steps, 1))
-        return self._alike[1][:steps]
-
-    def _state(self) -> tuple[list[Any], list[int]]:
-        """Return the options of all groups, and the steps that their parameters have taken."""
-        cohorts = self._scalars.cohorts
-        options = [[v for k, v in cohort.group.items() if k != "params"] for cohort in cohorts]
-        return options, [count for cohort in cohorts for count in cohort.counts()]
 
 
 class NativeEngine(GraphEngine):
@@ -165,6 +109,7 @@ class NativeEngine(GraphEngine):
         self._sized: dict[int, NativeProgram] = {}
         self._sequence = np.arange(0)
         self._blocks = Blocks(task) if isinstance(task.source, Rows) else None
+        self._new: Structure | None = None  # that of the task, until the first look at what was captured for it
         super().__init__(task)
 
     def run_epoch(self, watch: Watch) -> Steps:
@@ -172,6 +117,7 @@ class NativeEngine(GraphEngine):
         source = self.task.source
         if not isinstance(source, Rows):
             return super().run_epoch(watch)
+        self._new = None
         order, done = source.order(randperm), 0
         rows = self._in_sequence(order) if order.rows is None else np.ascontiguousarray(order.rows)
         losses = np.empty(len(order.sizes), np.float64)
@@ -195,8 +141,10 @@ class NativeEngine(GraphEngine):
         found, source = self._blocks, self.task.source
         if found is None or not isinstance(source, Rows):
             return None
+        structure, self._new = self._new, None
         for size in found.batch_sizes:
-            self._refresh(source, size)
+            if structure is None or size not in self._sized:
+                self._refresh(source, size, structure)
         if not self._seeded and any(program.captured.key is not None for program in self._sized.values()):
             return None  # the seed is drawn after the first order
         return found if found.ready(self._sized, self._key) else None
@@ -214,12 +162,19 @@ class NativeEngine(GraphEngine):
             self._sequence = np.arange(count)
         return self._sequence
 
-    def _refresh(self, source: Rows, size: int) -> None:
+    def _begin(self, source: Rows) -> None:
+        """Capture the step of most batches, so that it shows at once whether there is a graph."""
+        self._new = Structure(self.task)
+        batch = example(source)
+        self._sized[batch.rows] = cast(NativeProgram, self._program(batch, self._new))
+        look_for_symmetry(self.task, batch)
+
+    def _refresh(self, source: Rows, size: int, structure: Structure | None = None) -> None:
         """Capture the step of a batch size where there is none, or where the last capture does not hold any more."""
         program = self._sized.get(size)
         if program is None or not program.fits():
             batch = source.batch([wrap(array[:size]) for array in source.arrays])
-            self._sized[size] = cast(NativeProgram, self._program(batch))
+            self._sized[size] = cast(NativeProgram, self._program(batch, structure))
 
     def _run(self, rows: Any, size: int, steps: int, losses: Any) -> int:
         """Take some of the steps, write their losses, and return how many they were."""
@@ -249,7 +204,7 @@ class NativeEngine(GraphEngine):
 
     def _numbers(self, program: NativeProgram, steps: int, wanted: int) -> NDArray[np.float64]:
         """Return the scalars of the next steps, none where a flag has changed, and count these steps as taken."""
-        scalars, scheduler = program.captured.scalars, self.task.per_step
+        scalars, scheduler = program.scalars, self.task.per_step
         if scheduler is None:
             return program.ahead.next(steps, wanted)
         rows: list[list[float]] = []
