@@ -117,12 +117,12 @@ LARGE: dict[str, Case] = {
     "lanes": Case(
         "float64", 65, (),
         (("linear", (65, 120, True)), ("GELU", ("none",)), ("linear", (120, 90, True)), ("Tanh", ())),
-        (9,), (("MSELoss", "mean"),), "SGD", (("lr", 0.01), ("momentum", 0.9)), False, 1.0, (256, 256, 100, 256),
+        (9,), (("MSELoss", "mean"),), "SGD", (("lr", 0.01), ("momentum", 0.9)), False, 1.0, (120, 120, 100, 120),
     ),
     "batch norm across lanes": Case(
         "float64", 33, (),
         (("linear", (33, 90, True)), ("BatchNorm1d", (90,)), ("SiLU", ()), ("ensemble", (90, 33, True))),
-        (5,), (("CrossEntropyLoss", "sum"),), "RMSprop", (("centered", True),), True, None, (256, 256, 70, 256),
+        (5,), (("CrossEntropyLoss", "sum"),), "RMSprop", (("centered", True),), True, None, (120, 120, 70, 120),
     ),
     "streamed batch norm": Case(
         "float64", 17, (),
