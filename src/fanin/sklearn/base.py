@@ -29,7 +29,8 @@ from fanin.training.turn import Turn
 from fanin.training.weights import tensors_of
 
 SPARSE = ["csr", "csc"]
-_PYTHON = threading.Lock()  # one fit at a time captures and draws; what is compiled runs beside the others
+# One fit at a time captures and draws; what is compiled runs beside the others. A callback may fit within a fit.
+_PYTHON: Any = threading.RLock()
 
 
 class BaseMLP(BaseEstimator):  # type: ignore[misc]
@@ -95,12 +96,15 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             else:
                 minimise(self, X, targets, sample_weight)
             self._write_attributes()
-        if not is_finite(self._network):
+        self._check_finite(False)
+        return self
+
+    def _check_finite(self, is_lost: bool) -> None:
+        if is_lost or not is_finite(self._network):
             raise ArgumentError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
                 "preprocessed."
             )
-        return self
 
     def _build(self, sizes: list[int], X: Any, targets: Any, first: bool) -> None:
         """Make the network, with new starting values."""
@@ -153,7 +157,11 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             self._optimizer = parameters.optimizer_of(self, self._network)
         if self.early_stopping:
             rows, held = self._split(rows, held, incremental)
-            self.validation_scores_ = self.validation_scores_ or []
+            self.best_validation_score_ = (
+                -np.inf if self.best_validation_score_ is None else self.best_validation_score_
+            )
+        elif self.best_loss_ is None:  # it was set between two calls
+            self.best_loss_ = np.inf
         if held is not None:
             self.validation_scores_ = self.validation_scores_ or []
             self.validation_loss_curve_ = self.validation_loss_curve_ or []
@@ -170,7 +178,9 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             epochs.close()
         if not incremental and not self.converged_:
             loop.warn()
-        if self.early_stopping and (self.converged_ or not incremental):
+        if not self.early_stopping:
+            self._check_finite(epochs.is_lost)
+        elif self.converged_ or not incremental:
             for name, tensor in tensors_of(self._network).items():
                 store(tensor, self._best[name].copy())
 

@@ -179,7 +179,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return own if weights is None else own * weights
 
     def _stratify(self, targets: Any) -> Any:
-        return targets if self.n_outputs_ == 1 else None
+        return targets.astype(bool) if self.n_outputs_ == 1 else None
 
     # Outputs ----------------------------------------------------------------------------------------------------------
 

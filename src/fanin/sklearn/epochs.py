@@ -114,7 +114,7 @@ class Epochs:
     """
 
     def __init__(self, task: Task, scheduler: Any, seed: int, most: int) -> None:
-        self.task, self.scheduler = task, scheduler
+        self.task, self.scheduler, self.is_lost = task, scheduler, False
         task.model.train()
         self._engine = make_engine("eager" if most * (task.source.steps or 0) <= FEW else "auto", task)
         if hasattr(self._engine, "_blocks"):
@@ -144,7 +144,7 @@ class Epochs:
         try:
             mean = self._engine.run_epoch(_Nobody()).mean()
         except NotFinite as problem:
-            mean = float(problem.losses[-1])
+            mean, self.is_lost = float(problem.losses[-1]), True  # this engine takes no step from here
         if self.scheduler is not None:
             self.scheduler.step()
         return mean

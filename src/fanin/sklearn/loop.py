@@ -109,7 +109,7 @@ class Loop:
         estimator, held = self.estimator, self.held
         output = estimator._raw(held.inputs, self.epochs.task.model)
         estimator.validation_loss_curve_.append(self._loss_on(output))
-        score = estimator._score_of(output, held.labels, held.weights)
+        score = math.nan if self.epochs.is_lost else estimator._score_of(output, held.labels, held.weights)
         estimator.validation_scores_.append(score)
         if estimator.verbose:
             print(f"Validation score: {score:f}")  # noqa: T201
@@ -178,7 +178,10 @@ class Loop:
     def _is_lost(self) -> bool:
         """Say whether the weights are beyond repair, so that no more epochs can change what comes out."""
         curve = self.estimator.loss_curve_
-        return bool(curve) and not math.isfinite(curve[-1]) and not is_finite(self.epochs.task.model)
+        if not curve or math.isfinite(curve[-1]):
+            return False
+        self.epochs.is_lost = self.epochs.is_lost or not is_finite(self.epochs.task.model)
+        return self.epochs.is_lost
 
 
 def copied(model: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fanin.ops.elementwise import sqrt
 from fanin.optim import Optimizer
-from fanin.optim.engine.memory import Start
+from fanin.optim.engine.memory import STEP, Scalar, Start
 
 
 class MomentumRule(Optimizer):
@@ -18,6 +18,11 @@ class MomentumRule(Optimizer):
 
     def __init__(self, params: Any, lr: float, momentum: float, nesterov: bool) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "nesterov": nesterov})
+
+    @property
+    def learning_rate(self) -> float:
+        """The present rate."""
+        return float(self.param_groups[0]["lr"])
 
     def init(self, group: dict[str, Any]) -> dict[str, Start]:
         """Return the name of the velocity."""
@@ -45,8 +50,8 @@ class AdamRule(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
 
     def init(self, group: dict[str, Any]) -> dict[str, Start]:
-        """Return the names of the moments."""
-        return {"m": 0.0, "v": 0.0}
+        """Return the names of the moments, and of the number of steps, which has to survive pickling."""
+        return {STEP: Scalar(), "m": 0.0, "v": 0.0}
 
     def hyper(self, group: dict[str, Any], step: int) -> dict[str, Any]:
         """Return this step's rate, the coefficients and epsilon."""
