@@ -97,6 +97,11 @@ class Builder:
         self._quick_entry(self._entry(self._step()))
         return str(self.module)
 
+    @property
+    def _is_single(self) -> bool:
+        """Whether there is nothing to share: all is done by the first thread."""
+        return len(self.plan.tiling.lanes) == 1
+
     # Kernels ------------------------------------------------------------------------------------------------------
 
     def kernel(self, group: Group, count: int | None) -> Any:
@@ -127,6 +132,8 @@ class Builder:
         kinds = [POINTER, POINTER, I64, I64, I64]
         made, code = function(self.module, "step", kinds, self.isa)
         sources, numbers, step, self.thread, self.threads = made.args
+        if self._is_single:  # no divisions, no barriers
+            self.thread, self.threads = I64(0), I64(1)
         frame = Frame(code, self.plan, self.layout, sources, numbers, step, I64(0), I64(0), I1(1))
         for level, groups in groupby(self.plan.groups, key=lambda g: g.level):
             if level % 2 == 0:
@@ -258,6 +265,9 @@ class Builder:
         """Write `run(context, thread, threads)`; context: sources, numbers, numbers of a step, first step, steps."""
         made, code = function(self.module, ENTRY, [POINTER, I64, I64], self.isa, internal=False)
         context, thread, threads = made.args
+        if self._is_single:
+            with code.b.if_then(code.b.icmp_signed("!=", thread, I64(0))):
+                code.b.ret_void()
         sources, numbers = (code.load(code.at(context, I64(i), I64), I64) for i in (0, 1))
         sources, numbers = (code.b.inttoptr(p, POINTER) for p in (sources, numbers))
         each, begin, steps = (code.load(code.at(context, I64(i), I64), I64) for i in (2, 3, 4))

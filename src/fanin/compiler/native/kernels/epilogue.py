@@ -11,7 +11,7 @@ import numpy as np
 from fanin.compiler.graph import Value
 from fanin.compiler.native import elementwise
 from fanin.compiler.native.frame import Frame, immediate, operand_type
-from fanin.compiler.native.loops.nest import Access, aligned
+from fanin.compiler.native.loops.access import Access, aligned
 from fanin.compiler.native.vector import I64, Code, element_type, width_of
 from fanin.compiler.passes.plan import Group
 from fanin.compiler.passes.views import dense, is_number

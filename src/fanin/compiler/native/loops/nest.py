@@ -14,50 +14,12 @@ from typing import Any
 from fanin.compiler.graph import Value
 from fanin.compiler.native import elementwise
 from fanin.compiler.native.frame import Frame, immediate, operand_type
+from fanin.compiler.native.loops.access import Access, Strides, aligned, gathered
 from fanin.compiler.native.vector import I8, I64, element_type, width_of
 from fanin.compiler.passes.fuse import HEAVY
 from fanin.compiler.passes.plan import INDEXED, ROWS, SUM, Group, passes_of
 from fanin.compiler.passes.rows import REDUCTIONS
-from fanin.compiler.passes.views import Ref, dense, is_number
-
-Strides = tuple[int, ...]
-
-
-@dataclass
-class Access:
-    """One operand, as steps along the dimensions of the nest.
-
-    index: where the positions of gathered rows are read.
-    """
-
-    base: Value
-    offset: int
-    strides: Strides
-    index: Access | None = None
-    index_step: int = 0
-    index_limit: int = 0
-
-
-def aligned(ref: Ref, extent: tuple[int, ...]) -> Access:
-    """Return how an operand is read when it is broadcast to an extent."""
-    lead = len(extent) - len(ref.shape)
-    return Access(ref.base, ref.offset, (0,) * lead + ref.strides)
-
-
-def gathered(value: Value, refs: dict[Value, Ref]) -> Access:
-    """Return how the rows, or elements, that an index names are read."""
-    assert value.op is not None
-    source, index = value.inputs[:2]
-    ref, where = refs[source], refs[index]
-    if value.op.name == "embedding":
-        trailing = value.ndim - index.ndim
-        position = Access(where.base, where.offset, where.strides + (0,) * trailing)
-        strides = (0,) * index.ndim + ref.strides[1:]
-        return Access(ref.base, ref.offset, strides, position, ref.strides[0], ref.shape[0])
-    dim = value.attrs["dim"]
-    strides = tuple(0 if d == dim else s for d, s in enumerate(ref.strides))
-    position = Access(where.base, where.offset, where.strides)
-    return Access(ref.base, ref.offset, strides, position, ref.strides[dim], ref.shape[dim])
+from fanin.compiler.passes.views import dense, is_number
 
 
 @dataclass
@@ -250,7 +212,10 @@ class Nest:
     def _width(self, members: Sequence[Value]) -> int:
         """Return the lanes of a step: a register of the widest type that is computed with."""
         sizes = [
-            int(x.dtype.itemsize) for v in members for x in (v, *v.inputs) if isinstance(x, Value) and not is_number(x)
+            int(x.dtype.itemsize)
+            for v in members
+            for x in (v, *_operands(v))
+            if isinstance(x, Value) and not is_number(x)
         ]
         wide = [n for n in sizes if n > 1] or [4]
         # Two registers at a time share the constants of a polynomial, and hide the latency of one another.
@@ -503,6 +468,12 @@ def fill(frame: Frame, value: Value, number: Any, first: Any = None, count: int 
     if whole < size:
         with code.loop(whole, size) as i:
             code.store(number, code.at(pointer, i, kind))
+
+
+def _operands(value: Value) -> Sequence[Any]:
+    """Return what an operation computes with: row numbers are none of it."""
+    assert value.op is not None
+    return value.inputs[:1] if value.op.name in INDEXED else value.inputs
 
 
 def _depth(strides: Strides) -> int:
