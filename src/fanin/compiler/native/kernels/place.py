@@ -8,7 +8,8 @@ import numpy as np
 
 from fanin.compiler.graph import Value
 from fanin.compiler.native.frame import Frame
-from fanin.compiler.native.loops.nest import Access, Nest
+from fanin.compiler.native.loops.access import Access
+from fanin.compiler.native.loops.nest import Nest
 from fanin.compiler.passes.plan import COPY, ROWS, Group
 from fanin.compiler.passes.views import Ref, dense, whole_index
 
