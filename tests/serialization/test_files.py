@@ -150,7 +150,9 @@ def test_mapping_needs_a_path() -> None:
 
 
 @pytest.mark.parametrize(
-    "location", [None, "cpu", torch.device("cpu"), lambda storage, _: storage, {"cuda:0": "cpu"}], ids=repr
+    "location",
+    [None, "cpu", torch.device("cpu"), lambda storage, _: storage, {"cuda:0": "cpu"}],
+    ids=["none", "text", "device", "function", "dictionary"],
 )
 def test_places_that_are_the_cpu(location: Any) -> None:
     file = io.BytesIO()
