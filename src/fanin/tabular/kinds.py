@@ -17,9 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import polars
-
 from fanin._core.errors import TableError
+from fanin.tabular.frames import polars
 from fanin.tabular.table import Table
 from fanin.tabular.values import as_days, as_numbers, column, numbers, refuse
 

@@ -14,9 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars
-
 from fanin._core.errors import TableError
+from fanin.tabular.frames import polars
 
 SEPARATORS = ",;\t|"
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import polars
 from numpy.typing import NDArray
 
 from fanin._core.errors import TableError
 from fanin.tabular.columns import Floats, Rows
+from fanin.tabular.frames import polars
 from fanin.tabular.kinds import describe
 from fanin.tabular.table import Table
 from fanin.tabular.values import as_numbers, column, numbers, texts

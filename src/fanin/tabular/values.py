@@ -5,9 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection
 
-import polars
-
 from fanin._core.errors import TableError
+from fanin.tabular.frames import polars
 from fanin.tabular.table import Table
 
 LARGEST = 1e100  # larger numbers cannot be squared, summed and divided in float64 without overflow

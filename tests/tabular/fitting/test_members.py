@@ -51,24 +51,28 @@ def test_training_is_native_and_learns(settings: Settings) -> None:
     assert trained.best < 0.8 * start
 
 
-def test_auto_is_native() -> None:
-    assert train(plan(), [halves(table())], seed=0)[0].engine == "native"
+def test_auto_is_native_unless_a_few_steps_are_sooner_done_eagerly() -> None:
+    few, many = plan(), plan(replace(SMALL, epochs=100))
+    assert [train(each, [halves(table())], seed=0)[0].engine for each in (few, many)] == ["eager", "native"]
 
 
 def test_a_step_calls_nothing_back() -> None:
     """All that a step does has native code."""
     from fanin.training.engines.pool import idle
 
-    train(plan(), [halves(table())], seed=0)
+    train(plan(), [halves(table())], seed=0, engine="native")
     assert idle._idle[-1][1].executable.calls_back == 0
 
 
-def test_members_are_the_same_side_by_side_and_for_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("engine", ["eager", "native"])
+def test_members_are_the_same_side_by_side_and_for_any_number_of_threads(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parts = [halves(table(seed=i)) for i in range(3)]
     before = fanin.get_rng_state()
-    several = train(plan(), parts, seed=5)
+    several = train(plan(), parts, seed=5, engine=engine)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    again = train(plan(), parts, seed=5)
+    again = train(plan(), parts, seed=5, engine=engine)
     assert [weights_of(t) for t in several] == [weights_of(t) for t in again]
     assert weights_of(train(plan(), parts[:1], seed=6)[0]) != weights_of(train(plan(), parts[:1], seed=5)[0])
     assert fanin.equal(before, fanin.get_rng_state())
@@ -108,7 +112,7 @@ def test_a_deadline_is_kept_by_a_shorter_schedule(count: int) -> None:
     train(plan(settings), [halves(part)], seed=0, deadline=time.monotonic())  # compiles
     started = time.monotonic()
     trained = train(plan(settings), [halves(part)] * count, seed=0, deadline=started + 1.0)
-    assert 0.3 < time.monotonic() - started < 2.5
+    assert 0.3 < time.monotonic() - started < 4.0
     for each in trained:
         strength = each.network.strength.item()
         assert 1 < each.epochs < 100_000

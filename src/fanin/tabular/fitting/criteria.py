@@ -5,12 +5,14 @@ Outputs are what a network returns, as an array: (rows, outputs), or (rows, k, o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Criterion = Callable[[Array, Array, Array | None], float]
 
 
 def log_probabilities(logits: Array) -> Array:
@@ -60,7 +62,7 @@ def squared_error(outputs: Array, numbers: Array, weights: Array | None = None) 
     return float(np.average(((means - numbers) ** 2).mean(axis=1), weights=weights))
 
 
-def pinball(levels: tuple[float, ...]) -> Any:
+def pinball(levels: tuple[float, ...]) -> Criterion:
     """Return the criterion of quantiles of these levels: the mean of max(q e, (q - 1) e), e = y - output.
 
     >>> pinball((0.9,))(np.array([[0.0]]), np.array([[2.0]]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import fanin
 from fanin.nn import Module
+from fanin.tabular.fitting.criteria import Criterion
 from fanin.tabular.fitting.optimizer import ScheduledAdam
 from fanin.tabular.fitting.settings import Settings
 from fanin.tabular.nets import Inputs, RealMLP, TabM, start_from_data
@@ -22,7 +23,8 @@ from fanin.training.threads import product_threads
 from fanin.training.weights import Kept
 
 AT_ONCE = 2048  # rows in one forward pass of a prediction
-Criterion = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
+# Seconds of an eager step, operations of one in a second, and the seconds in which a step is compiled.
+_OF_A_STEP, _OPERATIONS, _OF_COMPILING = 3e-3, 1e10, 0.7
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,13 @@ def train(
         seed: of initial weights, orders and masks.
         deadline: the time by `time.monotonic` at which training shall have ended; schedules are shortened to keep it,
             and then results depend on the machine's speed.
-        engine: as in `fit`.
+        engine: as in `fit`; "auto" takes steps eagerly where compiling them would take longer.
     """
-    with seeded(seed):
+    # One thread for products of NumPy's: with more, their rounding depends on the number.
+    with seeded(seed), product_threads(1):
         runs = [_Run(plan, learned, judged, deadline) for learned, judged in parts]
+        if engine == "auto" and all(run.is_short() for run in runs):
+            engine = "eager"
         if len(runs) == 1:
             histories = [fit(**runs[0].arguments(), engine=engine, progress=False)]
         else:
@@ -164,6 +169,11 @@ def in_evaluation(network: Any) -> Any:
     return copy.deepcopy(network, {id(tensor): tensor for tensor in tensors}).eval()
 
 
+def in_double(network: Any) -> Any:
+    """Return a copy of a network in evaluation mode and double precision."""
+    return copy.deepcopy(network).eval().double()
+
+
 class _Run:
     """One network in training."""
 
@@ -179,6 +189,13 @@ class _Run:
         self.optimizer = make_optimizer(self.network, settings, settings.epochs * self.steps)
         self.selection = Selection(self.network, judged, plan.criterion, settings.patience)
         self.pace = Pace(deadline, self.steps)
+
+    def is_short(self) -> bool:
+        """Say whether all steps are done sooner than one is compiled; by shapes alone, so that results are the same."""
+        weights = sum(p.numel() for p in self.network.parameters())
+        work = 6 * weights * self.batch_size * self.plan.settings.members
+        seconds: float = self.steps * self.plan.settings.epochs * (_OF_A_STEP + work / _OPERATIONS)
+        return seconds < _OF_COMPILING
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of `fit`."""

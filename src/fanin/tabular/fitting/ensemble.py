@@ -1,0 +1,191 @@
+"""From encoded rows to an ensemble: splits, stages, their mixture, and what was predicted for rows held out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fanin.nn import Module
+from fanin.tabular.fitting.criteria import Criterion, log_probabilities
+from fanin.tabular.fitting.members import Part, Plan, Trained, in_double, outputs_of, train
+from fanin.tabular.fitting.presets import Recipe
+from fanin.tabular.nets import Inputs
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What networks learn.
+
+    outputs:   of a network.
+    loss:      that the steps minimise, by the smoothing of labels.
+    criterion: that epochs and mixtures are compared by.
+    classes:   whether outputs are logits.
+    """
+
+    outputs: int
+    loss: Any
+    criterion: Criterion
+    classes: bool
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Networks of one kind, in double precision, and their share of the mixture."""
+
+    networks: tuple[Module, ...]
+    share: float
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Networks that answer as one.
+
+    judged: the rows that were held out, and `held_out` what was predicted for them, by networks that did not learn
+            from them: log-probabilities (rows, classes), or numbers (rows, outputs).
+    record: for each network its kind, epochs, best epoch, criterion, engine.
+    """
+
+    stages: tuple[Stage, ...]
+    classes: bool
+    judged: Rows
+    held_out: NDArray[np.float64]
+    record: tuple[dict[str, Any], ...]
+
+    def predict(self, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+        """Return log-probabilities (rows, classes), or numbers (rows, outputs).
+
+        In double precision, so that a row's prediction does not depend on the rows beside it.
+        """
+        wide = [each.astype(np.float64) if each.dtype == np.float32 else each for each in inputs]
+        parts = [
+            np.mean([_answer(outputs_of(network, wide), self.classes) for network in stage.networks], axis=0)
+            for stage in self.stages
+        ]
+        return _ending(_mixed(parts, [stage.share for stage in self.stages]), self.classes)
+
+
+def fit_ensemble(
+    part: Part,
+    inputs: Inputs,
+    goal: Goal,
+    recipe: Recipe,
+    splits: Sequence[tuple[Rows, Rows]],
+    seed: int,
+    deadline: float | None = None,
+) -> Ensemble:
+    """Train a recipe's networks.
+
+    Args:
+        part: all rows.
+        inputs: what a row has.
+        goal: what is learned.
+        recipe: the kinds of networks.
+        splits: the rows that each network learns from, and those that judge it.
+        seed: of everything that is drawn.
+        deadline: the time by `time.monotonic` at which training shall have ended.
+    """
+    judged = np.concatenate([rows for _, rows in splits])
+    stages: list[tuple[Any, ...]] = []
+    answers: list[NDArray[np.float64]] = []
+    record: list[dict[str, Any]] = []
+    for number, settings in enumerate(recipe.stages):
+        plan = Plan(inputs, goal.outputs, settings, goal.loss(settings.smoothing), goal.criterion)
+        due = _due(deadline, len(recipe.stages) - number)
+        if stages and due is not None and due - time.monotonic() < 0.05 * _elapsed(record):
+            break
+        started = time.monotonic()
+        trained = _train(plan, part, splits, seed + number, due)
+        stages.append(tuple(in_double(each.network) for each in trained))
+        answers.append(np.concatenate([_answer(each.outputs, goal.classes) for each in trained]))
+        record += [_told(each, settings.network, time.monotonic() - started) for each in trained]
+    shares = _shares(answers, part[judged], goal)
+    kept = [(networks, share) for networks, share in zip(stages, shares, strict=True) if share > 0]
+    return Ensemble(
+        tuple(Stage(networks, share) for networks, share in kept),
+        goal.classes,
+        judged,
+        _ending(_mixed(answers, shares), goal.classes),
+        tuple(record),
+    )
+
+
+def _train(
+    plan: Plan, part: Part, splits: Sequence[tuple[Rows, Rows]], seed: int, deadline: float | None
+) -> list[Trained]:
+    """Train a network for each split; with a deadline as many at a time as there are cores, each with its time."""
+    at_once = len(splits) if deadline is None else max(1, len(os.sched_getaffinity(0)))
+    found: list[Trained] = []
+    while len(found) < len(splits):
+        chosen = splits[len(found) : len(found) + at_once]
+        due = _due(deadline, -(-(len(splits) - len(found)) // at_once))
+        found += train(plan, [(part[a], part[b]) for a, b in chosen], seed + 1000 * len(found), due)
+    return found
+
+
+def _due(deadline: float | None, turns: int) -> float | None:
+    """Return when the first of so many turns shall have ended."""
+    if deadline is None:
+        return None
+    now = time.monotonic()
+    return now + (deadline - now) / turns
+
+
+def _elapsed(record: Sequence[dict[str, Any]]) -> float:
+    return max((float(each["seconds"]) for each in record), default=0.0)
+
+
+def _told(trained: Trained, network: str, seconds: float) -> dict[str, Any]:
+    return {
+        "network": network,
+        "epochs": trained.epochs,
+        "best_epoch": trained.epoch,
+        "criterion": trained.best,
+        "engine": trained.engine,
+        "seconds": seconds,
+    }
+
+
+# Mixing ---------------------------------------------------------------------------------------------------------------
+
+
+def _answer(outputs: NDArray[Any], classes: bool) -> NDArray[np.float64]:
+    """Return what is averaged: probabilities, or numbers; of members, their mean."""
+    if classes:
+        return np.exp(log_probabilities(outputs))
+    mean: NDArray[np.float64] = (outputs.mean(axis=1) if outputs.ndim == 3 else outputs).astype(np.float64)
+    return mean
+
+
+def _mixed(answers: Sequence[NDArray[np.float64]], shares: Sequence[float]) -> NDArray[np.float64]:
+    total: NDArray[np.float64] = np.sum([s * a for s, a in zip(shares, answers, strict=True)], axis=0)
+    return total
+
+
+def _ending(mixed: NDArray[np.float64], classes: bool) -> NDArray[np.float64]:
+    return np.log(np.maximum(mixed, 1e-12)) if classes else mixed
+
+
+def _shares(answers: Sequence[NDArray[np.float64]], judged: Part, goal: Goal) -> list[float]:
+    """Return the shares of the stages: the best of twentieths by the criterion, for two stages; else equal ones.
+
+    Shares of one half are left only for ones that are better by more than a tenth of a standard error or so: the
+    held-out rows have chosen the epochs already.
+    """
+    if len(answers) != 2:
+        return [1.0 / len(answers)] * len(answers)
+    best, found = np.inf, 0.5
+    for share in sorted(np.linspace(0.1, 0.9, 17), key=lambda s: abs(s - 0.5)):
+        value = goal.criterion(
+            _ending(_mixed(answers, [share, 1 - share]), goal.classes), judged.target, judged.weights
+        )
+        if value < best * (1 - 1e-3):
+            best, found = value, float(share)
+    return [found, 1 - found]

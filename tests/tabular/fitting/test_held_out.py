@@ -1,0 +1,108 @@
+"""What is done with rows that were held out: splits, temperature, conformal adjustment, the mixture, the presets."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fanin.tabular.fitting.calibration import PRIOR, temperature, tempered
+from fanin.tabular.fitting.conformal import shifts, upper, widening
+from fanin.tabular.fitting.presets import NAMES, recipe
+from fanin.tabular.fitting.splits import folds, hold_out
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("rows", [2, 3, 10, 101])
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.9])
+def test_hold_out_parts_the_rows(rows: int, share: float) -> None:
+    ((learned, judged),) = hold_out(rows, share, RNG)
+    assert sorted([*learned, *judged]) == list(range(rows))
+    assert len(learned) > 0
+    assert len(judged) == min(rows - 1, max(1, round(share * rows)))
+
+
+def test_hold_out_keeps_the_shares_of_classes() -> None:
+    classes = np.repeat([0, 1, 2, 3], [100, 50, 10, 1])
+    ((learned, judged),) = hold_out(161, 0.2, RNG, classes)
+    assert np.bincount(classes[judged], minlength=4)[:3].tolist() == pytest.approx([20, 10, 2], abs=1)
+    assert set(classes[learned]) == {0, 1, 2, 3}
+
+
+def test_each_row_judges_in_one_fold() -> None:
+    classes = np.repeat([0, 1], [40, 11])
+    parts = folds(51, 5, RNG, classes)
+    assert sorted(np.concatenate([judged for _, judged in parts])) == list(range(51))
+    for learned, judged in parts:
+        assert not set(learned) & set(judged)
+        assert 2 <= (classes[judged] == 1).sum() <= 3
+    assert len(folds(3, 5, RNG)) == 3
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -1.0])
+def test_shares_outside_are_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="must lie between 0 and 1"):
+        hold_out(10, share, RNG)
+
+
+def loss(logs: np.ndarray, classes: np.ndarray, t: float) -> float:
+    scaled = [[math.exp(v / t) for v in row] for row in logs]
+    return -float(np.mean([math.log(row[c] / sum(row)) for row, c in zip(scaled, classes, strict=True)]))
+
+
+def test_temperature_is_least_on_a_grid_but_for_the_prior() -> None:
+    p = RNG.dirichlet([0.5, 0.5, 0.5], 500)
+    classes = np.array([RNG.choice(3, p=row) for row in p])
+    logs = 1.7 * np.log(np.maximum(p, 1e-9))
+    grid = np.exp(np.linspace(-1, 1.5, 251))
+    least = grid[int(np.argmin([loss(logs, classes, t) for t in grid]))]
+    assert temperature(logs, classes) == pytest.approx(least ** (500 / (500 + PRIOR)), rel=0.01)
+
+
+def test_few_rows_without_a_mistake_do_not_make_probabilities_certain() -> None:
+    logs = np.log(np.array([[0.9, 0.1]] * 20))
+    assert 0.5 < temperature(logs, np.zeros(20, np.int64)) < 1
+    assert tempered(logs, 1.0) == pytest.approx(logs)
+
+
+def test_weights_of_rows_count() -> None:
+    logs = np.log(np.array([[0.9, 0.1], [0.9, 0.1]] * 500))
+    classes = np.array([0, 1] * 500)
+    assert temperature(logs, classes) > 2
+    assert temperature(logs, classes, np.array([1.0, 0.0] * 500)) < 1
+
+
+def test_upper_counts_the_new_row() -> None:
+    scores = RNG.permutation(np.arange(1.0, 20.0))
+    for level in (0.05, 0.5, 0.9):
+        assert upper(scores, level) == math.ceil(20 * level)
+    assert upper(scores, 0.999) == 19
+    assert upper(scores, 0.5, np.ones(19)) == upper(scores, 0.5)
+    assert upper(scores, 0.5, (scores > 15).astype(float)) == 18
+
+
+def test_coverage_of_new_rows_is_at_least_what_was_asked() -> None:
+    """Averaged over many draws, as the theorem says: between level and level + 1 / (n + 1)."""
+    hits = [RNG.normal() <= upper(RNG.normal(size=19), 0.8) for _ in range(4000)]
+    assert 0.8 - 0.02 < np.mean(hits) < 0.85 + 0.02
+
+
+def test_shifts_and_widening_cover() -> None:
+    numbers = RNG.normal(size=999)
+    predicted = np.tile([0.5, 0.6], (999, 1))
+    moved = predicted + shifts(predicted, numbers, (0.1, 0.9))
+    assert (numbers[:, None] <= moved).mean(axis=0) == pytest.approx([0.1, 0.9], abs=0.002)
+    more = widening(predicted[:, 0], predicted[:, 1], numbers, 0.7)
+    inside = (predicted[:, 0] - more <= numbers) & (numbers <= predicted[:, 1] + more)
+    assert inside.mean() == pytest.approx(0.7, abs=0.002)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("task", ["classes", "numbers"])
+@pytest.mark.parametrize("rows", [50, 5_000, 500_000])
+def test_presets(name: str, task: str, rows: int) -> None:
+    made = recipe(name, task, rows, {"epochs": 7, "hidden": (3,)})
+    assert all(stage.epochs == 7 and stage.hidden == (3,) for stage in made.stages)
+    assert (made.folds > 1) == (name == "best")
