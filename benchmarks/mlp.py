@@ -39,7 +39,12 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 MOST_ROWS = 20_000
 FEW_CLASSES = 30  # a target with whole numbers and at most so many values is one of classes
 SMOKE = ("penguins", "diabetes")
-SIDES = {"scikit-learn": sklearn.neural_network, "fanin": fanin.sklearn}
+# Each side: the module of the classes, and what is not default.
+SIDES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "scikit-learn": (sklearn.neural_network, {}),
+    "fanin": (fanin.sklearn, {}),
+    "fanin in float32": (fanin.sklearn, {"dtype": "float32"}),
+}
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,8 @@ def tables(folder: Path | None, wanted: list[str] | None) -> list[Split]:
 def fit(split: Split, side: str, seed: int, settings: dict[str, Any]) -> tuple[float, float, int]:
     """Return the seconds of a fit, the score on the test rows, and the number of epochs."""
     name = "MLPClassifier" if split.is_classes else "MLPRegressor"
-    model = getattr(SIDES[side], name)(random_state=seed, **settings)
+    module, own = SIDES[side]
+    model = getattr(module, name)(random_state=seed, **own, **settings)
     started = time.perf_counter()
     model.fit(*split.train)
     return time.perf_counter() - started, float(model.score(*split.test)), int(model.n_iter_)
@@ -144,7 +150,8 @@ def measure(splits: list[Split], rounds: int, settings: dict[str, Any]) -> dict[
     taken = {split.name: {side: Taken() for side in SIDES} for split in splits}
     for split in splits:
         note(f"first fit of {split.name}")
-        taken[split.name]["fanin"].first = fit(split, "fanin", rounds, settings)[0]
+        for side in list(SIDES)[1:]:
+            taken[split.name][side].first = fit(split, side, rounds, settings)[0]
     for seed in range(rounds):
         for split in splits:
             for side in sorted(SIDES, reverse=bool(seed % 2)):
@@ -168,29 +175,36 @@ def note(text: str) -> None:
 # Report ---------------------------------------------------------------------------------------------------------------
 
 
-def rows_of(splits: list[Split], taken: dict[str, dict[str, Taken]]) -> list[list[str]]:
-    rows = [
-        ["table", "epochs", "scikit-learn, s", "fanin, s", "ratio", "first fit, s", "score", "fanin's", "apart at most"]
-    ]
-    ratios = []
+def rows_of_seconds(splits: list[Split], taken: dict[str, dict[str, Taken]]) -> list[list[str]]:
+    """Return the medians of the seconds, by how much fanin is faster, and what its first fits took."""
+    ours = list(SIDES)[1:]
+    rows = [["seconds", "epochs", *SIDES, *(f"{side}: ratio" for side in ours), "its first fit"]]
+    medians = {split.name: [statistics.median(side.seconds) for side in taken[split.name].values()] for split in splits}
     for split in splits:
-        theirs, ours = taken[split.name].values()
-        times = [statistics.median(side.seconds) for side in (theirs, ours)]
-        ratios.append(times[0] / times[1])
-        apart = max(abs(a - b) for a, b in zip(theirs.scores, ours.scores, strict=True))
-        scores = [f"{statistics.median(side.scores):.4f}" for side in (theirs, ours)]
-        cells = [
-            f"{times[0]:.3g}",
-            f"{times[1]:.3g}",
-            f"{ratios[-1]:.1f}",
-            f"{ours.first:.3g}",
-            *scores,
-            f"{apart:.1e}",
-        ]
-        rows.append([split.title, f"{statistics.median(theirs.epochs):g}", *cells])
-    total = [sum(statistics.median(taken[split.name][side].seconds) for split in splits) for side in SIDES]
-    rows.append(["all, in seconds", "", f"{total[0]:.3g}", f"{total[1]:.3g}", f"{total[0] / total[1]:.1f}", *[""] * 4])
-    rows.append(["geometric mean", "", "", "", f"{statistics.geometric_mean(ratios):.1f}", *[""] * 4])
+        times, sides = medians[split.name], taken[split.name]
+        epochs = statistics.median(sides["scikit-learn"].epochs)
+        rows.append([split.title, f"{epochs:g}", *told(times), f"{sides['fanin'].first:.3g}"])
+    totals = [sum(times) for times in zip(*medians.values(), strict=True)]
+    rows.append(["all", "", *told(totals), f"{sum(taken[split.name]['fanin'].first for split in splits):.3g}"])
+    means = [statistics.geometric_mean(times) for times in zip(*medians.values(), strict=True)]
+    rows.append(["geometric mean", "", *told(means), ""])
+    return rows
+
+
+def told(times: list[float]) -> list[str]:
+    return [*(f"{t:.3g}" for t in times), *(f"{times[0] / t:.1f}x" for t in times[1:])]
+
+
+def rows_of_scores(splits: list[Split], taken: dict[str, dict[str, Taken]]) -> list[list[str]]:
+    """Return the medians of the scores, and how far those of one seed are apart."""
+    ours = list(SIDES)[1:]
+    rows = [["accuracy or R2", *SIDES, *(f"{side}: apart at most" for side in ours), "seeds of scikit-learn apart"]]
+    for split in splits:
+        sides = taken[split.name]
+        theirs = sides["scikit-learn"].scores
+        apart = [max(abs(a - b) for a, b in zip(theirs, sides[side].scores, strict=True)) for side in ours]
+        cells = [f"{statistics.median(side.scores):.4f}" for side in sides.values()]
+        rows.append([split.title, *cells, *(f"{a:.1e}" for a in apart), f"{max(theirs) - min(theirs):.1e}"])
     return rows
 
 
@@ -210,8 +224,9 @@ def main() -> None:
     taken = measure(splits, 1 if arguments.smoke else arguments.rounds, settings)
     note("")
     print(header("mlp.py", {"scikit-learn": sklearn.__version__, "fanin": fanin.__version__}))
-    print(f"float64, medians of {len(next(iter(taken.values()))['fanin'].seconds)} seeds; the first fit compiles\n")
-    print(table(rows_of(splits, taken), markdown=arguments.markdown))
+    print(f"Medians of {len(next(iter(taken.values()))['fanin'].seconds)} seeds; the first fit compiles\n")
+    print(table(rows_of_seconds(splits, taken), markdown=arguments.markdown), end="\n\n")
+    print(table(rows_of_scores(splits, taken), markdown=arguments.markdown))
     if arguments.json:
         samples = {name: {side: vars(values) for side, values in sides.items()} for name, sides in taken.items()}
         arguments.json.write_text(json.dumps(samples, indent=1))

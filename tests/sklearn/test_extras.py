@@ -200,6 +200,16 @@ def test_a_schedule() -> None:
     assert same(blind.fit(XR, YR), model)
 
 
+def test_half_the_digits_for_any_input() -> None:
+    x = XR.round(1)  # no number in it is one of float32
+    model = MLPRegressor(**SMALL, dtype="float32").fit(x, YR)
+    assert same(model, MLPRegressor(**SMALL).fit(x.astype(np.float32), YR))
+    assert {coef.dtype for coef in model.coefs_} == {np.dtype(np.float32)}
+    doubled = MLPRegressor(**SMALL, dtype="float64").fit(x.astype(np.float32), YR)
+    assert {coef.dtype for coef in doubled.coefs_} == {np.dtype(np.float64)}
+    np.testing.assert_allclose(model.predict(x), doubled.predict(x), rtol=1e-3, atol=1e-3)
+
+
 # Classes and rows -----------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from fanin import nn
 from fanin._core.errors import ArgumentError
 from fanin.sklearn.base import SPARSE, BaseMLP
 from fanin.sklearn.losses import CLASSIFICATION
-from fanin.sklearn.parameters import CONSTRAINTS
+from fanin.sklearn.parameters import CONSTRAINTS, dtypes_of
 from fanin.training.arrays import takes_classes
 
 
@@ -66,6 +66,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         batch_norm: bool = False,
         initializer: Any = None,
         class_weight: Any = None,
+        dtype: str | None = None,
         callbacks: Any = None,
     ) -> None:
         self._keep(locals())
@@ -125,7 +126,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     # Data -------------------------------------------------------------------------------------------------------------
 
     def _checked(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        kinds = (np.float64, np.float32)
+        kinds = dtypes_of(self.dtype)
         X, y = validate_data(self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=kinds, reset=reset)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)

@@ -52,8 +52,14 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
     "batch_norm": ["boolean"],
     "initializer": [StrOptions(set(INITIALIZERS)), callable, None],
+    "dtype": [StrOptions({"float32", "float64"}), None],
     "callbacks": [callable, "array-like", object, None],
 }
+
+
+def dtypes_of(given: str | None) -> list[Any]:
+    """Return the dtypes that X may keep; another becomes the first of them."""
+    return [np.float64, np.float32] if given is None else [np.dtype(given)]
 
 
 def hidden_sizes(given: Any) -> list[int]:

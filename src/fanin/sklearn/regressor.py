@@ -15,7 +15,7 @@ from sklearn.utils.validation import validate_data
 from fanin import nn
 from fanin.sklearn.base import SPARSE, BaseMLP
 from fanin.sklearn.losses import REGRESSION
-from fanin.sklearn.parameters import CONSTRAINTS
+from fanin.sklearn.parameters import CONSTRAINTS, dtypes_of
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
@@ -58,6 +58,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         dropout: Any = 0.0,
         batch_norm: bool = False,
         initializer: Any = None,
+        dtype: str | None = None,
         callbacks: Any = None,
     ) -> None:
         self._keep(locals())
@@ -99,7 +100,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     # Data -------------------------------------------------------------------------------------------------------------
 
     def _checked(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        kinds = (np.float64, np.float32)
+        kinds = dtypes_of(self.dtype)
         X, y = validate_data(
             self, X, y, accept_sparse=SPARSE, multi_output=True, y_numeric=True, dtype=kinds, reset=reset
         )
