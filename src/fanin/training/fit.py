@@ -26,6 +26,7 @@ from fanin.training.loop import Run, Saving
 from fanin.training.metrics import metrics_of
 from fanin.training.schedule import schedule_of
 from fanin.training.source import Rows, Source
+from fanin.training.weights import Members
 
 
 def fit(
@@ -152,7 +153,7 @@ def prepared(
     progress: bool,
 ) -> Run:
     """Check the arguments of `fit`, and return the run that they describe."""
-    _check_parts(model, loss, optimizer)
+    members = _check_parts(model, loss, optimizer)
     _check_numbers(epochs, patience, clip_grad_norm, threads)
     check_engine(engine)
     batching = Batching(batch_size, shuffle, drop_last, generator)
@@ -165,7 +166,7 @@ def prepared(
             "fit: an epoch has no steps: with drop_last, the batch size must be at most the number of rows"
         )
     schedule = schedule_of(scheduler, optimizer, epochs, source.steps)
-    task = Task(model, loss, optimizer, source, schedule.per_step, clip_grad_norm, threads)
+    task = Task(model, loss, optimizer, source, schedule.per_step, clip_grad_norm, threads, looked=members)
     parts = Parts(model, optimizer, schedule.scheduler, streams_of(source, generator))
     return Run(
         Training(model, loss, optimizer, schedule.scheduler, epochs),
@@ -204,7 +205,8 @@ def _saving(checkpoint: Any, resume: bool, parts: Parts, task: Task) -> Saving |
     return Saving(CheckpointFile(checkpoint), fingerprint(parts, task.loss, task.source, task.clip), resume)
 
 
-def _check_parts(model: Any, loss: Any, optimizer: Any) -> None:
+def _check_parts(model: Any, loss: Any, optimizer: Any) -> Members:
+    """Raise unless the parts of a run belong together, and return what the model is made of."""
     if not isinstance(model, Module):
         raise ArgumentTypeError(f"fit: model must be a Module, not {type(model).__name__}")
     if isinstance(loss, type):
@@ -216,14 +218,19 @@ def _check_parts(model: Any, loss: Any, optimizer: Any) -> None:
             f"fit: optimizer must be an Optimizer, not {optimizer!r}",
             remedy="For example torch.optim.Adam(model.parameters(), lr=1e-3).",
         )
-    _check_owner(model, loss, optimizer)
+    members = Members.of(model)
+    _check_owner(members, loss, optimizer)
+    return members
 
 
-def _check_owner(model: Any, loss: Any, optimizer: Any) -> None:
-    own = {id(p) for p in model.parameters()}
-    beside = {id(p) for p in loss.parameters()} if isinstance(loss, Module) else set()
+def _check_owner(members: Members, loss: Any, optimizer: Any) -> None:
+    own = set(map(id, members.parameters.values()))
     held = [id(p) for group in optimizer.param_groups for p in group["params"]]
-    strange = [p for p in held if p not in own and p not in beside]
+    strange = [p for p in held if p not in own]
+    if not strange:
+        return
+    beside = {id(p) for p in loss.parameters()} if isinstance(loss, Module) else set()
+    strange = [p for p in strange if p not in beside]
     if len(strange) == len(held):
         raise ArgumentError(
             "fit: the optimizer has none of the model's parameters: it was made for another model",

@@ -21,7 +21,7 @@ from fanin.training.progress import Progress
 from fanin.training.schedule import Schedule
 from fanin.training.several import Several
 from fanin.training.threads import product_threads
-from fanin.training.weights import Kept
+from fanin.training.weights import Kept, Members
 
 RECENT = 100  # epochs, and losses of each, before a divergence that its diagnosis reads
 
@@ -67,22 +67,24 @@ class Run:
 
     def go(self) -> History:
         """Run to the end."""
-        modes = [(module, module.training) for module in self.task.model.modules()]
+        members = self.task.members()
+        modes = [module.training for module in members.modules]
         try:
             with self.interrupt, product_threads(self.task.threads):
-                return self._go()
+                return self._go(members)
         finally:
-            for module, mode in modes:
-                module.training = mode
+            for module, mode in zip(members.modules, modes, strict=True):
+                if module.training is not mode:
+                    module.training = mode
 
-    def _go(self) -> History:
+    def _go(self, members: Members) -> History:
         self.best = Kept(self.task.model)
-        self._recent: list[Any] = []
+        self._recent: list[Any] = []  # losses of the steps of the last epochs, (epochs, steps) each
         self._running: Engine | None = None
         self._engine_state: dict[str, Any] = {}
         self._resume()
         if not self.history.losses:
-            self.best.take()
+            self.best.take(members=members)
         self.lowest = self.history.best_loss if self.history.losses else math.inf
         self.waited = len(self.history) - self.history.best_epoch
         self._settled = self._is_training = False
@@ -136,7 +138,7 @@ class Run:
             self._is_training = True
         self._watch.begin()
         steps = engine.run_epoch(self._watch)
-        self._recent = [*self._recent[-RECENT:], steps.losses[-RECENT:]]
+        self._recent = [*self._recent[-RECENT:], steps.losses[None, -RECENT:]]
         validation, metrics = self._validation(steps)
         self._record(steps.mean(), validation, metrics, rate, started)
         self.schedule.end_epoch(self.history.judged[-1])
@@ -182,7 +184,7 @@ class Run:
             self.lowest = min(mean, self.lowest)
         history.losses += means
         history.rates += rates
-        self._recent = [*self._recent[-RECENT:], *(epoch[-RECENT:].copy() for epoch in losses[-RECENT:])]
+        self._recent = [*self._recent[-RECENT:], losses[-RECENT:, -RECENT:].copy()]
         self.training.epoch = len(history)
         self._watch.begin()
         self._watch.step(0, float(losses[-1, -1]))
@@ -210,7 +212,8 @@ class Run:
 
     def _diverged(self, problem: NotFinite) -> None:
         epoch, step = len(self.history) + 1, problem.step + 1
-        recent = [loss for losses in self._recent for loss in losses.tolist()]
+        epochs = [losses for block in self._recent for losses in block.tolist()]
+        recent = [loss for losses in epochs[-RECENT:] for loss in losses]
         cause, remedy = cause_of(self.task, problem.batch, [*recent, *problem.losses], problem.before)
         loss = problem.losses[-1]
         self._end("diverged", True)

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fanin.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
@@ -66,16 +67,15 @@ class Several:
         try:
             losses = blocks.run(count)
         except Exception:  # which shows again when the epochs are taken one by one
-            losses = np.full((1, 1), math.nan)
+            losses = np.full((1, blocks.sizes.size), math.nan)
         except BaseException:
             blocks.go_to(place)
             raise
-        if losses is None or not np.isfinite(losses).all():
+        means = [] if losses is None else _means(losses, blocks.sizes)
+        if not means or not all(map(math.isfinite, means)):
             blocks.go_to(place)
-            self._singly = 0 if losses is None else count - 1
+            self._singly = count - 1 if means else 0
             return False
-        rows, total = blocks.sizes.astype(np.float64), blocks.sizes.sum()
-        means = [float(np.dot(epoch, rows) / total) for epoch in losses]
         self._keep_best(blocks, place, means)
         self._run.record_block(means, blocks.rates, losses, started)
         return True
@@ -98,6 +98,12 @@ class Several:
             blocks.go_to(now)
 
         kept.promise(again)
+
+
+def _means(losses: NDArray[np.float64], sizes: NDArray[np.int64]) -> list[float]:
+    """Return the mean loss of a row in each epoch, summed as that of a single epoch; finite if all losses are."""
+    rows, total = sizes.astype(np.float64), int(sizes.sum())
+    return [float(epoch.dot(rows)) / total for epoch in losses]
 
 
 def _is_blind(schedule: Any, optimizer: Any) -> bool:

@@ -15,6 +15,9 @@ def product_threads(count: int | None) -> Iterator[None]:
         yield
         return
     before = get_num_threads()
+    if before == count:
+        yield
+        return
     set_num_threads(count)
     try:
         yield

@@ -3,28 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from fanin.nn.module import Module
 from fanin.nn.parameter import is_lazy
+from fanin.tensor.base import Changes
 from fanin.tensor.in_place import store
 from fanin.tensor.tape import wrap
 
 
-def set_training(model: Any) -> None:
-    """Set a model to training mode, where it is not: that counts as a change of all its modules."""
-    for module in model.modules():
-        if module.training is not True or type(module).train is not Module.train or "train" in module.__dict__:
-            model.train()
-            return
+@dataclass(frozen=True)
+class Members:
+    """What a model is made of, each once: its modules, and its parameters and buffers by name.
+
+    seen: how many changes of modules there had been when somebody looked.
+    """
+
+    modules: list[Any]
+    parameters: dict[str, Any]
+    buffers: dict[str, Any]
+    seen: int = field(default_factory=lambda: Changes.count)
+
+    @classmethod
+    def of(cls, model: Any) -> Members:
+        """Look at a model, in one walk where it has no walks of its own."""
+        modules, kind = list(model.named_modules()), type(model)
+        members = [module for _, module in modules]
+        if kind.named_parameters is not Module.named_parameters or kind.named_buffers is not Module.named_buffers:
+            return cls(members, dict(model.named_parameters()), dict(model.named_buffers()))
+        return cls(members, _named(modules, "_parameters"), _named(modules, "_buffers"))
+
+    def now(self, model: Any) -> Members:
+        """Return what the same model is made of now; it need not be looked at while nothing has changed."""
+        return self if self.seen == Changes.count else Members.of(model)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there are parameters that the first batch gives their shape."""
+        return any(map(is_lazy, self.parameters.values()))
+
+    @property
+    def tensors(self) -> dict[str, Any]:
+        """The parameters and buffers that have a shape."""
+        return {name: tensor for name, tensor in (self.parameters | self.buffers).items() if not is_lazy(tensor)}
+
+    def set_training(self, model: Any) -> None:
+        """Set the model to training mode, unless it is: to set it counts as a change of all its modules."""
+        for module in self.modules:
+            own = type(module).train is not Module.train or "train" in module.__dict__
+            if own or module.training is not True:
+                model.train()
+                return
+
+
+def _named(modules: list[tuple[str, Any]], where: str) -> dict[str, Any]:
+    seen: set[int] = set()
+    named = {}
+    for owner, module in modules:
+        for name, tensor in module.__dict__[where].items():
+            if tensor is not None and id(tensor) not in seen:
+                seen.add(id(tensor))
+                named[f"{owner}.{name}" if owner else name] = tensor
+    return named
 
 
 def tensors_of(model: Any) -> dict[str, Any]:
     """Return the model's parameters and buffers, also those that a state_dict leaves out, by name."""
-    named = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    return {name: tensor for name, tensor in named.items() if not is_lazy(tensor)}
+    return Members.of(model).tensors
 
 
 class Kept:
@@ -36,15 +84,16 @@ class Kept:
         self.arrays: dict[str, Any] = {}
         self._later: Callable[[], None] | None = None
 
-    def take(self, same: bool = False) -> None:
+    def take(self, same: bool = False, members: Members | None = None) -> None:
         """Copy the present values.
 
         same: whether the model has the parameters and buffers of the last time; looking for them costs more than
               copying small ones.
+        members: those of the model, where somebody has just looked.
         """
         self._later = None
         if self._tensors is None or not same:
-            self._tensors = tensors_of(self._model)
+            self._tensors = (members or Members.of(self._model)).tensors
         for name, tensor in self._tensors.items():
             held = self.arrays.get(name)
             if held is None or held.shape != tensor._array.shape or held.dtype != tensor._array.dtype:

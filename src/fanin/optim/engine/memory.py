@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -51,10 +51,11 @@ class Block:
         self.kinds = kinds(starts)
         self.dtype = dtype
         sizes = [p._array.size for p in self.params]
-        ends = np.cumsum([0, *sizes]).tolist()
+        ends = [0, *accumulate(sizes)]
         self.spans = list(pairwise(ends))
         self.flat = {n: np.zeros(ends[-1], dtype) for n, s in starts.items() if not isinstance(s, Scalar)}
         self.scalars = {n: np.zeros(len(params), scalar_dtype) for n, s in starts.items() if isinstance(s, Scalar)}
+        self._blank = set(range(len(params)))  # whose places still are the zeros of new memory
         # Steps, for rules whose state does not hold them.
         self.counts: list[int] = [old.counts[old.position[p]] if old and p in old.position else 0 for p in self.params]
 
@@ -77,12 +78,15 @@ class Block:
 
     def adopt(self, i: int, held: dict[Any, Any], starts: Mapping[str, Start]) -> None:
         """Let `held`, which is optimizer.state[p], show this memory; what it holds already moves in."""
-        fresh = any(held.get(name) is None for name in starts)
+        fresh, blank = False, i in self._blank
+        self._blank.discard(i)
         for name, start in starts.items():
             place = self.piece(name, i)
             value = held.get(name)
             if value is None:
-                place[...] = start.value if isinstance(start, Scalar) else start
+                fresh, number = True, start.value if isinstance(start, Scalar) else start
+                if number or not blank:
+                    place[...] = number
                 held[name] = wrap(place)
             else:
                 held[name] = _moved(value, place, name)
@@ -127,6 +131,8 @@ def _same_memory(a: Any, b: Any) -> bool:
 
 def overlap(arrays: Sequence[Any]) -> bool:
     """Say whether two of the arrays may share memory, by the addresses they span."""
+    if all(a.base is None for a in arrays) and len(set(map(id, arrays))) == len(arrays):
+        return False  # each has memory of its own
     spans = sorted(np.lib.array_utils.byte_bounds(a) for a in arrays if a.size)
     return any(end > start for (_, end), (start, _) in pairwise(spans))
 

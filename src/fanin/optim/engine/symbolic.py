@@ -25,9 +25,9 @@ class Memory(Plan):
             cohort.leave()
         self.blocks = _blocks(group["params"], starts, old.blocks if old else {})
         for p in dict.fromkeys(active) if starts else ():
-            block = self.blocks[p._array.dtype]
-            if not _shows(rule.state[p], block, block.position[p], starts):
-                block.adopt(block.position[p], rule.state[p], starts)
+            block, held = self.blocks[p._array.dtype], rule.state[p]
+            if not held or not _shows(held, block, block.position[p], starts):
+                block.adopt(block.position[p], held, starts)
         self.cohorts, self.active = [], active
 
     def step(self, rule: Any, group: dict[str, Any]) -> bool:
@@ -36,6 +36,11 @@ class Memory(Plan):
 
     def alike(self) -> list[tuple[Block, list[int]]]:
         """Return the positions, in their blocks, of the parameters that share their scalars."""
+        if len(self.blocks) == 1 and self.active:
+            (block,) = self.blocks.values()
+            numbers = [block.counts, *(values.tolist() for values in block.scalars.values())]
+            if all(column.count(column[0]) == len(column) for column in numbers):
+                return [(block, sorted([block.position[p] for p in self.active]))]
         return self._alike(self.active)
 
 

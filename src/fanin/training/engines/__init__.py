@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from typing import Any
 
 from fanin._core.errors import ArgumentError, CaptureError, MissingExtraError
-from fanin.nn.parameter import is_lazy
 from fanin.training.engines.eager import EagerEngine, evaluates
 from fanin.training.engines.engine import Engine, NotFinite, Steps, Task, Watch
 from fanin.training.source import Rows
@@ -27,9 +27,10 @@ def make_engine(name: str, task: Task) -> Engine:
     it is where llvmlite is not installed. It does not depend on the number of epochs: a run that is resumed for some
     more takes the steps that it would have taken in one go.
     """
-    if name == "eager" or (name == "auto" and not _is_compiled(task)):
+    unfinished = name != "eager" and task.members().unfinished
+    if name == "eager" or (name == "auto" and not (_is_compiled(task) and not unfinished)):
         return EagerEngine(task)
-    if _is_unfinished(task.model):
+    if unfinished:
         raise CaptureError(
             "fit: the model has parameters without a shape, which its first batch gives them",
             remedy="Call it once before, model(x[:1]); or let engine='auto' take eager steps.",
@@ -53,18 +54,15 @@ def make_engine(name: str, task: Task) -> Engine:
 
 def _is_compiled(task: Task) -> bool:
     """Say whether "auto" tries to compile."""
-    if _is_unfinished(task.model) or evaluates(task.optimizer):
-        return False
-    return isinstance(task.source, Rows) and find_spec("llvmlite") is not None
+    return isinstance(task.source, Rows) and not evaluates(task.optimizer) and _has_llvm()
 
 
-def _is_unfinished(model: Any) -> bool:
-    """Say whether a model has parameters that the first batch gives their shape."""
-    return any(is_lazy(parameter) for parameter in model.parameters())
+def _has_llvm() -> bool:
+    return sys.modules.get("llvmlite") is not None or find_spec("llvmlite") is not None  # which looks through folders
 
 
 def _native(task: Task) -> Engine:
-    if find_spec("llvmlite") is None:
+    if not _has_llvm():
         raise MissingExtraError("fit: engine='native' needs llvmlite", remedy="pip install llvmlite")
     from fanin.training.engines.native import NativeEngine
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanin.training.source import Source
+from fanin.training.weights import Members
 
 
 class Steps(NamedTuple):
@@ -54,6 +55,7 @@ class Task:
     clip:     the largest norm of all gradients together, or None.
     threads:  how many threads an engine may use, None for its own choice.
     aside:    surrounds work that leaves Python alone: meanwhile other networks may use it.
+    looked:   what the model was made of when somebody looked last.
     """
 
     model: Any
@@ -64,6 +66,11 @@ class Task:
     clip: float | None = None
     threads: int | None = None
     aside: Callable[[], AbstractContextManager[Any]] = nullcontext
+    looked: Members | None = None
+
+    def members(self) -> Members:
+        """Return what the model is made of."""
+        return Members.of(self.model) if self.looked is None else self.looked.now(self.model)
 
 
 class Engine(Protocol):

@@ -35,7 +35,11 @@ def look_for_symmetry(task: Task, batch: Batch) -> None:
 
 def _is_even(parameter: Any) -> bool:
     array = parameter._array
-    if array.ndim != 2:
+    if array.ndim != 2 or not array.size:
         return False
     rows, columns = array.shape  # a single one is equal to itself, and tells nothing
-    return bool((rows > 1 and (array == array[:1]).all()) or (columns > 1 and (array == array[:, :1]).all()))
+    first = array.item(0, 0)  # mostly two numbers tell, in a hundredth of the time of all
+    return bool(
+        (rows > 1 and array.item(1, 0) == first and (array == array[:1]).all())
+        or (columns > 1 and array.item(0, 1) == first and (array == array[:, :1]).all())
+    )

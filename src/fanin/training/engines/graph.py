@@ -22,7 +22,6 @@ from fanin.training.engines.first_look import look_for_symmetry
 from fanin.training.engines.structure import Structure
 from fanin.training.engines.twins import Bound, Seats, fits, known
 from fanin.training.source import Batch, Rows, flat
-from fanin.training.weights import set_training
 
 
 class Program:
@@ -150,7 +149,7 @@ class GraphEngine:
         self._programs: dict[Any, Any] = {}
         self._key = np.zeros(2, np.uint64)
         self._seeded = False
-        set_training(task.model)
+        task.members().set_training(task.model)
         if isinstance(task.source, Rows):
             self._begin(task.source)
 

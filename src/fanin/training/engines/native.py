@@ -71,26 +71,26 @@ class NativeProgram(Program):
     def bind(self, order: NDArray[np.int64], steps: int, state: Sequence[Any]) -> NDArray[Any]:
         """Let the code know where everything lies, and return the array of the losses to come."""
         assert self.epochs is not None
-        code = self.epochs.executable
+        code, given = self.epochs.executable, self._given
         for i, array in enumerate(state):
-            if self._given[i] is not array:
-                self._bind_state(i, array)
+            if given[i] is not array:
+                self._bind_state(code, i, array)
         losses = np.empty((steps, *code.graph.outputs[0].shape), code.graph.outputs[0].dtype)
         code.bind("data", 0, order)
         code.bind("output", 0, losses)
         return losses
 
-    def _bind_state(self, i: int, array: Any) -> None:
-        assert self.epochs is not None
+    def _bind_state(self, code: Executable, i: int, array: Any) -> None:
         self._given[i] = array
-        self._lies[i] = array if array.flags.c_contiguous else np.ascontiguousarray(array)
-        self.epochs.executable.bind("state", i, self._lies[i])
+        self._lies[i] = array = array if array.flags.c_contiguous else np.ascontiguousarray(array)
+        code.bind("state", i, array)
 
     def own_key(self, key: Any) -> Any:
         """Bind a copy of the key of the random masks, until the next `bind`, and return it; None without one."""
         if self.captured.key is None:
             return None
-        self._bind_state(self.captured.key, key.copy())
+        assert self.epochs is not None
+        self._bind_state(self.epochs.executable, self.captured.key, key.copy())
         return self._given[self.captured.key]
 
     def changing(self, state: Sequence[Any]) -> list[Any]:

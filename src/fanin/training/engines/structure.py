@@ -19,8 +19,11 @@ from fanin.training.source import Batch
 
 _PLAIN = (bool, int, float, str, bytes, type(None), complex)
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
-# Attributes of a module that have to be empty.
+# Attributes of a module that have to be empty, and those that are told in another way, or decide nothing.
 _HOOKS = frozenset(name for name in Module().__dict__ if name.endswith("_hooks"))
+_MEMBERS = frozenset(("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"))
+# Kinds of values that are the same when they are equal.
+_SURE = frozenset((bool, int, str, type(None)))
 # Attributes of a tensor that say nothing about what is done with it.
 _PRIVATE = ("_array", "_counter")
 # Attributes of an optimiser that are told in another way, or that decide nothing.
@@ -101,18 +104,18 @@ class Structure:
             return ("again", self._modules[id(module)])
         self._modules[id(module)] = len(self._modules)
         kind: Any = type(module)
-        told: list[Hashable] = [_code_of(kind, kind.forward)]
-        for name, value in module.__dict__.items():
-            if name in _HOOKS:
-                if value:
-                    raise Odd
-            elif name == "_parameters" or name == "_buffers":
-                told.append((name, *((key, self._tensor(t)) for key, t in value.items())))
-            elif name == "_modules":
-                told += [(key, self._module(part)) for key, part in value.items() if part is not None]
-            elif name != "_non_persistent_buffers_set":
-                told.append((name, _attribute(value)))
-        return tuple(told)
+        held = module.__dict__
+        hooks, names = _attributes_of(tuple(held))
+        if any(map(held.__getitem__, hooks)):
+            raise Odd
+        return (
+            _code_of(kind, kind.forward),
+            names,
+            _attributes(tuple(map(held.__getitem__, names))),
+            tuple([(key, self._tensor(t)) for key, t in held["_parameters"].items()]),
+            tuple([(key, self._tensor(t)) for key, t in held["_buffers"].items()]),
+            tuple([(key, self._module(part)) for key, part in held["_modules"].items() if part is not None]),
+        )
 
     def _tensor(self, tensor: Any) -> Hashable:
         if tensor is None:
@@ -179,6 +182,19 @@ def function_of_ours(value: Any) -> Hashable:
     if not isinstance(value, _FUNCTIONS) or not str(getattr(value, "__module__", "")).startswith("fanin."):
         raise Odd
     return value
+
+
+@lru_cache(maxsize=256)
+def _attributes_of(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which attributes of a module are hooks, and which say what it is."""
+    told = tuple(name for name in names if name not in _HOOKS and name not in _MEMBERS)
+    return tuple(name for name in names if name in _HOOKS), told
+
+
+def _attributes(values: tuple[Any, ...]) -> Hashable:
+    """Return what the attributes of a module are: mostly numbers and text, which need no look at each."""
+    kinds = tuple(map(type, values))
+    return (kinds, values) if _SURE.issuperset(kinds) else tuple(map(_attribute, values))
 
 
 def _attribute(value: Any) -> Hashable:
