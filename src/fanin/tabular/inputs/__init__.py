@@ -8,5 +8,7 @@ from __future__ import annotations
 
 from fanin.tabular.inputs.encoded import Encoded
 from fanin.tabular.inputs.encoder import Encoder
+from fanin.tabular.inputs.report import Column
+from fanin.tabular.inputs.target import ClassTarget, NumberTarget
 
-__all__ = ["Encoded", "Encoder"]
+__all__ = ["ClassTarget", "Column", "Encoded", "Encoder", "NumberTarget"]

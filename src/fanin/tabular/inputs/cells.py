@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite, nan
@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from fanin.tabular.inputs.summary import Floats
 from fanin.tabular.inputs.tables import Levels
+from fanin.tabular.inputs.tables.factors import float_of
 
 # No "nan", "inf", "1_000", nor digits of other scripts, all of which float() takes; no leading zeros: 007 is a code.
-NUMBER = re.compile(r"\s*[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
-DATE = re.compile(r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9].*)?\s*")
+NUMBER = re.compile(r"[ \t]*[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
+DATE = re.compile(r"[ \t]*[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9].*)?[ \t]*")
 EPOCH = datetime.datetime(1970, 1, 1)
 DAY_SECONDS = 86_400
 
@@ -97,11 +98,18 @@ def key_of(value: Any) -> str:
         return str(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, int | np.bool_):
-        return str(int(value))
-    if isinstance(value, Real | Decimal) and isfinite(value):
-        return str(int(value)) if value == int(value) else repr(float(value))
+    if isinstance(value, int | np.bool_) or (isinstance(value, Real | Decimal) and isfinite(value)):
+        return _key_of_number(value)
     return str(value)
+
+
+def _key_of_number(number: Any) -> str:
+    if number % 1:
+        return repr(float(number))
+    try:
+        return str(int(number))
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return hex(int(number))
 
 
 def order_of(key: str) -> tuple[int, float, str]:
@@ -140,15 +148,8 @@ def _number(value: Any) -> float:
     if isinstance(value, np.timedelta64):
         return float(value / np.timedelta64(1, "s"))
     if isinstance(value, Real | Decimal | np.bool_):
-        return _quiet(float, value)
+        return float_of(value)
     return nan
-
-
-def _quiet(convert: Callable[[Any], float], value: Any) -> float:
-    try:
-        return convert(value)
-    except OverflowError:  # a whole number beyond float64
-        return float("inf") if value > 0 else -float("inf")
 
 
 def _day(value: Any) -> float:

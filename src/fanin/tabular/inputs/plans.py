@@ -77,8 +77,7 @@ class Plan:
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Plan:
         """Return the plan whose `to_dict` gave `state`."""
-        tuples = {"parts": tuple, "levels": tuple, "flags": lambda rows: tuple(map(tuple, rows))}
-        return cls(**{name: tuples.get(name, lambda same: same)(value) for name, value in state.items()})
+        return cls(**{name: _tuples(value) for name, value in state.items()})
 
 
 NUMBER, FLAG = Plan("number", ("value",)), Plan("flag", ("value",))
@@ -201,6 +200,10 @@ def _only(cells: Cells, wanted: NDArray[np.bool_]) -> Cells:
 
 def _listed(value: Any) -> Any:
     return [_listed(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _tuples(value: Any) -> Any:
+    return tuple([_tuples(item) for item in value]) if isinstance(value, list) else value
 
 
 def _has_text(values: Sequence[Any]) -> bool:

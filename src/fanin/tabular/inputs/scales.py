@@ -61,10 +61,9 @@ class RobustScale:
         low, lower, median, upper, high = found.quartiles
         half = upper / 2 - lower / 2  # halves first: the whole of the largest numbers is infinite
         half = np.where(half > 0, half, high / 4 - low / 4)
-        # Where only infinite values differ, any factor keeps them apart.
-        half = np.where((half > 0) | ~found.differs, half, 0.5)
         with np.errstate(divide="ignore", over="ignore"):
-            factor = np.where(half > 0, np.minimum(0.5 / half, STEEPEST), 0.0)
+            # Where half the range is 0 although values differ, these are infinite, or the smallest that there are.
+            factor = np.where(found.differs, np.minimum(0.5 / half, STEEPEST), 0.0)
         return cls(median.copy(), factor)
 
     def __call__(self, values: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -155,7 +154,7 @@ def normal_quantile(ranks: Floats) -> Floats:
     """
     off = ranks - 0.5
     bent = 0.180625 - off * off
-    quantiles = off * np.polyval(CENTRE[0], bent) / np.polyval(CENTRE[1], bent)
+    quantiles: Floats = off * np.polyval(CENTRE[0], bent) / np.polyval(CENTRE[1], bent)
     tail = np.abs(off) > 0.425
     outer = off[tail]
     depth = np.sqrt(-np.log(np.maximum(0.5 - np.abs(outer), 1e-7))) - 1.6

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fanin._core.errors import ArgumentTypeError, TableError
 from fanin.tabular.inputs.summary import Floats
 from fanin.tabular.inputs.tables.base import InputTable, Levels, Storage
-from fanin.tabular.inputs.tables.factors import factor_array, factor_objects
+from fanin.tabular.inputs.tables.factors import all_numbers, are_numbers, factor_array, factor_objects, floats_of
 
 STORAGES: dict[str, Storage] = {"i": "numbers", "u": "numbers", "f": "numbers", "b": "flags", "M": "dates"}
 STORAGES |= {"m": "numbers", "U": "values", "S": "values", "O": "values", "T": "values"}  # T: NumPy's StringDType
@@ -26,6 +26,8 @@ class ArrayTable(InputTable):
         self.array = array
         self.rows = len(array)
         self.storages = (storage_of(array.dtype),) * array.shape[1]
+        if array.dtype == object:
+            self.storages = _storages_of_objects(array)
 
     def numbers(self, columns: NDArray[np.int64]) -> NDArray[np.generic]:
         """Return columns of numbers; the array itself when all are asked for."""
@@ -74,11 +76,20 @@ def storage_of(dtype: np.dtype[Any]) -> Storage:
 
 
 def real_numbers(array: NDArray[Any]) -> NDArray[np.generic]:
-    """Return numbers as they are, durations in seconds with nan where missing."""
+    """Return numbers as they are, those that are objects in float64, durations in seconds; nan where missing."""
     if array.dtype.kind != "m":
-        return array
+        return floats_of(array) if array.dtype == object else array
     seconds = array / np.timedelta64(1, "s")
     return np.where(np.isnat(array), np.nan, seconds)
+
+
+def _storages_of_objects(array: NDArray[Any]) -> tuple[Storage, ...]:
+    """Tell columns of numbers from others, at once if all are: each value of these others is looked at."""
+    types: set[type] = set().union(*(map(type, row.tolist()) for row in array))
+    if all_numbers(types) and type(None) not in types:
+        return tuple(["numbers"] * array.shape[1])
+    found: list[Storage] = ["numbers" if are_numbers(column.tolist()) else "values" for column in array.T]
+    return tuple(found)
 
 
 def days_of(array: NDArray[Any]) -> Floats:
@@ -125,11 +136,13 @@ def _as_array(given: Any, name: str) -> NDArray[Any]:
 
 def _unmasked(given: np.ma.MaskedArray[Any, Any]) -> NDArray[Any]:
     """Return the values with nan, NaT or None where the mask is set."""
-    if given.dtype.kind in "iubf":
-        return given.astype(np.float64).filled(np.nan)
-    if given.dtype.kind in "Mm":
-        return given.filled(np.array("NaT", given.dtype))
-    return given.astype(object).filled(None)
+    kind = given.dtype.kind
+    missing, dtype = (
+        (np.nan, np.float64) if kind in "iubf" else ("NaT", given.dtype) if kind in "Mm" else (None, object)
+    )
+    values: NDArray[Any] = np.asarray(given.data).astype(dtype)
+    values[np.ma.getmaskarray(given)] = missing
+    return values
 
 
 def _wrong_dimensions(array: NDArray[Any], name: str) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fanin.tabular.inputs.summary import Floats
 from fanin.tabular.inputs.tables.base import Levels
+
+REALS = (int, float, np.integer, np.floating)
 
 
 def factor_objects(values: list[Any]) -> Levels:
@@ -39,3 +43,40 @@ def _hashable(value: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def are_numbers(values: Iterable[Any]) -> bool:
+    """Whether Python objects are numbers and None alone, so that they can be read without a look at each.
+
+    >>> are_numbers([1, 2.5, None]), are_numbers([None]), are_numbers([1, True]), are_numbers([1, "1"])
+    (True, False, False, False)
+    """
+    return all_numbers(set(map(type, values)))
+
+
+def all_numbers(types: set[type]) -> bool:
+    """Whether these are types of numbers, at least one, and perhaps None's."""
+    types = types - {type(None)}
+    # np.timedelta64 counts as an integer among NumPy's types, and bool among Python's.
+    return bool(types) and all(issubclass(each, REALS) and each not in (bool, np.timedelta64) for each in types)
+
+
+def floats_of(values: NDArray[Any]) -> Floats:
+    """Return numbers and None as float64; whole numbers beyond it become infinite.
+
+    >>> print(floats_of(np.array([1, None, 10**400], object)))
+    [ 1. nan inf]
+    """
+    try:
+        return values.astype(np.float64)
+    except OverflowError:
+        flat = [np.nan if value is None else float_of(value) for value in values.ravel().tolist()]
+        return np.array(flat).reshape(values.shape)
+
+
+def float_of(value: Any) -> float:
+    """Return a number as a float, infinite when it is beyond float64."""
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf

@@ -11,7 +11,7 @@ from fanin._core.errors import TableError
 from fanin.tabular.inputs.summary import Floats
 from fanin.tabular.inputs.tables.arrays import days_of, real_numbers
 from fanin.tabular.inputs.tables.base import InputTable, Levels, Storage
-from fanin.tabular.inputs.tables.factors import factor_objects
+from fanin.tabular.inputs.tables.factors import are_numbers, factor_objects, floats_of
 
 STORAGES: dict[str, Storage] = {"i": "numbers", "u": "numbers", "f": "numbers", "m": "numbers", "b": "flags"}
 
@@ -25,11 +25,14 @@ class PandasTable(InputTable):
         self.rows = len(frame)
         self.dtypes = list(frame.dtypes)
         known = {dtype: _storage(dtype) for dtype in set(self.dtypes)}
-        self.storages = tuple(known[dtype] for dtype in self.dtypes)
+        self.storages = tuple(
+            "numbers" if dtype.name == "object" and are_numbers(frame.iloc[:, column].tolist()) else known[dtype]
+            for column, dtype in enumerate(self.dtypes)
+        )
 
     def numbers(self, columns: NDArray[np.int64]) -> NDArray[np.generic]:
         """Return columns of numbers and flags."""
-        if any(self.dtypes[column].kind == "m" for column in columns):
+        if any(self.dtypes[column].kind in "mO" for column in columns):
             return np.stack([self._numbers_of_one(column) for column in columns], axis=1)
         whole = len(columns) == self.columns
         frame = self.frame if whole else self.frame.iloc[:, columns]
@@ -40,6 +43,8 @@ class PandasTable(InputTable):
         series = self.frame.iloc[:, column]
         if self.dtypes[column].kind == "m":
             return real_numbers(series.to_numpy(dtype="timedelta64[us]")).astype(np.float64)
+        if self.dtypes[column].name == "object":
+            return floats_of(series.to_numpy())
         numbers: Floats = series.to_numpy(dtype=np.float64, na_value=np.nan)
         return numbers
 

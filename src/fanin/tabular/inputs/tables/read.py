@@ -23,7 +23,7 @@ def read_table(given: Any, name: str = "X") -> InputTable:
     dates nor texts; ArgumentTypeError for what is no table at all.
 
     >>> read_table([[1.5, "a"], [2.5, "b"]]).storages
-    ('values', 'values')
+    ('numbers', 'values')
     """
     table = _open(given, name)
     shape = (table.rows, table.columns)
