@@ -304,3 +304,17 @@ def test_partial_fit_with_own_validation_rows_learns_from_all_others() -> None:
         plain.partial_fit(XR[:60], YR[:60])
     assert same(model, plain)
     assert model.validation_scores_[-1] == pytest.approx(plain.score(XR[60:], YR[60:]))
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_ctrl_c_ends_training_and_keeps_what_there_is(early_stopping: bool) -> None:
+    def press(training: Any) -> None:
+        if training.epoch == 5:
+            raise KeyboardInterrupt
+
+    model = MLPRegressor(**SMALL, early_stopping=early_stopping, callbacks=press)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model.fit(XR, YR)
+    assert model.n_iter_ == 5
+    assert np.isfinite(model.predict(XR)).all()
+    assert not model.converged_

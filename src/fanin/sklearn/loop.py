@@ -61,7 +61,7 @@ class Loop:
             message = (
                 f"Stochastic Optimizer: Maximum iterations ({most}) reached and the optimization hasn't converged yet."
             )
-            warnings.warn(message, ConvergenceWarning, stacklevel=2)
+            warnings.warn(message, ConvergenceWarning, stacklevel=5)  # the line that calls fit
 
     # Epochs -----------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,41 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     Every parameter, attribute and default of scikit-learn's class is here and means the same; with the same
     `random_state` the training is the same, too, up to rounding: starting values, order of the rows, updates, stopping.
+
+    Args:
+        hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate, learning_rate_init, power_t, max_iter,
+            shuffle, random_state, tol, verbose, warm_start, momentum, nesterovs_momentum, early_stopping,
+            validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change, max_fun: as in scikit-learn.
+        activation: also another name (elu, gelu, hardswish, leaky_relu, mish, selu, silu, softplus, softsign), a
+            module, or a list with one for each hidden layer.
+        solver: also another name (adadelta, adagrad, adamax, adamw, nadam, radam, rmsprop), a class of `fanin.optim`,
+            or a function of the parameters that returns an optimiser.
+        learning_rate: also a function of the optimiser that returns a scheduler; it takes a step after each epoch.
+        loss: "squared_error", "absolute_error", "huber", "quantile", "poisson", a module, or a function of (output,
+            target) that returns one number for each row, or their mean.
+        dropout: the share of each hidden layer that is dropped in training, or a list of shares.
+        batch_norm: whether the hidden layers are normalised before their activation.
+        initializer: the name of an initialiser of `fanin.nn.init` without its underscore, or a function of a weight;
+            scikit-learn's (Glorot's) if not given.
+        dtype: "float32" or "float64" to compute with; that of X if not given.
+        callbacks: functions called after each epoch, or `fanin.training.Callback`s; each is given the run.
+
+    Attributes:
+        coefs_, intercepts_, loss_, loss_curve_, best_loss_, validation_scores_, best_validation_score_, n_iter_,
+            n_layers_, n_outputs_, out_activation_, t_, n_features_in_, feature_names_in_: as in scikit-learn.
+        validation_loss_curve_: the loss of the rows that are held out, without the penalty, after each epoch.
+        converged_: whether training ended because nothing got better.
+
+    Raises:
+        ValueError: arguments outside their domain, data that do not fit, weights that became infinite.
+
+    >>> import numpy as np
+    >>> from fanin.sklearn import MLPRegressor
+    >>> X = np.random.RandomState(0).normal(size=(200, 2))
+    >>> y = np.abs(X[:, 0])
+    >>> model = MLPRegressor(loss="absolute_error", learning_rate_init=0.03, tol=1e-2, random_state=0)
+    >>> bool(model.fit(X, y).score(X, y) > 0.9)
+    True
     """
 
     _parameter_constraints = {**CONSTRAINTS, "loss": [StrOptions(set(REGRESSION)), nn.Module, callable]}
@@ -73,7 +108,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> MLPRegressor:
-        """Train anew (with warm_start: on), and return the estimator."""
+        """Train anew (with warm_start: on), and return the estimator.
+
+        Args:
+            X: (rows, features), an array, a data frame or a sparse matrix.
+            y: (rows,) or (rows, outputs).
+            sample_weight: (rows,), how much each row counts.
+            X_val, y_val, sample_weight_val: rows to judge by after each epoch; with `early_stopping` they decide.
+        """
         fitted: MLPRegressor = self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
         return fitted
 
@@ -88,7 +130,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> MLPRegressor:
-        """Train on for one pass over these rows, and return the estimator."""
+        """Train on for one pass over these rows, and return the estimator.
+
+        With `early_stopping`, rows that are given judge each call, or a share of the rows of the first call; when there
+        were `n_iter_no_change` calls without a better score, the best weights come back and later calls do nothing.
+        """
         fitted: MLPRegressor = self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
         return fitted
 
