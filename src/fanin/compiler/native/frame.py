@@ -15,7 +15,7 @@ import numpy as np
 from fanin.compiler.graph import CONSTANT, SCALAR, Value
 from fanin.compiler.native import elementwise
 from fanin.compiler.native.memory import Layout, Place
-from fanin.compiler.native.vector import F64, I1, I8, I64, POINTER, Code, element_type
+from fanin.compiler.native.vector import ARENA, F64, I1, I8, I64, OUTSIDE, POINTER, Code, element_type, like_home
 from fanin.compiler.passes.plan import Plan
 
 ARGUMENTS = [POINTER, POINTER, I64, I64, I64, I1]
@@ -54,7 +54,7 @@ class Frame:
 
     def _address(self, place: Place, value: Value) -> Any:
         b = self.code.b
-        pointer = b.load(b.gep(self.sources, [I64(place.source)], source_etype=POINTER), typ=POINTER)
+        pointer = self.source(place.source)
         kind = self.layout.sources[place.source][0]
         offset: Any = I64(place.offset)
         if kind in ("data", "output"):
@@ -63,12 +63,14 @@ class Frame:
             offset = b.add(offset, b.mul(self.lane, I64(place.lane_bytes)))
         if place.local:
             offset = b.sub(offset, b.mul(self.start, I64(value.nbytes // self.plan.tiling.rows)))
-        return b.gep(pointer, [offset], source_etype=I8)
+        return like_home(b.gep(pointer, [offset], source_etype=I8), pointer)
 
     def source(self, number: int, kind: Any = POINTER) -> Any:
         """Return an outside pointer by number."""
         b = self.code.b
-        return b.load(b.gep(self.sources, [I64(number)], source_etype=POINTER), typ=kind)
+        found = b.load(b.gep(self.sources, [I64(number)], source_etype=POINTER), typ=kind)
+        found.home = OUTSIDE if number else ARENA
+        return self.code.invariant(found)
 
     def scalar(self, x: Any, element: Any) -> Any:
         """Return a number of the step, or a Python number, as one element of a type."""
@@ -87,7 +89,7 @@ class Frame:
         b = self.code.b
         if x.role == SCALAR:
             at = self._numbered[x]
-            found = b.load(b.gep(self.numbers, [I64(at)], source_etype=F64), typ=F64)
+            found = self.code.invariant(b.load(b.gep(self.numbers, [I64(at)], source_etype=F64), typ=F64))
         elif x.role == CONSTANT:
             found = self.code.const(x.array.reshape(()).item(), element_type(x.dtype))
         elif x.op is not None and x.op.name == "cast":

@@ -8,6 +8,7 @@ and lanes are cut by the plan.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
@@ -132,8 +133,6 @@ class Builder:
         kinds = [POINTER, POINTER, I64, I64, I64]
         made, code = function(self.module, "step", kinds, self.isa)
         sources, numbers, step, self.thread, self.threads = made.args
-        if self._is_single:  # no divisions, no barriers
-            self.thread, self.threads = I64(0), I64(1)
         frame = Frame(code, self.plan, self.layout, sources, numbers, step, I64(0), I64(0), I1(1))
         for level, groups in groupby(self.plan.groups, key=lambda g: g.level):
             if level % 2 == 0:
@@ -146,6 +145,8 @@ class Builder:
 
     def _wait(self, frame: Frame) -> None:
         code = frame.code
+        if self._is_single:
+            return
         with code.b.if_then(code.b.icmp_signed(">", self.threads, I64(1))):
             emit_barrier(code, frame.source(len(self.layout.sources) + EXTRA.index("barrier")), self.threads)
 
@@ -172,6 +173,8 @@ class Builder:
 
     def _share(self, code: Code, parts: int) -> tuple[Any, Any]:
         """Return the first part of this thread and that of the next."""
+        if self._is_single:
+            return I64(0), I64(parts)
         at = [
             code.b.sdiv(code.b.mul(t, I64(parts)), self.threads) for t in (self.thread, code.b.add(self.thread, I64(1)))
         ]
@@ -205,14 +208,21 @@ class Builder:
             since.append(group)
             parts = list(self._parts(group))
             for number, (start, count) in enumerate(parts):
-                # Kernels of one part go round, so that neighbours that do not meet run side by side.
-                owner = I64(group.number) if len(parts) == 1 and group.kind != "host" else I64(number)
-                if len(parts) == 1:
-                    turn = code.b.srem(owner, self.threads)
-                else:
-                    turn = code.b.sdiv(code.b.mul(owner, self.threads), I64(len(parts)))
-                with code.b.if_then(code.b.icmp_signed("==", turn, self.thread)):
+                with self._taken(code, group, number, len(parts)):
                     self._call(frame, group, count, I64(start), I64(0), I1(1))
+
+    @contextmanager
+    def _taken(self, code: Code, group: Group, number: int, parts: int) -> Iterator[None]:
+        """Let one of the threads do what is written inside: a part of a group."""
+        if self._is_single:
+            yield
+            return
+        if parts == 1:  # kernels of one part go round, so that neighbours that do not meet run side by side
+            turn = code.b.srem(I64(0 if group.kind == "host" else group.number), self.threads)
+        else:
+            turn = code.b.sdiv(code.b.mul(I64(number), self.threads), I64(parts))
+        with code.b.if_then(code.b.icmp_signed("==", turn, self.thread)):
+            yield
 
     def _meet(self, group: Group, earlier: Group) -> bool:
         """Say whether a group reads, or overwrites, what an earlier one of its level wrote or read."""

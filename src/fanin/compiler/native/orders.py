@@ -10,6 +10,7 @@ Reference: M. Matsumoto and T. Nishimura, "Mersenne Twister", 1998, with the see
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import lru_cache
 from typing import Any
@@ -31,54 +32,67 @@ def can_draw(n: int) -> bool:
     return 2 <= n < MOST_ROWS and _layout_is_known()
 
 
-def draw_orders(base: Generator, stream: Generator, private: bool, epochs: int, n: int) -> npt.NDArray[np.int64]:
-    """Draw the orders of epochs, (epochs, n).
+def draw_orders(
+    base: Generator, stream: Generator, private: bool, epochs: int, n: int, parts: Sequence[int]
+) -> list[npt.NDArray[np.int64]]:
+    """Draw the orders of epochs, and return their parts: the first rows of each, then the ones that follow.
 
     Args:
         base: the generator of the int64 that each pass begins with.
         stream: the generator that permutes, or with `private`, from which the private one of each pass is seeded.
         private: whether each pass seeds one of its own.
         epochs, n: how many orders, of how many rows: `can_draw(n)`.
+        parts: how many rows each part has in an epoch, one or two numbers; those that are left over belong to none.
+
+    Returns for each part an int64 array of shape (epochs * rows,).
 
     >>> from fanin.random import Generator
     >>> stream = Generator().manual_seed(0)
-    >>> draw_orders(stream, stream, True, 2, 4)
-    array([[2, 1, 3, 0],
-           [0, 1, 3, 2]])
+    >>> draw_orders(stream, stream, True, 2, 4, (3, 1))
+    [array([2, 1, 3, 0, 1, 3]), array([0, 2])]
     """
-    out = np.empty((epochs, n), np.int64)
+    first, second = (*parts, 0)[:2]
+    # An order is drawn to where its first part belongs; what follows the part lies where the next order comes to.
+    out, rest = np.empty(epochs * first + n - first, np.int64), np.empty(epochs * second, np.int64)
     with ExitStack() as held:
-        bits = {id(generator._bits): generator._bits for generator in (base, stream)}
-        for one in bits.values():
-            held.enter_context(one.lock)
-        first, second = (generator._bits.ctypes.state_address for generator in (base, stream))
-        _draw()(first, second, private, epochs, n, out.ctypes.data)
-    return out
+        for bits in {id(generator._bits): generator._bits for generator in (base, stream)}.values():
+            held.enter_context(bits.lock)
+        words = [generator._bits.ctypes.state_address for generator in (base, stream)]
+        _draw()(*words, private, epochs, n, first, second, _address(out), _address(rest))
+    return [out[: epochs * first], rest][: len(parts)]
+
+
+def _address(array: npt.NDArray[np.int64]) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 @lru_cache(maxsize=1)
 def _draw() -> Any:
     """Return the compiled function; the library lives as long as it does."""
     library = Library(compiled_once(orders_text(host()), host()))
-    kinds = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
-    draw = ctypes.CFUNCTYPE(None, *kinds)(library.address("orders"))
+    place, number = ctypes.c_void_p, ctypes.c_int64
+    draw = ctypes.CFUNCTYPE(None, place, place, number, number, number, number, number, place, place)(
+        library.address("orders")
+    )
     draw.library = library  # type: ignore[attr-defined]
     return draw
 
 
 def orders_text(isa: Isa) -> str:
-    """Return LLVM's text of void orders(words *base, words *stream, int64 private, int64 epochs, int64 n, int64 *out).
+    """Return LLVM's text of void orders(base, stream, private, epochs, n, first, second, out, rest).
 
+    Two generators' words, five numbers of 64 bits, and two arrays of such numbers, as in `draw_orders`.
     The words of a generator are 624 of 32 bits, followed by the position of the next one.
     """
     module = ir.Module("orders")
     permute, skip, seed = add_permute(module, isa), _add_skip(module, isa), _add_seed(module, isa)
-    made, code = function(module, "orders", [POINTER, POINTER, I64, I64, I64, POINTER], isa, internal=False)
-    base, stream, private, epochs, n, out = made.args
+    made, code = function(module, "orders", [POINTER] * 2 + [I64] * 5 + [POINTER] * 2, isa, internal=False)
+    base, stream, private, epochs, n, first, second, out, rest = made.args
     own = code.b.alloca(ir.ArrayType(I32, _BLOCK + 1))
     own.type = POINTER
     with code.loop(0, epochs) as epoch:
-        rows = code.at(out, code.b.mul(epoch, n), I64)
+        rows = code.at(out, code.b.mul(epoch, first), I64)
         code.b.call(skip, [base, I64(2)])
         with code.b.if_else(code.b.icmp_signed("!=", private, I64(0))) as (seeded, drawn):
             with seeded:
@@ -88,6 +102,9 @@ def orders_text(isa: Isa) -> str:
             with drawn:
                 code.b.call(permute, [stream, _position(code, stream), n, rows])
                 code.b.call(skip, [stream, code.b.sub(n, I64(1))])
+        with code.loop(0, second) as i:
+            row = code.load(code.at(rows, code.b.add(first, i), I64), I64)
+            code.store(row, code.at(rest, code.b.add(code.b.mul(epoch, second), i), I64))
     code.b.ret_void()
     return str(module)
 

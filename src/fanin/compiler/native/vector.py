@@ -19,6 +19,8 @@ from fanin.compiler.native.target import Isa
 I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 F32, F64 = ir.FloatType(), ir.DoubleType()
 POINTER = ir.PointerType()
+# Where a pointer may show to: its attribute `home`, where that is known.
+ARENA, OUTSIDE = "arena", "outside"
 _ELEMENTS = {"f4": F32, "f8": F64, "i8": I64, "i4": I32, "u8": I64, "u4": I32, "b1": I1, "i1": I8, "u1": I8}
 
 
@@ -210,20 +212,38 @@ class Code:
 
     def at(self, pointer: Any, index: Any, element: Any) -> Any:
         """Return the address of an element."""
-        return self.b.gep(pointer, [index], source_etype=I8 if element == I1 else element)
+        return like_home(self.b.gep(pointer, [index], source_etype=I8 if element == I1 else element), pointer)
 
     def load(self, pointer: Any, element: Any, width: int = 1) -> Any:
         """Return `width` neighbours."""
         if element == I1:
             raw = self.load(pointer, I8, width)
             return self.b.icmp_unsigned("!=", raw, self.like(0, raw))
-        return self.b.load(pointer, align=_bytes(element), typ=self.vector(element, width))
+        return self._apart(self.b.load(pointer, align=_bytes(element), typ=self.vector(element, width)), pointer)
 
     def store(self, value: Any, pointer: Any) -> None:
         """Write neighbours."""
         if scalar_type(value) == I1:
             value = self.b.zext(value, self.vector(I8, width_of(value)))
-        self.b.store(value, pointer, align=_bytes(scalar_type(value)))
+        self._apart(self.b.store(value, pointer, align=_bytes(scalar_type(value))), pointer)
+
+    def invariant(self, load: Any) -> Any:
+        """Mark the load of something that stays as it is during a run, and return it."""
+        load.set_metadata("invariant.load", self.b.module.add_metadata([]))
+        return load
+
+    def _apart(self, access: Any, pointer: Any) -> Any:
+        """Tell LLVM that what is in the arena and what comes from outside are not the same memory."""
+        home = getattr(pointer, "home", None)
+        if home is not None:
+            access.set_metadata("alias.scope", self._scope(home))
+            access.set_metadata("noalias", self._scope(OUTSIDE if home == ARENA else ARENA))
+        return access
+
+    def _scope(self, home: str) -> Any:
+        module = self.b.module
+        text = [ir.MetaDataString(module, name) for name in (home, "fanin")]
+        return module.add_metadata([module.add_metadata([text[0], module.add_metadata([text[1]])])])
 
     # Loops --------------------------------------------------------------------------------------------------------
 
@@ -266,6 +286,12 @@ class Code:
     def set(self, place: Any, value: Any) -> None:
         """Change what a variable holds."""
         self.b.store(value, place)
+
+
+def like_home(pointer: Any, base: Any) -> Any:
+    """Return a pointer that was derived from another one, and so shows the same memory."""
+    pointer.home = getattr(base, "home", None)
+    return pointer
 
 
 def function(

@@ -279,7 +279,7 @@ class Nest:
         home, kind = self.f.layout.places[x], element_type(x.dtype)
         first = self._at(access, place)
         for lane in range(1, home.lanes):
-            at = self.code.b.gep(first, [I64(lane * home.lane_bytes)], source_etype=I8)
+            at = self.code.at(first, I64(lane * home.lane_bytes), I8)
             read = combine(self.code, read, self.code.load(at, kind, width_of(read)))
         return read
 
@@ -451,7 +451,7 @@ def checked(frame: Frame, position: Any, limit: int) -> Any:
     code = frame.code
     inside = code.b.icmp_unsigned("<", position, I64(limit))
     with code.b.if_then(code.b.not_(inside), likely=False):
-        code.b.store(I64(1), frame.source(len(frame.layout.sources)))
+        code.store(I64(1), frame.source(len(frame.layout.sources)))
     return code.b.select(inside, position, I64(0))
 
 
