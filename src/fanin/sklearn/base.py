@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+import zlib
 from abc import abstractmethod
 from typing import Any
 
@@ -298,6 +299,5 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
 def _seed_from(random: Any) -> int:
     """Return a seed that follows from where a generator of NumPy's stands, and leave it there."""
-    twin = np.random.RandomState(0)
-    twin.set_state(random.get_state())
-    return int(twin.randint(2**31 - 1))
+    _, words, position = random.get_state()[:3]
+    return zlib.crc32(words, position) >> 1
