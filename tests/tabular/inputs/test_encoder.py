@@ -101,6 +101,15 @@ def test_dates_written_as_texts_and_in_other_zones() -> None:
         np.testing.assert_array_equal(fitted(others)[1].numbers, one.numbers)
 
 
+def test_times_of_day_go_round() -> None:
+    times = [datetime.time(hour, minute) for hour in range(24) for minute in (0, 30)]
+    encoder, encoded = fitted(times)
+    assert encoder.describe()[0].becomes == "3 numbers"
+    late, early = encoder.transform([[datetime.time(23, 59)], [datetime.time(0, 1)]]).numbers
+    np.testing.assert_allclose(late[1:], early[1:], atol=0.02)
+    assert np.abs(encoded.numbers[0, 1:] - encoded.numbers[24, 1:]).max() > 1  # noon
+
+
 def test_texts_that_are_numbers_are_a_category_only_if_they_are_few() -> None:
     assert described([str(number) for number in range(9)] * 3).kind == "category"
     assert described([str(number) for number in range(10)] * 3).kind == "number"

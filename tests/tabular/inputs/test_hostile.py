@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import json
+import re
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,8 @@ CELLS = st.one_of(
     st.binary(max_size=3),
     st.dates(),
     st.datetimes(),
+    st.datetimes(timezones=st.sampled_from([datetime.UTC, datetime.timezone(datetime.timedelta(hours=-9))])),
+    st.times(),
     st.timedeltas(),
     st.decimals(),
     st.fractions(),
@@ -29,6 +34,7 @@ CELLS = st.one_of(
     st.dictionaries(st.text(max_size=1), st.integers(), max_size=1),
     st.tuples(st.integers()),
 )
+TABLES = st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=12)
 
 
 def objects(rows: list[list[Any]]) -> Any:
@@ -63,10 +69,27 @@ def test_what_is_not_sound_is_found_out() -> None:
 
 
 @settings(max_examples=150)
-@given(st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=12), st.booleans())
+@given(TABLES, st.booleans())
 def test_any_python_objects_in_any_mixture(rows: list[list[Any]], quantiles: bool) -> None:
     table = objects(rows)
-    assert sound(Encoder(one_hot_up_to=2, quantiles=quantiles).fit(table).transform(table), len(rows))
+    encoder = Encoder(one_hot_up_to=2, quantiles=quantiles).fit(table)
+    encoded = encoder.transform(table)
+    assert sound(encoded, len(rows))
+    again = Encoder.from_dict(json.loads(json.dumps(encoder.to_dict(), allow_nan=False))).transform(table)
+    for name in ("numbers", "flags", "levels"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(encoded, name))
+
+
+@settings(max_examples=100)
+@given(TABLES, TABLES)
+def test_rows_unlike_those_of_fit_are_encoded_or_refused_by_row(one: list[list[Any]], other: list[list[Any]]) -> None:
+    encoder = Encoder(one_hot_up_to=2).fit(objects(one))
+    try:
+        encoded = encoder.transform(objects(other))
+    except TableError as error:
+        assert re.match(r"X, column \d, row \d+: .* (is|are) expected", str(error), re.DOTALL)  # noqa: PT017
+    else:
+        assert sound(encoded, len(other))
 
 
 def test_infinite_values_are_the_ends_of_the_scale() -> None:
@@ -198,6 +221,11 @@ def test_what_is_no_table(table: Any, message: str) -> None:
 def test_types_that_are_no_table(given_as: Any) -> None:
     with pytest.raises(ArgumentTypeError, match=r"X must be a frame .* or an array of rows and columns, not"):
         Encoder().fit(given_as)
+
+
+def test_structured_arrays_of_more_than_one_value_a_cell() -> None:
+    with pytest.raises(TableError, match=r'column "b" has cells of shape \(2,\), not one value in each row'):
+        Encoder().fit(np.zeros(3, [("a", float), ("b", float, 2)]))
 
 
 def test_sparse_matrices_say_what_to_do() -> None:

@@ -25,7 +25,6 @@ from fanin.tabular.inputs.tables.factors import float_of
 NUMBER = re.compile(r"[ \t]*[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
 DATE = re.compile(r"[ \t]*[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9].*)?[ \t]*")
 EPOCH = datetime.datetime(1970, 1, 1)
-DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -129,6 +128,8 @@ def numbers_of(values: Iterable[Any]) -> Floats:
 def days_of(values: Iterable[Any]) -> Floats:
     """Return each value's days since 1970 in UTC, nan for what is no date; texts in the order of ISO 8601.
 
+    A time without a date counts as one on the first of these days.
+
     >>> print(days_of(["1970-01-02", "1970-01-02T12:00:00+06:00", datetime.date(1970, 1, 3), "soon"]))
     [1.   1.25 2.    nan]
     """
@@ -159,6 +160,8 @@ def _day(value: Any) -> float:
         return _day_of_time(value)
     if isinstance(value, datetime.date):
         return float(value.toordinal() - EPOCH.toordinal())
+    if isinstance(value, datetime.time):
+        return _day_of_time(datetime.datetime.combine(EPOCH, value))
     if isinstance(value, np.datetime64):
         return float((value - np.datetime64(0, "D")) / np.timedelta64(1, "D"))
     return nan
@@ -172,6 +175,6 @@ def _day_of_text(value: str) -> float:
 
 
 def _day_of_time(value: datetime.datetime) -> float:
-    if value.tzinfo is not None:
-        value = value.astimezone(datetime.UTC).replace(tzinfo=None)
-    return (value - EPOCH) / datetime.timedelta(days=1)
+    # Not astimezone, which cannot take the first and the last hours of the calendar to another zone.
+    offset = value.utcoffset() or datetime.timedelta()
+    return (value.replace(tzinfo=None) - EPOCH - offset) / datetime.timedelta(days=1)

@@ -51,6 +51,11 @@ class ColumnsTable(InputTable):
         self.arrays = arrays
         self.rows = len(arrays[0]) if arrays else 0
         self.storages = tuple(storage_of(array.dtype) for array in arrays)
+        for column, array in enumerate(arrays):
+            if array.ndim != 1:
+                raise TableError(
+                    f"{self.label(column)} has cells of shape {array.shape[1:]}, not one value in each row"
+                )
 
     def numbers(self, columns: NDArray[np.int64]) -> NDArray[np.generic]:
         """Return columns of numbers and flags."""
