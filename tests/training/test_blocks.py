@@ -182,7 +182,7 @@ def test_any_loader(data: Any) -> None:
 def test_a_wrong_stream_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     setting = Setting(rows=43, epochs=6)
     alone = trained(setting, False)
-    monkeypatch.setattr(blocks, "draw_orders", lambda *a: draw_orders(*a)[::-1])
+    monkeypatch.setattr(blocks, "draw_orders", lambda *a: [part[::-1].copy() for part in draw_orders(*a)])
     with pytest.raises(AssertionError):
         check_same(trained(setting, True), alone)
 
@@ -199,9 +199,21 @@ def test_orders_and_streams(n: int, private: bool, apart: bool) -> None:
             base.words(used)
             pairs.append((base, stream))
         expected = [one_order(*pairs[0], private, n) for _ in range(5)]
-        assert np.array_equal(draw_orders(*pairs[1], private, 5, n), expected)
+        (found,) = draw_orders(*pairs[1], private, 5, n, [n])
+        assert np.array_equal(found.reshape(5, n), expected)
         for a, b in zip(*pairs, strict=True):
             assert np.array_equal(a.get_state(), b.get_state())
+
+
+@pytest.mark.parametrize("parts", [[20], [18, 2], [1, 19], [7], [7, 6]])
+def test_parts_of_orders(parts: list[int]) -> None:
+    streams = [Generator().manual_seed(5) for _ in range(2)]
+    (whole,) = draw_orders(streams[0], streams[0], True, 3, 20, [20])
+    found = draw_orders(streams[1], streams[1], True, 3, 20, parts)
+    ends = np.cumsum(parts).tolist()
+    for part, end, rows in zip(found, ends, parts, strict=True):
+        assert np.array_equal(part, whole.reshape(3, 20)[:, end - rows : end].reshape(-1))
+        assert part.flags.c_contiguous
 
 
 def one_order(base: Generator, stream: Generator, private: bool, n: int) -> Any:

@@ -183,11 +183,11 @@ class _Crowd:
 
     def _work(self) -> None:
         """Run jobs while there are some that nobody has taken."""
+        turn = Turn(self.lock)
         while (number := next(self.waiting, None)) is not None:
-            self._run_one(number)
+            self._run_one(number, turn.next(self.seeds[number]))
 
-    def _run_one(self, number: int) -> None:
-        turn = Turn(self.lock, self.seeds[number])
+    def _run_one(self, number: int, turn: Turn) -> None:
         try:
             with turn.taken():
                 run = prepared(**self.jobs[number], engine=self.engine, threads=1, progress=False)

@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fanin.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from fanin.training.engines.engine import means
 
 if TYPE_CHECKING:
     from fanin.training.loop import Run
@@ -36,30 +36,28 @@ class Several:
         if self._singly:
             self._singly -= 1
             return False
-        if not self._possible or self._limit() < 2 or not hasattr(engine, "blocks"):
+        if not self._possible or not hasattr(engine, "blocks"):
             return False
         blocks = engine.blocks()
         if blocks is None:
             return False
         blocks.scheduler = self._run.schedule.scheduler
         count = self._count(blocks)
-        return count > 1 and self._take(blocks, count)
+        return count > 0 and self._take(blocks, count)
 
     def _limit(self) -> int:
         """Return how many epochs there may be in the next block, as far as the run knows."""
         run = self._run
-        wanted: list[int] = [run.training.epochs - len(run.history)]
+        wanted: int = run.training.epochs - len(run.history)
         if run.history.seconds:
-            wanted.append(int(SECONDS / max(run.history.seconds[-1], 1e-7)))
+            wanted = min(wanted, int(SECONDS / max(run.history.seconds[-1], 1e-7)))
         if run.patience is not None:
-            wanted.append(run.patience - run.waited)  # no earlier epoch can be the last
-        return int(min(wanted))
+            wanted = min(wanted, run.patience - run.waited)  # no earlier epoch can be the last
+        return wanted
 
     def _count(self, blocks: Any) -> int:
-        wanted = [self._limit(), _ENTRIES // max(blocks.rows, 4 * len(blocks.sizes))]
-        if not self._run.history.seconds:
-            wanted.append(int(SECONDS / max(blocks.guess(), 1e-7)))
-        return int(min(wanted))
+        wanted: int = min(self._limit(), _ENTRIES // max(blocks.rows, 4 * len(blocks.sizes)))
+        return wanted if self._run.history.seconds else min(wanted, int(SECONDS / max(blocks.guess(), 1e-7)))
 
     def _take(self, blocks: Any, count: int) -> bool:
         started = time.perf_counter()
@@ -71,13 +69,13 @@ class Several:
         except BaseException:
             blocks.go_to(place)
             raise
-        means = [] if losses is None else _means(losses, blocks.sizes)
-        if not means or not all(map(math.isfinite, means)):
+        found = [] if losses is None else means(losses, blocks.sizes)
+        if not found or not all(map(math.isfinite, found)):
             blocks.go_to(place)
-            self._singly = count - 1 if means else 0
+            self._singly = count - 1 if found else 0
             return False
-        self._keep_best(blocks, place, means)
-        self._run.record_block(means, blocks.rates, losses, started)
+        self._keep_best(blocks, place, found)
+        self._run.record_block(found, blocks.rates, losses, started)
         return True
 
     def _keep_best(self, blocks: Any, place: Any, means: list[float]) -> None:
@@ -98,12 +96,6 @@ class Several:
             blocks.go_to(now)
 
         kept.promise(again)
-
-
-def _means(losses: NDArray[np.float64], sizes: NDArray[np.int64]) -> list[float]:
-    """Return the mean loss of a row in each epoch, summed as that of a single epoch; finite if all losses are."""
-    rows, total = sizes.astype(np.float64), int(sizes.sum())
-    return [float(epoch.dot(rows)) / total for epoch in losses]
 
 
 def _is_blind(schedule: Any, optimizer: Any) -> bool:

@@ -20,9 +20,14 @@ _FIELDS = ("_bits", "_raw", "_seed", "cached_normal")
 class Turn:
     """One run's right to Python; `lock` is common to all runs."""
 
-    def __init__(self, lock: threading.Lock, seed: int) -> None:
+    def __init__(self, lock: threading.Lock, seed: int = 0) -> None:
         self._lock = lock
         self._stream: Any = Generator().manual_seed(seed)
+
+    def next(self, seed: int) -> Turn:
+        """Let another run have it, when one has ended, with a stream of another seed."""
+        self._stream.manual_seed(seed)
+        return self
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -52,7 +57,6 @@ class Turn:
 
     def _swap(self) -> None:
         """Exchange the default generator's place in its stream with the one kept here."""
+        here, there = self._stream.__dict__, default_generator.__dict__
         for name in _FIELDS:
-            here, there = getattr(self._stream, name), getattr(default_generator, name)
-            setattr(self._stream, name, there)
-            setattr(default_generator, name, here)
+            here[name], there[name] = there[name], here[name]

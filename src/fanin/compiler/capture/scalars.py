@@ -180,6 +180,11 @@ class HostScalars:
             place = self._places[i] = _Place(cohort.optimizer._plans[cohort.index], block, members)
         return place
 
+    def flats(self) -> dict[int, Any]:
+        """Return the memory in which the optimisers keep arrays of many parameters, by ids."""
+        blocks = [cohort.place()[0] for cohort in self.cohorts]
+        return {id(flat): flat for block in blocks for flat in block.flat.values()}
+
     def counted(self) -> Any:
         """Return what the optimisers count, to be given to `count_as`."""
         blocks = [cohort.place()[0] for cohort in self.cohorts]

@@ -78,22 +78,37 @@ class Block:
 
     def adopt(self, i: int, held: dict[Any, Any], starts: Mapping[str, Start]) -> None:
         """Let `held`, which is optimizer.state[p], show this memory; what it holds already moves in."""
-        fresh, blank = False, i in self._blank
-        self._blank.discard(i)
+        if not held and i in self._blank:
+            self._begin(i, held, starts)
+            return
+        fresh = any(held.get(name) is None for name in starts)
         for name, start in starts.items():
             place = self.piece(name, i)
             value = held.get(name)
             if value is None:
-                fresh, number = True, start.value if isinstance(start, Scalar) else start
-                if number or not blank:
-                    place[...] = number
+                place[...] = start.value if isinstance(start, Scalar) else start
                 held[name] = wrap(place)
             else:
                 held[name] = _moved(value, place, name)
+        self._blank.discard(i)
         if fresh:
             self.counts[i] = 0
         elif starts:
             self.counts[i] = max(self.counts[i], 1)  # the state was loaded, so steps were taken
+
+    def _begin(self, i: int, held: dict[Any, Any], starts: Mapping[str, Start]) -> None:
+        """Let `held`, which is empty, show the zeros of new memory, where a state starts otherwise with its start."""
+        (start, end), shape = self.spans[i], self.shapes[i]
+        for name, number in starts.items():
+            if isinstance(number, Scalar):
+                number, place = number.value, self.scalars[name][i : i + 1].reshape(())
+            else:
+                place = self.flat[name][start:end].reshape(shape)
+            if number:
+                place[...] = number
+            held[name] = wrap(place)
+        self._blank.discard(i)
+        self.counts[i] = 0
 
 
 def kinds(starts: Mapping[str, Start]) -> dict[str, bool]:

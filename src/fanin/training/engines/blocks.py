@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -65,7 +67,7 @@ class Orders:
         ends = [(rest, 1)] if self.possible and rest and not self._batches.drop_last else []
         # The rows of a batch, and how many batches there are: at most two kinds.
         self.parts = tuple(([(size, whole)] if whole else []) + ends)
-        self.sizes = np.array([size for size, count in self.parts for _ in range(count)], np.int64)
+        self.sizes = np.repeat(*np.array(self.parts, np.int64).reshape(-1, 2).T)
 
     def _takes_all(self, sampler: Any) -> bool:
         if type(sampler) is SequentialSampler:
@@ -81,19 +83,14 @@ class Orders:
 
     def draw(self, epochs: int) -> list[NDArray[np.int64]]:
         """Return the row numbers of the batches of each part, for all epochs in sequence."""
-        n = len(self._source)
+        n, parts = len(self._source), [size * count for size, count in self.parts]
         if self.is_random:
-            rows = draw_orders(self._base, self._own or default_generator, self._own is None, epochs, n)
+            rows = draw_orders(self._base, self._own or default_generator, self._own is None, epochs, n, parts)
         else:
             self._base.words(2 * epochs)
-            rows = np.broadcast_to(np.arange(n), (epochs, n))
-        if self._source.chosen is not None:
-            rows = self._source.chosen[rows]
-        result, first = [], 0
-        for size, count in self.parts:
-            result.append(np.ascontiguousarray(rows[:, first : first + size * count]).reshape(-1))
-            first += size * count
-        return result
+            ends = accumulate(parts)
+            rows = [np.tile(np.arange(end - part, end), epochs) for part, end in zip(parts, ends, strict=True)]
+        return rows if self._source.chosen is None else [self._source.chosen[part] for part in rows]
 
 
 class Blocks:
@@ -129,7 +126,7 @@ class Blocks:
         codes = [program.epochs.executable for program in self._programs]
         counts = [count for _, count in self._orders.parts]
         seconds = [code.work / _OPERATIONS + _OF_A_STEP + _OF_A_CALL * code.calls_back for code in codes]
-        return float(np.dot(seconds, counts))
+        return float(sum(map(operator.mul, seconds, counts)))
 
     def ready(self, programs: dict[int, Any], key: Any) -> bool:
         """Say whether the next epochs can be taken together, with these programs, which fit, by their batch sizes."""
@@ -154,8 +151,12 @@ class Blocks:
 
     def place(self) -> Place:
         """Return where the run stands."""
-        pairs = zip(self._programs, self._states, strict=True)
-        arrays = {id(array): array for program, state in pairs for array in program.changing(state)}
+        arrays = {}
+        flats = self._programs[0].scalars.flats()
+        for program, state in zip(self._programs, self._states, strict=True):
+            for array in program.changing(state):
+                whole = flats.get(id(array.base), array)  # one copy for all of an optimiser's moments
+                arrays[id(whole)] = whole
         return Place(
             tuple([(array, array.copy()) for array in arrays.values()]),
             self._programs[0].scalars.counted(),

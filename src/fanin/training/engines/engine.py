@@ -22,8 +22,13 @@ class Steps(NamedTuple):
 
     def mean(self) -> float:
         """Return the mean loss of a row."""
-        total = self.rows.sum()
-        return float(np.dot(self.losses, self.rows) / total) if total else float("nan")
+        return means(self.losses[None], self.rows)[0] if len(self.rows) else float("nan")
+
+
+def means(losses: NDArray[np.float64], rows: NDArray[np.int64]) -> list[float]:
+    """Return the mean loss of a row in each epoch; losses are (epochs, steps), finite where the mean is."""
+    found: list[float] = (np.add.reduce(losses * rows, axis=1) / rows.sum()).tolist()
+    return found
 
 
 class NotFinite(Exception):
