@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+import polars
 import pytest
 import sklearn
 from sklearn.base import clone
@@ -54,7 +56,7 @@ def test_files_hold_all_that_going_on_needs(extras: dict[str, Any], tmp_path: Pa
 
 def test_a_fitted_one_can_be_copied_and_go_on() -> None:
     fitted = MLPClassifier(**SMALL, warm_start=True).fit(X, Y)
-    twin = pickle.loads(pickle.dumps(fitted))
+    twin = copy.deepcopy(fitted)
     assert same(fitted.partial_fit(X, Y), twin.partial_fit(X, Y))
     assert same(fitted.fit(X, Y), twin.fit(X, Y))
 
@@ -119,11 +121,10 @@ def test_a_fit_within_a_callback() -> None:
 
 
 def test_names_of_columns() -> None:
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(X, columns=list("abcde")).assign(kind=np.array(["u", "v"])[Y])
+    frame = polars.DataFrame(X, schema=list("abcde")).with_columns(kind=polars.Series(np.array(["u", "v"])[Y]))
     columns = make_column_transformer(
         (OneHotEncoder(sparse_output=False), ["kind"]), remainder=StandardScaler(), verbose_feature_names_out=False
-    ).set_output(transform="pandas")
+    ).set_output(transform="polars")
     model = make_pipeline(columns, MLPClassifier(**SMALL, early_stopping=True)).fit(frame, Y)
     assert model[-1].feature_names_in_.tolist() == ["kind_u", "kind_v", *"abcde"]
     assert model.score(frame, Y) > 0.9
@@ -184,3 +185,39 @@ def test_a_second_fit_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     MLPClassifier(**NATIVE).fit(X, Y)
     monkeypatch.setattr(target, "compiled", lambda *_: pytest.fail("code was compiled again"))
     MLPClassifier(**{**NATIVE, "random_state": 1, "alpha": 0.5, "learning_rate_init": 0.1}).fit(X, Y)
+
+
+def test_a_block_that_is_interrupted_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the third block of epochs: it is undone, its orders are drawn again, and going on gives the same."""
+    wanted = MLPClassifier(**NATIVE).fit(X, Y)
+    run, calls = epochs.Blocks.run, []
+
+    def interrupted(self: Any, count: int) -> Any:
+        losses = run(self, count)
+        calls.append(count)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return losses
+
+    monkeypatch.setattr(epochs.Blocks, "run", interrupted)
+    taken: list[Any] = []
+    take = epochs.Epochs.run
+
+    def again(self: Any, count: int) -> Any:
+        try:
+            taken.append(take(self, count))
+        except KeyboardInterrupt:
+            taken.append(take(self, count))
+        return taken[-1]
+
+    monkeypatch.setattr(epochs.Epochs, "run", again)
+    assert same(MLPClassifier(**NATIVE).fit(X, Y), wanted)
+    assert len(calls) > 2
+
+
+def test_from_one_solver_to_another() -> None:
+    model = MLPClassifier(**SMALL, solver="lbfgs", warm_start=True).fit(X, Y)
+    with pytest.raises(AttributeError, match="has no attribute 'partial_fit'"):
+        model.partial_fit(X, Y)
+    model.set_params(solver="adam").fit(X, Y)
+    assert len(model.loss_curve_) == model.n_iter_ > 0

@@ -99,6 +99,16 @@ def test_own_losses() -> None:
         MLPRegressor(**SMALL, loss=nn.L1Loss).fit(XR, YR)
 
 
+def test_a_loss_that_branches_runs_eagerly_and_says_so() -> None:
+    def loss(output: Any, target: Any) -> Any:
+        error = (output - target) ** 2
+        return error.mean() if float(error.mean()) > 0.1 else error.sum()
+
+    with pytest.warns(UserWarning, match="the steps run eagerly"):
+        model = MLPRegressor(**SMALL, loss=loss, batch_size=30).fit(XR, YR)
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+
+
 def test_a_batch_of_rows_that_do_not_count() -> None:
     objective = Objective(LogLoss(), [fanin.ones(2, 2)], 0.0, True)
     output, target = fanin.zeros(2, 2), fanin.tensor([0, 1])

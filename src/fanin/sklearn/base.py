@@ -138,12 +138,15 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         self._held: Any = None
         self.converged_ = False
         if parameters.is_stochastic(self.solver):
-            self.loss_curve_: list[float] = []
-            self.validation_loss_curve_: list[float] | None = None
-            self.validation_scores_: list[float] | None = None
-            self._no_improvement_count = 0
-            self.best_validation_score_ = -np.inf if self.early_stopping else None
-            self.best_loss_ = None if self.early_stopping else np.inf
+            self._begin_curves()
+
+    def _begin_curves(self) -> None:
+        self.loss_curve_: list[float] = []
+        self.validation_loss_curve_: list[float] | None = None
+        self.validation_scores_: list[float] | None = None
+        self._no_improvement_count = 0
+        self.best_validation_score_ = -np.inf if self.early_stopping else None
+        self.best_loss_ = None if self.early_stopping else np.inf
 
     def _read_attributes(self) -> None:
         self._network.read(self.coefs_, self.intercepts_)
@@ -156,6 +159,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     def _fit_stochastic(self, rows: Held, held: Held | None, incremental: bool, turn: Turn) -> None:
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer = parameters.optimizer_of(self, self._network)
+        if not hasattr(self, "loss_curve_"):  # so far without batches
+            self._begin_curves()
         if self.early_stopping:
             rows, held = self._split(rows, held, incremental)
             self.best_validation_score_ = (

@@ -17,6 +17,7 @@ from fanin.training.callbacks import Callbacks, Training
 from fanin.training.weights import tensors_of
 
 LOOK = 0.2  # seconds after which Ctrl-C is noticed, and verbose prints
+FIRST_ROWS = 10_000  # in the epochs that are taken before it is known how long one takes
 LOWEST_RATE = 1e-6  # at which "adaptive" gives up, as in scikit-learn
 
 
@@ -83,7 +84,7 @@ class Loop:
             return 1
         left = self.most - estimator.n_iter_
         calm = estimator.n_iter_no_change + 1 - estimator._no_improvement_count
-        quick = LOOK / self._seconds if self._seconds else 16
+        quick = LOOK / self._seconds if self._seconds else FIRST_ROWS // self.rows
         return max(1, int(min(left, calm, quick)))
 
     def _note(self, loss: float) -> bool:
