@@ -24,13 +24,19 @@ from fanin.compiler.passes.views import dense, is_number
 
 @dataclass
 class Reduction:
-    """One reduction of a nest. scope: the number of loops around its running value."""
+    """One reduction of a nest.
+
+    scope:   the number of loops around its running value.
+    running: where that is kept, by its width.
+    begun:   the widths at which something was added.
+    """
 
     value: Value
     target: Access
     reduced: tuple[bool, ...]
     scope: int = 0
     running: dict[int, Any] = field(default_factory=dict)
+    begun: set[int] = field(default_factory=set)
 
 
 class Nest:
@@ -58,6 +64,7 @@ class Nest:
         if chunk is not None:
             self.sizes, self.has_start, self.start_factor = [chunk], True, 1
         self.memo: dict[Any, Any] = {}
+        self._once = False  # whether what is written runs once in the innermost loop's place
 
     # What is read and written -------------------------------------------------------------------------------------
 
@@ -205,7 +212,9 @@ class Nest:
                 with self.code.loop(self.code.b.add(low, I64(at)), end, width) as i:
                     self._body([*place, i], members, width)
             elif steps:
+                self._once = True
                 self._body([*place, self.code.b.add(low, I64(at))], members, width)
+                self._once = False
             at += steps * width
             width //= 2
 
@@ -395,7 +404,7 @@ class Nest:
         return lambda a, c: elementwise.COMBINE[name](self.code, a, c)
 
     def _open(self, r: Reduction) -> None:
-        r.running = {}
+        r.running, r.begun = {}, set()
         if r.scope < len(self.sizes):
             start = self._begin(r)
             for width in {1, self._width([r.value])}:
@@ -415,7 +424,9 @@ class Nest:
             return
         if width not in r.running:
             x, width = self.code.fold(x, combine), 1
-        self.code.set(r.running[width], combine(self.code.get(r.running[width]), x))
+        is_first = self._once and r.scope == len(self.sizes) - 1 and width not in r.begun
+        self.code.set(r.running[width], x if is_first else combine(self.code.get(r.running[width]), x))
+        r.begun.add(width)
 
     def _meet(self, r: Reduction, x: Any, place: list[Any]) -> None:
         """Combine a part with what memory holds."""
@@ -426,7 +437,7 @@ class Nest:
         if r.scope == len(self.sizes):
             return
         combine = self._combine(r)
-        parts = [self.code.fold(self.code.get(v), combine) for v in r.running.values()]
+        parts = [self.code.fold(self.code.get(v), combine) for width, v in r.running.items() if width in r.begun]
         total = parts[0] if len(parts) == 1 else combine(*parts)
         full = [*place, *[I64(0)] * (len(self.sizes) - len(place))]
         if self._in_memory(r):
