@@ -13,6 +13,7 @@ from sklearn.datasets import make_classification, make_regression
 from sklearn.exceptions import ConvergenceWarning
 
 import fanin.sklearn as ours
+from fanin.sklearn import epochs, loop
 
 CLASSES, REGRESSION = "MLPClassifier", "MLPRegressor"
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -240,3 +241,19 @@ def test_a_loss_that_grows_without_limit() -> None:
     assert np.isnan(stopped[0].validation_scores_[-1])
     for got, wanted in zip(stopped[0].coefs_, stopped[1].coefs_, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["an end by the loss", "adaptive", "invscaling"])
+@pytest.mark.parametrize("ahead", [0.0, 100.0])
+def test_epochs_that_are_taken_ahead_leave_no_trace(name: str, ahead: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind, data, settings = CASES[name]
+    x, y = table(data)
+    mine, other = both(kind, **{**settings, "tol": 0.03, "n_iter_no_change": 2, "max_iter": 250})
+    undone: list[Any] = []
+    undo = epochs.DrawnBlocks.undo
+    monkeypatch.setattr(epochs.DrawnBlocks, "undo", lambda *args: undone.append(undo(*args)))
+    monkeypatch.setattr(loop, "AHEAD", ahead)
+    monkeypatch.setattr(loop, "LOOK", 1000.0)
+    check_same(mine.fit(x, y), other.fit(x, y))
+    assert mine.n_iter_ < 250
+    assert bool(undone) == (ahead > 0)

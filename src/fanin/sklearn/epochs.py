@@ -126,8 +126,11 @@ class Epochs:
             self._engine._blocks = DrawnBlocks(task)
         self._engine.load_state({"seed": seed, "step": 0})
 
-    def run(self, count: int) -> list[float]:
-        """Take epochs, and return their mean losses; fewer where the next ones have to be asked for."""
+    def run(self, count: int, wanted: Callable[[list[float]], int] = len) -> list[float]:
+        """Take epochs, and return their mean losses; fewer where the next ones have to be asked for.
+
+        wanted: says, by the losses, how many of the epochs there should have been; the others are undone.
+        """
         blocks = self._engine.blocks() if hasattr(self._engine, "blocks") else None
         if blocks is None:
             return [self._one()]
@@ -135,14 +138,19 @@ class Epochs:
         place = blocks.place()
         try:
             losses = blocks.run(count)
+            if losses is None:
+                blocks.undo(place)
+                return [self._one()]
+            sizes = blocks.sizes.astype(np.float64)
+            means = [float(mean) for mean in losses @ sizes / sizes.sum()]
+            fewer = wanted(means)
+            if fewer < count:
+                blocks.undo(place)
+                blocks.run(fewer)
         except BaseException:
             blocks.undo(place)
             raise
-        if losses is None:
-            blocks.undo(place)
-            return [self._one()]
-        sizes = blocks.sizes.astype(np.float64)
-        return [float(mean) for mean in losses @ sizes / sizes.sum()]
+        return means[:fewer]
 
     def _one(self) -> float:
         self.task.model.train()
