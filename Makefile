@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PIP_FLAGS ?= -q --disable-pip-version-check
 PYTEST_FLAGS ?=
+# Tests run side by side, as many as there are cores; WORKERS=0 for one after the other, as a debugger wants them.
+WORKERS ?= auto
 TORCH := torch==2.13.0
 
 # Four environments: what a user has, what the tests need (no PyTorch), the one with PyTorch, and that of the benchmarks,
@@ -21,10 +23,10 @@ demo: $(DEMO)/.made ## train on the diamonds table from the command line and pri
 	$(DEMO)/bin/fanin train data/diamonds.csv.gz --target price --out $(DEMO)/diamonds.fanin
 
 test: $(TEST)/.made ## run every test, without PyTorch: parity is against recorded values
-	$(TEST)/bin/python -m pytest $(PYTEST_FLAGS)
+	$(TEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_FLAGS)
 
 parity: $(LIVE)/.made ## run what compares with PyTorch against PyTorch itself
-	$(LIVE)/bin/python -m pytest --live $(PYTEST_FLAGS)
+	$(LIVE)/bin/python -m pytest -n $(WORKERS) --dist worksteal --live $(PYTEST_FLAGS)
 
 record: $(LIVE)/.made ## record anew what PyTorch answers to the parity cases and programs
 	$(LIVE)/bin/python -m tests.parity.torch_samples
