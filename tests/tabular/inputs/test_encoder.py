@@ -101,6 +101,19 @@ def test_dates_written_as_texts_and_in_other_zones() -> None:
         np.testing.assert_array_equal(fitted(others)[1].numbers, one.numbers)
 
 
+@pytest.mark.parametrize(
+    "form", ["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", " %Y-%m-%d %H "]
+)
+def test_dates_in_every_form_of_text(form: str) -> None:
+    times = [datetime.datetime(1999, 12, 20) + datetime.timedelta(hours=7.3 * number) for number in range(40)]
+    texts = [time.strftime(form) for time in times]
+    exact = [datetime.datetime.strptime(text, form) for text in texts]
+    for more in ([], ["2000-02-30"], ["2000-13-01"]):  # of which the last two are none
+        encoder, encoded = fitted(texts + more)
+        assert (encoder.describe()[0].kind, encoder.plans[0].texts) == ("date", bool(more))
+        np.testing.assert_allclose(encoded.numbers[:40], fitted(exact)[1].numbers, atol=1e-6)
+
+
 def test_times_of_day_go_round() -> None:
     times = [datetime.time(hour, minute) for hour in range(24) for minute in (0, 30)]
     encoder, encoded = fitted(times)

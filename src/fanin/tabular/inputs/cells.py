@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from math import isfinite, nan
 from numbers import Real
 from typing import Any
@@ -24,6 +26,8 @@ from fanin.tabular.inputs.tables.factors import float_of
 # No "nan", "inf", "1_000", nor digits of other scripts, all of which float() takes; no leading zeros: 007 is a code.
 NUMBER = re.compile(r"[ \t]*[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
 DATE = re.compile(r"[ \t]*[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9].*)?[ \t]*")
+PLAIN_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)?")
+DAY_MICROS = 86_400e6
 EPOCH = datetime.datetime(1970, 1, 1)
 
 
@@ -41,6 +45,16 @@ class Cells:
     keys: list[str]
     values: list[Any]
     counts: NDArray[np.int64]
+
+    @cached_property
+    def numbers(self) -> Floats:
+        """The number of each value, nan for what is none."""
+        return numbers_of(self.values)
+
+    @cached_property
+    def days(self) -> Floats:
+        """The day of each value, nan for what is no date."""
+        return days_of(self.values)
 
     def rows_of(self, table: Floats, missing: float = nan) -> Floats:
         """Return for each row the entry of its value in `table`."""
@@ -122,10 +136,13 @@ def order_of(key: str) -> tuple[int, float, str]:
 
 def numbers_of(values: Iterable[Any]) -> Floats:
     """Return each value's number, nan for what is none; a duration's in seconds."""
-    return np.array([_number(value) for value in values], np.float64)
+    plain = NUMBER.fullmatch
+    return np.array(
+        [_number(value) if type(value) is not str else float(value) if plain(value) else nan for value in values]
+    )
 
 
-def days_of(values: Iterable[Any]) -> Floats:
+def days_of(values: Sequence[Any]) -> Floats:
     """Return each value's days since 1970 in UTC, nan for what is no date; texts in the order of ISO 8601.
 
     A time without a date counts as one on the first of these days.
@@ -133,7 +150,12 @@ def days_of(values: Iterable[Any]) -> Floats:
     >>> print(days_of(["1970-01-02", "1970-01-02T12:00:00+06:00", datetime.date(1970, 1, 3), "soon"]))
     [1.   1.25 2.    nan]
     """
-    return np.array([_day(value) for value in values], np.float64)
+    if all_of(values, str) and all(map(PLAIN_TIME.fullmatch, values)):
+        # Texts of one simple form, of which a table can have millions, are read by NumPy, in a fifth of the time.
+        with suppress(ValueError):
+            return np.array(values, "datetime64[us]").astype(np.int64) / DAY_MICROS
+    plain = DATE.fullmatch
+    return np.array([nan if type(value) is str and not plain(value) else _day(value) for value in values], np.float64)
 
 
 def all_of(values: Iterable[Any], *types: type) -> bool:
@@ -155,7 +177,7 @@ def _number(value: Any) -> float:
 
 def _day(value: Any) -> float:
     if isinstance(value, str):
-        return _day_of_text(value.strip()) if DATE.fullmatch(value) else nan
+        return _day_of_text(value.strip(" \t")) if DATE.fullmatch(value) else nan
     if isinstance(value, datetime.datetime):
         return _day_of_time(value)
     if isinstance(value, datetime.date):

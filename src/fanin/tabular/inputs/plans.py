@@ -23,7 +23,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fanin.tabular.inputs.cells import Cells, all_of, days_of, numbers_of, order_of
+from fanin.tabular.inputs.cells import Cells, all_of, order_of
 from fanin.tabular.inputs.scales import RobustScale
 from fanin.tabular.inputs.summary import Floats, summarise_counts
 
@@ -131,7 +131,7 @@ def plan_cells(cells: Cells, limits: Limits, declared: bool) -> Plan:
     if all_of(cells.values, bool, np.bool_):
         return FLAG
     few = limits.one_hot_up_to
-    for kind, parsed in (("number", numbers_of(cells.values)), ("date", days_of(cells.values))):
+    for kind, parsed in (("number", cells.numbers), ("date", cells.days)):
         read = ~np.isnan(parsed)
         if not read.any():
             continue

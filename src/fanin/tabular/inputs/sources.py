@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanin._core.errors import TableError
-from fanin.tabular.inputs.cells import Cells, days_of, numbers_of, read_cells
+from fanin.tabular.inputs.cells import Cells, read_cells
 from fanin.tabular.inputs.plans import Plan, date_parts
 from fanin.tabular.inputs.summary import Floats
 from fanin.tabular.inputs.tables import InputTable
@@ -67,14 +67,14 @@ class Source:
     def _numbers(self, plan: Plan) -> Floats:
         if self.table.storages[self.column] in ("numbers", "flags"):
             return self.table.numbers(np.array([self.column]))[:, 0].astype(np.float64)
-        numbers = numbers_of(self.cells.values)
+        numbers = self.cells.numbers
         self._refuse(np.isnan(numbers), plan, "true or false" if plan.kind == "flag" else "a number")
         return self.cells.rows_of(numbers)
 
     def _days(self, plan: Plan) -> Floats:
         if self.table.storages[self.column] == "dates":
             return self.days
-        days = days_of(self.cells.values)
+        days = self.cells.days
         self._refuse(np.isnan(days), plan, "a date")
         return self.cells.rows_of(days)
 
@@ -82,7 +82,7 @@ class Source:
         """Return for each row how frequent its text was in training; nan where it has none."""
         frequencies = np.array([plan.frequencies.get(key, 0.0) for key in self.cells.keys])
         if plan.kind != "category":
-            read = days_of(self.cells.values) if plan.kind == "date" else numbers_of(self.cells.values)
+            read = self.cells.days if plan.kind == "date" else self.cells.numbers
             frequencies[~np.isnan(read)] = np.nan
         return self.cells.rows_of(frequencies)
 

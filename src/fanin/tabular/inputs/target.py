@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fanin._core.errors import ArgumentTypeError, OperationError, TableError
-from fanin.tabular.inputs.cells import is_missing, numbers_of, read_cells
+from fanin.tabular.inputs.cells import is_missing, read_cells
 from fanin.tabular.inputs.summary import Floats
 from fanin.tabular.inputs.tables import InputTable, Levels
 from fanin.tabular.inputs.tables.arrays import levels_of
@@ -262,11 +262,10 @@ def _column(table: InputTable, column: int) -> Floats:
     if storage == "dates":
         raise TableError("y holds dates, where numbers to be predicted are expected; give days since a date instead")
     cells = read_cells(table.levels(column))
-    numbers = numbers_of(cells.values)
-    texts = [value for value, number in zip(cells.values, numbers.tolist(), strict=True) if np.isnan(number)]
+    texts = [cells.values[index] for index in np.flatnonzero(np.isnan(cells.numbers))]
     if texts:
         raise TableError(f"y holds {_listed(texts)}, where numbers to be predicted are expected")
-    return cells.rows_of(numbers)
+    return cells.rows_of(cells.numbers)
 
 
 def _rows(rows: NDArray[np.int64], what: str) -> str:

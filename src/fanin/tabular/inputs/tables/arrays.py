@@ -89,10 +89,12 @@ def real_numbers(array: NDArray[Any]) -> NDArray[np.generic]:
 
 
 def _storages_of_objects(array: NDArray[Any]) -> tuple[Storage, ...]:
-    """Tell columns of numbers from others, at once if all are: each value of these others is looked at."""
-    types: set[type] = set().union(*(map(type, row.tolist()) for row in array))
-    if all_numbers(types) and type(None) not in types:
-        return tuple(["numbers"] * array.shape[1])
+    """Tell columns of numbers from others, each value of which is looked at later; of a wide array, by rows first."""
+    rows, columns = array.shape
+    if columns > rows:
+        types: set[type] = set().union(*(map(type, row.tolist()) for row in array))
+        if all_numbers(types) and type(None) not in types:
+            return tuple(["numbers"] * columns)
     found: list[Storage] = ["numbers" if are_numbers(column.tolist()) else "values" for column in array.T]
     return tuple(found)
 
