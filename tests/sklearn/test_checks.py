@@ -13,7 +13,6 @@ QUICK: dict[str, Any] = {"max_iter": 20, "learning_rate_init": 0.02}
 ESTIMATORS = [
     MLPClassifier(**QUICK),
     MLPRegressor(**QUICK),
-    MLPRegressor(solver="lbfgs", max_iter=20),
     MLPClassifier(**QUICK, solver="adamw", loss="focal", activation=["silu"], dropout=0.1, batch_norm=True),
     MLPRegressor(**QUICK, loss="huber", early_stopping=True, validation_fraction=0.5),
 ]

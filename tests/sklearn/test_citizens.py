@@ -203,11 +203,11 @@ def test_a_block_that_is_interrupted_leaves_no_trace(monkeypatch: pytest.MonkeyP
     taken: list[Any] = []
     take = epochs.Epochs.run
 
-    def again(self: Any, count: int) -> Any:
+    def again(self: Any, *args: Any) -> Any:
         try:
-            taken.append(take(self, count))
+            taken.append(take(self, *args))
         except KeyboardInterrupt:
-            taken.append(take(self, count))
+            taken.append(take(self, *args))
         return taken[-1]
 
     monkeypatch.setattr(epochs.Epochs, "run", again)
