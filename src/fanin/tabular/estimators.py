@@ -104,7 +104,7 @@ class _TabularEstimator(BaseEstimator):  # type: ignore[misc]
         rng = np.random.default_rng(seed)
         if plan.folds > 1 and rows > 2:
             return folds(rows, plan.folds, rng, classes)
-        return hold_out(rows, self.validation_fraction, rng, classes)
+        return [part for _ in range(plan.repeats) for part in hold_out(rows, self.validation_fraction, rng, classes)]
 
     def _encoded(self, X: Any) -> tuple[NDArray[Any], ...]:
         check_is_fitted(self, "n_iter_")
@@ -121,8 +121,8 @@ class TabularClassifier(ClassifierMixin, _TabularEstimator):  # type: ignore[mis
         preset: "fast", "default", or "best", which mixes networks of two kinds, each trained on five folds.
         time_limit: seconds that `fit` may take: schedules are shortened to keep it. Then results depend on the
             machine's speed; without, on `random_state` alone, whatever the number of threads.
-        validation_fraction: the share of the rows that is held out, to choose the best epoch and to calibrate; "best"
-            holds each row out once instead.
+        validation_fraction: the share of the rows that is held out, to choose the best epoch and to calibrate; with
+            folds ("best", and up to 1,500 rows "default") each row is held out once instead.
         epochs, batch_size, learning_rate, hidden: the preset's if not given; hidden are the widths of hidden layers.
         class_weight: factors of the classes by label, "balanced", or None.
         random_state: a seed.

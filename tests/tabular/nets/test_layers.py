@@ -149,8 +149,9 @@ def test_member_linear_starts_with_signs_and_one_bias() -> None:
     assert (array(MemberLinear(4, 16, 8).r) == 1).all()
 
 
-def test_member_head() -> None:
-    layer, x = MemberHead(3, 4, 2), fanin.randn(5, 3, 4)
+@pytest.mark.parametrize("outputs", [1, 2, 7])
+def test_member_head(outputs: int) -> None:
+    layer, x = MemberHead(3, 4, outputs), fanin.randn(5, 3, 4)
     w, b = array(layer.weight), array(layer.bias)
     assert agree(layer(x), np.stack([array(x)[:, m] @ w[m] + b[m] for m in range(3)], axis=1))
 

@@ -14,16 +14,19 @@ _BOUNDS = (-3.0, 3.0)  # of its logarithm
 def temperature(logs: NDArray[Any], classes: NDArray[Any], weights: NDArray[Any] | None = None) -> float:
     r"""Return the T for which softmax(log p / T) has the least log-loss, drawn towards 1 where rows are few.
 
-    .. math:: \log T = \frac{n}{n + 100} \arg\min_{\tau}\; -\sum_i w_i \log\mathrm{softmax}(e^{-\tau} \log p_i)_{y_i}
+    .. math:: \log T = \frac{n}{n + 100}
+        \arg\min_{\tau}\; -\sum_i w_i \sum_c q_{ic} \log\mathrm{softmax}(e^{-\tau} \log p_i)_c
 
-    A few hundred rows, among them perhaps no mistake, would else ask for probabilities of 0 and 1.
+    The label's class is given q = 1 - C / (2 (n + C)), the others share the rest: as if each of the C classes had been
+    seen in half a row more. A few hundred rows without a mistake would else ask for probabilities of 0 and 1.
 
     Args:
         logs: log p, (rows, classes).
         classes: of the rows.
         weights: of the rows.
 
-    C. Guo et al., "On calibration of modern neural networks", arXiv 1706.04599.
+    C. Guo et al., "On calibration of modern neural networks", arXiv 1706.04599; J. Platt, "Probabilistic outputs for
+    support vector machines", 1999, section 2.2, for labels that are not certain.
 
     >>> rng = np.random.default_rng(0)
     >>> p = rng.dirichlet([1, 1, 1], 20000)
@@ -31,14 +34,22 @@ def temperature(logs: NDArray[Any], classes: NDArray[Any], weights: NDArray[Any]
     >>> round(temperature(2 * np.log(p), y), 1)  # logits that are twice too large
     2.0
     """
-    weights = np.ones(len(classes)) if weights is None else weights.astype(np.float64)
+    rows, count = logs.shape
+    wanted = _soft(classes, count)
+    weights = np.ones(rows) if weights is None else weights.astype(np.float64)
 
     def loss(tau: float) -> float:
-        return float(np.average(-tempered(logs, np.exp(tau))[np.arange(len(classes)), classes], weights=weights))
+        return float(np.average(-(wanted * tempered(logs, np.exp(tau))).sum(axis=1), weights=weights))
 
-    found = _least(loss, *_BOUNDS)
-    rows = len(classes)
-    return float(np.exp(found * rows / (rows + PRIOR)))
+    return float(np.exp(_least(loss, *_BOUNDS) * rows / (rows + PRIOR)))
+
+
+def _soft(classes: NDArray[Any], count: int) -> NDArray[np.float64]:
+    """Return labels as probabilities, (rows, classes)."""
+    share = count / (2 * (len(classes) + count))
+    soft = np.full((len(classes), count), share / max(1, count - 1))
+    soft[np.arange(len(classes)), classes] = 1 - share
+    return soft
 
 
 def tempered(logs: NDArray[Any], temperature: float) -> NDArray[np.float64]:

@@ -58,6 +58,7 @@ class Plan:
     settings:  how.
     loss:      that the steps minimise.
     criterion: that epochs are compared by, on the validation rows.
+    gain:      (absolute, relative) by how much it has to fall for patience to begin anew.
     """
 
     inputs: Inputs
@@ -65,6 +66,7 @@ class Plan:
     settings: Settings
     loss: Module
     criterion: Criterion
+    gain: tuple[float, float] = (0.0, 2e-3)
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ class _Run:
         self.batch_size = min(settings.batch_size, len(learned))
         self.steps = len(learned) // self.batch_size
         self.optimizer = make_optimizer(self.network, settings, settings.epochs * self.steps)
-        self.selection = Selection(self.network, judged, plan.criterion, settings.patience)
+        self.selection = Selection(self.network, judged, plan)
         self.pace = Pace(deadline, self.steps)
 
     def is_short(self) -> bool:
@@ -226,20 +228,28 @@ class _Run:
 class Selection(Callback):
     """Judges the network after each epoch, and keeps the last best one."""
 
-    def __init__(self, network: Any, judged: Part, criterion: Criterion, patience: int | None) -> None:
-        self.network, self.judged, self.criterion, self.patience = in_evaluation(network), judged, criterion, patience
+    def __init__(self, network: Any, judged: Part, plan: Plan) -> None:
+        self.network, self.judged, self.plan = in_evaluation(network), judged, plan
         self.kept = Kept(network)
         self.best, self.epoch = np.inf, 0
         self.outputs: NDArray[np.float32] | None = None
+        self._goal, self._since = np.inf, 0  # what was to be fallen below, and the epoch that did it
 
     def on_epoch_end(self, training: Any) -> None:
         """Judge."""
         outputs = outputs_of(self.network, self.judged.inputs)
-        value = self.criterion(outputs, self.judged.target, self.judged.weights)
+        value = self.plan.criterion(outputs, self.judged.target, self.judged.weights)
         if value <= self.best or self.outputs is None:
             self.kept.take(same=self.outputs is not None)
             self.best, self.epoch, self.outputs = value, training.epoch, outputs
-        elif self.patience is not None and training.epoch - self.epoch >= self.patience:
+        self._wait(value, training)
+
+    def _wait(self, value: float, training: Any) -> None:
+        absolute, relative = self.plan.gain
+        patience = self.plan.settings.patience
+        if value < self._goal:
+            self._goal, self._since = value - absolute - relative * abs(value), training.epoch
+        elif patience is not None and training.epoch - self._since >= patience:
             training.stop("patience")
 
 

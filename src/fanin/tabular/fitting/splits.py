@@ -41,18 +41,20 @@ def hold_out(rows: int, share: float, rng: np.random.Generator, classes: Rows | 
 def folds(rows: int, count: int, rng: np.random.Generator, classes: Rows | None = None) -> list[tuple[Rows, Rows]]:
     """Return `count` pairs (rows to learn from, rows to judge by), in which each row judges once.
 
-    Classes are dealt out evenly. With fewer rows than folds there are as many folds as rows.
+    Classes are dealt out evenly. With fewer rows than folds there are as many folds as rows. All networks learn from
+    the same number of rows, so that their steps are compiled once; a row may have to be left out for it.
 
     >>> parts = folds(10, 3, np.random.default_rng(0))
-    >>> [len(judged) for _, judged in parts]
-    [4, 3, 3]
+    >>> [(len(learned), len(judged)) for learned, judged in parts]
+    [(6, 4), (6, 3), (6, 3)]
     """
     count = min(count, rows)
     if count < 2:
         raise ArgumentError(f"folds need at least 2 rows and 2 folds, but got n_samples = {rows}, {count} fold")
     number = np.empty(rows, np.int64)
     number[_dealt(rows, rng, classes)] = np.arange(rows) % count
-    return [(np.flatnonzero(number != i), np.flatnonzero(number == i)) for i in range(count)]
+    size = rows - -(-rows // count)
+    return [(np.flatnonzero(number != i)[:size], np.flatnonzero(number == i)) for i in range(count)]
 
 
 def _dealt(rows: int, rng: np.random.Generator, classes: Rows | None) -> Rows:

@@ -8,6 +8,9 @@ import fanin
 from fanin import nn
 
 
+FEW = 4  # outputs of a head that are sums of products, not a product of matrices
+
+
 class MemberLinear(nn.Module):
     r"""A linear layer of k members, which share the matrix and have factors and biases of their own (BatchEnsemble).
 
@@ -75,4 +78,8 @@ class MemberHead(nn.Module):
 
     def forward(self, x: Any) -> Any:
         """Return the members' outputs."""
-        return fanin.matmul(x.transpose(0, 1), self.weight).transpose(0, 1) + self.bias
+        if self.weight.shape[2] > FEW:
+            return fanin.matmul(x.transpose(0, 1), self.weight).transpose(0, 1) + self.bias
+        # Row by row, so that it can be computed with the layer before: a step of 8 members took 1.3 times as long
+        # with a product of matrices, whose rows are no longer those of the batch.
+        return (x.unsqueeze(2) * self.weight.transpose(1, 2)).sum(3) + self.bias
