@@ -50,6 +50,31 @@ def training_source(train: Any, model: Any, loss: Any, batching: Batching, held_
     return _rows(tensors, inputs, paired, batching)
 
 
+class Sources:
+    """The sources of many runs: those that take the same tensors in the same way have one together."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Any, Rows] = {}
+
+    def training(self, train: Any, model: Any, loss: Any, batching: Batching, held_out: Any = None) -> Source:
+        """Return what `training_source` returns."""
+        plain = type(train) is tuple and len(train) == 2 and all(isinstance(x, TensorBase) for x in train)
+        if not plain or held_out is not None or batching.generator is not None:
+            return training_source(train, model, loss, batching, held_out)
+        key = (*map(id, train), type(batching.batch_size), batching)
+        found = self._kept.get(key)
+        if found is not None and all(map(_shares, found.tensors, train)):
+            return found
+        source = training_source(train, model, loss, batching)
+        if isinstance(source, Rows) and all(map(_shares, source.tensors, train)):
+            self._kept[key] = source
+        return source
+
+
+def _shares(tensor: Any, other: Any) -> bool:
+    return tensor._array is other._array
+
+
 def validation_source(validation: Any, model: Any, loss: Any, batch_size: int | None) -> Source:
     """Return the source of the validation batches, in their own order; only a DataLoader draws random numbers."""
     if isinstance(validation, DataLoader) or not _has_rows(validation):

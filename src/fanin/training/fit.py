@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from fanin._core.advice import give
@@ -14,9 +15,9 @@ from fanin.training.callbacks import Callbacks, Training
 from fanin.training.checkpoint import CheckpointFile, Parts, fingerprint, streams_of
 from fanin.training.data import (
     Batching,
+    Sources,
     is_fraction,
     split_by_fraction,
-    training_source,
     validation_source,
 )
 from fanin.training.engines import Task, check_engine
@@ -151,8 +152,13 @@ def prepared(
     engine: str,
     threads: int | None,
     progress: bool,
+    sources: Sources | None = None,
+    aside: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Run:
-    """Check the arguments of `fit`, and return the run that they describe."""
+    """Check the arguments of `fit`, and return the run that they describe.
+
+    sources: those of many runs. aside: surrounds work that leaves Python alone.
+    """
     members = _check_parts(model, loss, optimizer)
     _check_numbers(epochs, patience, clip_grad_norm, threads)
     check_engine(engine)
@@ -160,13 +166,13 @@ def prepared(
     held_out = None
     if is_fraction(validation):
         train, validation, held_out = split_by_fraction(train, float(validation), model, loss)
-    source = training_source(train, model, loss, batching, held_out)
+    source = (sources or Sources()).training(train, model, loss, batching, held_out)
     if epochs and source.steps == 0:
         raise ArgumentError(
             "fit: an epoch has no steps: with drop_last, the batch size must be at most the number of rows"
         )
     schedule = schedule_of(scheduler, optimizer, epochs, source.steps)
-    task = Task(model, loss, optimizer, source, schedule.per_step, clip_grad_norm, threads, looked=members)
+    task = Task(model, loss, optimizer, source, schedule.per_step, clip_grad_norm, threads, aside, members)
     parts = Parts(model, optimizer, schedule.scheduler, streams_of(source, generator))
     return Run(
         Training(model, loss, optimizer, schedule.scheduler, epochs),

@@ -7,11 +7,12 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from fanin._core.errors import ArgumentError, ArgumentTypeError, JobsError
 from fanin.random.generator import default_generator
+from fanin.training.data import Sources
 from fanin.training.fit import fit, prepared
 from fanin.training.history import History
 from fanin.training.interrupt import Interrupt
@@ -161,6 +162,7 @@ class _Crowd:
     histories: dict[int, History] = field(default_factory=dict)
     errors: dict[int, BaseException] = field(default_factory=dict)
     shares: dict[int, float] = field(default_factory=dict)
+    sources: Sources = field(default_factory=Sources)
     waiting: Iterator[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -190,8 +192,8 @@ class _Crowd:
     def _run_one(self, number: int, turn: Turn) -> None:
         try:
             with turn.taken():
-                run = prepared(**self.jobs[number], engine=self.engine, threads=1, progress=False)
-                run.task = replace(run.task, aside=turn.aside)
+                shared: dict[str, Any] = {"engine": self.engine, "threads": 1, "progress": False}
+                run = prepared(**self.jobs[number], **shared, sources=self.sources, aside=turn.aside)
                 run.interrupt = self.interrupt.shared()
                 run.tell = lambda share: self.shares.__setitem__(number, share)
                 self.histories[number] = run.go()

@@ -37,19 +37,24 @@ def alternate(one: Executable, other: Executable, turns: Any, epochs: int, threa
     keys = [np.zeros(2, np.uint64) if key is None else key for _, _, key in turns]
     for i, (code, (numbers, steps, _)) in enumerate(zip((one, other), turns, strict=True)):
         context = code.prepare(numbers, epochs * steps)
-        told[_EACH * i : _EACH * (i + 1)] = context, code.address, steps, keys[i].ctypes.data
+        told[_EACH * i : _EACH * (i + 1)] = context, code.address, steps, _address(keys[i])
     keys[1][1] += np.uint64(turns[0][1])
     told[-1] = epochs
     wanted = min(code.threads_for(epochs * turn[1], threads) for code, turn in ((one, turns[0]), (other, turns[1])))
     started = time.perf_counter()
     if wanted == 1:
-        _function()(told.ctypes.data, 0, 1)
+        _function()(_address(told), 0, 1)
     else:
-        team_of(wanted).run(_function(), told.ctypes.data)
+        team_of(wanted).run(_function(), _address(told))
     steps = epochs * turns[0][1]
     one.took(wanted, (time.perf_counter() - started) / steps, steps)
     one.check()
     other.check()
+
+
+def _address(array: Any) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 @lru_cache(maxsize=1)

@@ -140,12 +140,19 @@ class Blocks:
             all(program.epochs is not None for program in self._programs)
             and not first.numbered
             and all(other is first or other.layout() == first.layout() for other in others)
-            and all(array.flags.c_contiguous for state in self._states for array in state)
+            and all(array.flags.c_contiguous for _, state in self._apart() for array in state)
         )
 
     def look(self) -> None:
         """Look where the arrays of the state lie; to be called when somebody else had a turn since the last time."""
-        self._states = [program.arrays(self._key) for program in self._programs]
+        first, *others = self._programs
+        state = first.arrays(self._key)
+        self._states = [state, *(state if first.is_beside(other) else other.arrays(self._key) for other in others)]
+
+    def _apart(self) -> list[tuple[Any, list[Any]]]:
+        """Return the programs with the arrays that they change, one of those that change the same ones."""
+        first, *others = zip(self._programs, self._states, strict=True)
+        return [first, *(pair for pair in others if not first[0].is_beside(pair[0]))]
 
     # Where the run stands -----------------------------------------------------------------------------------------
 
@@ -153,7 +160,7 @@ class Blocks:
         """Return where the run stands."""
         arrays = {}
         flats = self._programs[0].scalars.flats()
-        for program, state in zip(self._programs, self._states, strict=True):
+        for program, state in self._apart():
             for array in program.changing(state):
                 whole = flats.get(id(array.base), array)  # one copy for all of an optimiser's moments
                 arrays[id(whole)] = whole
@@ -200,7 +207,7 @@ class Blocks:
         losses = [program.bind(order, len(numbers), state) for program, order, numbers, state in parts]
         with self._task.aside():
             self._call(epochs, tables)
-        for program in self._programs:
+        for program, _ in self._apart():
             program.count_changes()
         self._key[1] += np.uint64(len(table.numbers))
         found = [part.reshape(epochs, -1) for part in losses]

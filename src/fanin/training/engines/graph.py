@@ -55,6 +55,10 @@ class Program:
         """Return the tensors of the state."""
         return self._bound.seats.tensors()
 
+    def is_beside(self, other: Program) -> bool:
+        """Say whether another program works on the same tensors, one by one, and changes the same ones."""
+        return self._bound.seats is other._bound.seats and self._written == other._written
+
     def arrays(self, key: Any) -> list[Any]:
         """Return the arrays of the state as they lie now; `key` is that of the random masks."""
         arrays = [tensor._array for tensor in self.tensors()]

@@ -37,9 +37,7 @@ class NativeProgram(Program):
         super().__init__(task, batch, structure)
         self._threads = task.threads
         self.ahead = Ahead(self.scalars)
-        # The arrays of the state as they are bound, and where their values lie in a row.
-        self._given: list[Any] = [None] * len(self.captured.graph.state)
-        self._lies: list[Any] = [None] * len(self.captured.graph.state)
+        self._given: list[Any] = [None] * len(self.captured.graph.state)  # the arrays of the state as they are bound
         self.epochs: Epochs | None = None
         if isinstance(task.source, Rows):
             self._arrays = [np.ascontiguousarray(array) for array in self.data(task.source.tensors)]
@@ -59,39 +57,37 @@ class NativeProgram(Program):
     def run(self, order: NDArray[np.int64], numbers: NDArray[np.float64], key: Any) -> NDArray[Any]:
         """Take the steps of an order, and return their losses."""
         assert self.epochs is not None
-        losses = self.bind(order, len(numbers), self.arrays(key))
-        scattered = [(array, self._lies[i]) for i, array in enumerate(self._given) if self._lies[i] is not array]
-        for there, here in scattered:
-            np.copyto(here, there)
+        state = self.arrays(key)
+        plain = [array if array.flags.c_contiguous else array.copy("C") for array in state]
+        losses = self.bind(order, len(numbers), plain)
         self.epochs.executable.run(numbers, len(numbers), threads=self._threads)
-        for there, here in scattered:
-            np.copyto(there, here)
+        for there, here in zip(state, plain, strict=True):
+            if there is not here:
+                np.copyto(there, here)
         return losses
 
     def bind(self, order: NDArray[np.int64], steps: int, state: Sequence[Any]) -> NDArray[Any]:
-        """Let the code know where everything lies, and return the array of the losses to come."""
+        """Let the code know where everything lies, in C order, and return the array of the losses to come."""
         assert self.epochs is not None
         code, given = self.epochs.executable, self._given
         for i, array in enumerate(state):
             if given[i] is not array:
-                self._bind_state(code, i, array)
+                given[i] = array
+                code.bind("state", i, array)
         losses = np.empty((steps, *code.graph.outputs[0].shape), code.graph.outputs[0].dtype)
         code.bind("data", 0, order)
         code.bind("output", 0, losses)
         return losses
 
-    def _bind_state(self, code: Executable, i: int, array: Any) -> None:
-        self._given[i] = array
-        self._lies[i] = array = array if array.flags.c_contiguous else np.ascontiguousarray(array)
-        code.bind("state", i, array)
-
     def own_key(self, key: Any) -> Any:
         """Bind a copy of the key of the random masks, until the next `bind`, and return it; None without one."""
-        if self.captured.key is None:
+        number = self.captured.key
+        if number is None:
             return None
         assert self.epochs is not None
-        self._bind_state(self.epochs.executable, self.captured.key, key.copy())
-        return self._given[self.captured.key]
+        self._given[number] = own = key.copy()
+        self.epochs.executable.bind("state", number, own)
+        return own
 
     def changing(self, state: Sequence[Any]) -> list[Any]:
         """Return the arrays of the state that steps change."""

@@ -20,7 +20,7 @@ from fanin.training.source import Batch
 _PLAIN = (bool, int, float, str, bytes, type(None), complex)
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 # Attributes of a module that have to be empty, and those that are told in another way, or decide nothing.
-_HOOKS = frozenset(name for name in Module().__dict__ if name.endswith("_hooks"))
+_HOOKS = frozenset(name for name in Module().__dict__ if "_hooks" in name)
 _MEMBERS = frozenset(("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"))
 # Kinds of values that are the same when they are equal.
 _SURE = frozenset((bool, int, str, type(None)))

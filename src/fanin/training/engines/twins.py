@@ -253,7 +253,7 @@ class Known:
             return None
         structure.bound[id(first)] = bound
         self.used += 1
-        return bound if first is step else replace(bound, captured=step.captured)
+        return bound if first is step else Bound(step.captured, bound.scalars, bound.seats, bound.guards)
 
     def keep(self, captured: Captured, structure: Structure, task: Task, batch: Batch) -> None:
         """Remember a step, if it can be used again."""
