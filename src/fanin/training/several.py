@@ -14,7 +14,7 @@ from fanin.training.engines.engine import means
 if TYPE_CHECKING:
     from fanin.training.loop import Run
 
-SECONDS = 0.04  # of a block: how long Ctrl-C and the progress bar may have to wait
+SECONDS = 0.06  # of a block: how long Ctrl-C and the progress bar may have to wait
 _ENTRIES = 1 << 20  # row numbers, or numbers of steps, that a block may need: 8 MB
 
 
