@@ -73,7 +73,7 @@ def test_search_in_processes() -> None:
 
 def test_processes_do_not_take_more_threads_than_they_have(monkeypatch: pytest.MonkeyPatch) -> None:
     told = joblib.Parallel(n_jobs=2)(joblib.delayed(threads.threads_to_use)() for _ in range(2))
-    assert told == [max(1, joblib.cpu_count() // 2)] * 2
+    assert all(number in range(1, max(1, joblib.cpu_count() // 2) + 1) for number in told), told
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert threads.threads_to_use() == 3
     monkeypatch.delenv("OMP_NUM_THREADS")

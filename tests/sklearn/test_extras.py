@@ -220,6 +220,35 @@ def test_half_the_digits_for_any_input() -> None:
     np.testing.assert_allclose(model.predict(x), doubled.predict(x), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("extras", [{}, {"batch_norm": True, "activation": "gelu"}])
+def test_inputs_of_another_dtype(extras: dict[str, Any]) -> None:
+    """Validation, prediction and going on with float64 after a fit on float32, and the other way round."""
+    for kinds in (("float32", "float64"), ("float64", "float32")):
+        first, second = (XR.astype(kind) for kind in kinds)
+        model = MLPRegressor(**SMALL, **extras, early_stopping=True, warm_start=True)
+        model.fit(first, YR, YR**2, X_val=second, y_val=YR)
+        assert model.score(second, YR) == pytest.approx(model.score(first, YR), rel=1e-4)
+        model.fit(second, YR, X_val=first, y_val=YR)
+        model.partial_fit(second, YR, X_val=first, y_val=YR)
+        assert {coef.dtype.name for coef in model.coefs_} == {kinds[0]}
+    labels = MLPClassifier(**SMALL, **extras, early_stopping=True)
+    labels.fit(X.astype("float32"), Y > 0, X_val=X, y_val=Y > 0).partial_fit(X, Y > 0)
+    assert labels.score(X, Y > 0) > 0.6
+
+
+def test_a_schedule_goes_on_from_call_to_call() -> None:
+    halving = functools.partial(optim.lr_scheduler.ExponentialLR, gamma=0.5)
+    model = MLPRegressor(**SMALL, learning_rate=halving)
+    for call in range(1, 4):
+        model.partial_fit(XR, YR)
+        assert model._optimizer.param_groups[0]["lr"] == pytest.approx(0.02 * 0.5**call)
+    whole = MLPRegressor(**{**SMALL, "max_iter": 3}, learning_rate=halving, shuffle=False).fit(XR, YR)
+    parts = MLPRegressor(**SMALL, learning_rate=halving, shuffle=False)
+    for _ in range(3):
+        parts.partial_fit(XR, YR)
+    assert same(whole, parts)
+
+
 # Classes and rows -----------------------------------------------------------------------------------------------------
 
 
@@ -304,6 +333,7 @@ def test_partial_fit_stops_early() -> None:
     model.partial_fit(X, Y)
     assert all((a == b).all() for a, b in zip(before, model.coefs_, strict=True))
     assert model.fit(X, Y).n_iter_ > 1
+    assert model.partial_fit(X, Y).n_iter_ == 1  # after `fit` it begins to look anew
 
 
 def test_partial_fit_with_own_validation_rows_learns_from_all_others() -> None:

@@ -92,7 +92,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                 self._build(sizes, X, targets, first)
             self._read_attributes()
             if parameters.is_stochastic(self.solver):
-                held = self._given(validation, X.dtype)
+                held = self._given(validation, self._dtype())
                 self._fit_stochastic(Held(X, y, targets, sample_weight), held, incremental, turn)
             else:
                 minimise(self, X, targets, sample_weight)
@@ -136,7 +136,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         self.coefs_, self.intercepts_ = self._network.written()
         self._best = copied(self._network)
         self._held: Any = None
-        self.converged_ = False
+        self.converged_ = self._has_ended = False
         if parameters.is_stochastic(self.solver):
             self._begin_curves()
 
@@ -159,24 +159,15 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     def _fit_stochastic(self, rows: Held, held: Held | None, incremental: bool, turn: Turn) -> None:
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer = parameters.optimizer_of(self, self._network)
-        if not hasattr(self, "loss_curve_"):  # so far without batches
-            self._begin_curves()
+            self._scheduler = parameters.scheduler_of(self, self._optimizer)
         if self.early_stopping:
             rows, held = self._split(rows, held, incremental)
-            self.best_validation_score_ = (
-                -np.inf if self.best_validation_score_ is None else self.best_validation_score_
-            )
-        elif self.best_loss_ is None:  # it was set between two calls
-            self.best_loss_ = np.inf
-        if held is not None:
-            self.validation_scores_ = self.validation_scores_ or []
-            self.validation_loss_curve_ = self.validation_loss_curve_ or []
+        self._go_on_with(held, incremental)
         self.n_iter_ = 0
-        if incremental and self.early_stopping and self.converged_:
+        if self._has_ended:
             return
-        drawing = Drawing(rows.inputs.shape[0], self._random_state if self.shuffle else None)
         most = 1 if incremental else self.max_iter
-        epochs = self._epochs(rows, drawing, turn, most)
+        epochs = self._epochs(rows, turn, most)
         try:
             loop = Loop(self, epochs, rows.inputs.shape[0], held, most)
             self.converged_ = loop.run()
@@ -187,20 +178,39 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         if not self.early_stopping:
             self._check_finite(epochs.is_lost)
         elif self.converged_ or not incremental:
+            self._has_ended = incremental
             for name, tensor in tensors_of(self._network).items():
                 store(tensor, self._best[name].copy())
 
-    def _epochs(self, rows: Held, drawing: Drawing, turn: Turn, most: int) -> Epochs:
-        count = rows.inputs.shape[0]
-        weighted = rows.weights is not None
-        objective = self._objective(weighted)
-        dtype = self._network.layers[0].weight._array.dtype
-        targets = (rows.targets, np.asarray(rows.weights, dtype)) if weighted else (rows.targets,)
+    def _go_on_with(self, held: Held | None, incremental: bool) -> None:
+        """Make the curves ready for what follows; the parameters may be others than at the last call."""
+        if not hasattr(self, "loss_curve_"):  # so far without batches
+            self._begin_curves()
+        if self.early_stopping and self.best_validation_score_ is None:
+            self.best_validation_score_ = -np.inf
+        if not self.early_stopping and self.best_loss_ is None:
+            self.best_loss_ = np.inf
+        if held is not None:
+            self.validation_scores_ = self.validation_scores_ or []
+            self.validation_loss_curve_ = self.validation_loss_curve_ or []
+        self._has_ended = self._has_ended and incremental and self.early_stopping
+        if incremental and self.early_stopping and self.converged_ and not self._has_ended:
+            self._no_improvement_count = 0  # it was `fit` that ended
+
+    def _epochs(self, rows: Held, turn: Turn, most: int) -> Epochs:
+        count, dtype = rows.inputs.shape[0], self._dtype()
+        targets = rows.targets.astype(dtype, copy=False) if rows.targets.dtype.kind == "f" else rows.targets
+        weights = () if rows.weights is None else (np.asarray(rows.weights, dtype),)
         inputs = rows.inputs.toarray() if hasattr(rows.inputs, "toarray") else rows.inputs
-        source = rows_of(np.asarray(inputs, dtype), targets, self._rows_of_a_batch(count), drawing)
+        drawing = Drawing(count, self._random_state if self.shuffle else None)
+        source = rows_of(np.asarray(inputs, dtype), (targets, *weights), self._rows_of_a_batch(count), drawing)
+        objective = self._objective(rows.weights is not None)
         task = Task(self._network, objective, self._optimizer, source, threads=threads_to_use(), aside=turn.aside)
-        scheduler = parameters.schedule_of(self, self._optimizer, count)
+        scheduler = self._scheduler or parameters.inverse_scaling(self, self._optimizer, count)
         return Epochs(task, scheduler, _seed_from(self._random_state) + self.t_, most)
+
+    def _dtype(self) -> Any:
+        return self._network.layers[0].weight._array.dtype
 
     def _objective(self, weighted: bool) -> Objective:
         loss = loss_of(self.loss, self._loss_names, weighted)
@@ -235,7 +245,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             return None
         X, y = self._checked(X, y, True, False)
         weights = None if weights is None else _check_sample_weight(weights, X)
-        return Held(X, y, self._encoded(y, dtype), weights)
+        return Held(X.astype(dtype, copy=False), y, self._encoded(y, dtype), weights)
 
     def _split(self, rows: Held, held: Held | None, incremental: bool) -> tuple[Held, Held]:
         """Return the rows to train on, and those that decide when to stop."""
@@ -272,7 +282,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         """Return the outputs of a network, before the output activation, for rows that may be sparse."""
         for layer, stage in zip(network.layers, [*network.stages, None], strict=True):
             X = safe_sparse_dot(X, layer.weight._array.T) + layer.bias._array
-            X = X if stage is None else through(stage, X)
+            X = X if stage is None else through(stage, X, layer.bias._array.dtype)
         return X
 
     def _outputs(self, X: Any) -> Any:
@@ -281,7 +291,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
         for coef, intercept, stage in zip(self.coefs_, self.intercepts_, [*self._network.stages, None], strict=True):
             X = safe_sparse_dot(X, coef) + intercept
-            X = X if stage is None else through(stage, X)
+            X = X if stage is None else through(stage, X, self._dtype())
         return self._activated(X)
 
     def _activated(self, raw: Any) -> Any:

@@ -163,8 +163,8 @@ IN_PLACE: dict[str, Callable[[Any], None]] = {
 _OF_MODULES = {nn.Identity: _nothing, nn.Sigmoid: _logistic, nn.Tanh: _tanh, nn.ReLU: _relu}
 
 
-def through(stage: Any, z: Any) -> Any:
-    """Return what a stage makes of an array (which it may overwrite), in evaluation mode."""
+def through(stage: Any, z: Any, dtype: Any) -> Any:
+    """Return what a stage of a network of some dtype makes of an array (which it may overwrite), in evaluation mode."""
     quick = _OF_MODULES.get(type(stage[0])) if len(stage) == 1 else None
     if quick is not None:
         quick(z)
@@ -172,6 +172,6 @@ def through(stage: Any, z: Any) -> Any:
     before = stage.training
     stage.eval()
     with fanin.no_grad():
-        result = stage(fanin.from_numpy(z)).numpy()
+        result = stage(fanin.from_numpy(z.astype(dtype, copy=False))).numpy()
     stage.train(before)
     return result

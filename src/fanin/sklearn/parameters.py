@@ -138,11 +138,13 @@ def optimizer_of(estimator: Any, network: Any) -> Any:
     return made
 
 
-def schedule_of(estimator: Any, optimizer: Any, rows: int) -> Any:
-    """Return the scheduler that takes a step after each epoch, or None."""
-    given = estimator.learning_rate
-    if callable(given):
-        return given(optimizer)
-    if given == "invscaling" and estimator.solver == "sgd":
-        return InverseScaling(optimizer, float(estimator.learning_rate_init), estimator.power_t, rows, estimator.t_)
-    return None
+def scheduler_of(estimator: Any, optimizer: Any) -> Any:
+    """Return the scheduler that a user's function makes, or None."""
+    return estimator.learning_rate(optimizer) if callable(estimator.learning_rate) else None
+
+
+def inverse_scaling(estimator: Any, optimizer: Any, rows: int) -> Any:
+    """Return the schedule of that name, from the rows seen so far on, or None where it is not asked for."""
+    if estimator.learning_rate != "invscaling" or estimator.solver != "sgd":
+        return None
+    return InverseScaling(optimizer, float(estimator.learning_rate_init), estimator.power_t, rows, estimator.t_)
