@@ -153,7 +153,9 @@ def test_member_linear_starts_with_signs_and_one_bias() -> None:
 def test_member_head(outputs: int) -> None:
     layer, x = MemberHead(3, 4, outputs), fanin.randn(5, 3, 4)
     w, b = array(layer.weight), array(layer.bias)
-    assert agree(layer(x), np.stack([array(x)[:, m] @ w[m] + b[m] for m in range(3)], axis=1))
+    wanted = np.stack([array(x)[:, m] @ w[m] + b[m] for m in range(3)], axis=1)
+    assert agree(layer(x), wanted)
+    assert agree(layer.eval()(x), wanted)
 
 
 def test_front_puts_the_parts_side_by_side() -> None:

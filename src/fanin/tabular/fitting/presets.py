@@ -78,7 +78,7 @@ def _best(task: str, rows: int) -> Recipe:
     if rows <= SOME:
         rate = 0.02 if task == "classes" else 0.1
         return Recipe((_members(rows, members=16), realmlp(task, hidden=(128, 128), rate=rate, epochs=128)), folds=5)
-    return Recipe((_members(rows), realmlp(task, epochs=_epochs(rows, 256))), folds=5)
+    return Recipe((_members(rows), realmlp(task, epochs=_epochs(rows, 128))), folds=5)
 
 
 def _epochs(rows: int, most: int) -> int:
