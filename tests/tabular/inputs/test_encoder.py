@@ -59,6 +59,23 @@ def test_missing_values_are_told_by_a_flag_where_training_rows_had_any() -> None
     assert later.flags.tolist() == encoded.flags[-1:].tolist()
 
 
+@pytest.mark.parametrize("missing", range(1, 9))
+def test_flags_of_missing_values_are_scaled_as_columns_of_0_and_1(missing: int) -> None:
+    values = np.where(np.arange(9)[:, None] < missing, np.nan, np.arange(9.0)[:, None] ** 2)
+    column = np.isnan(values).astype(float).ravel()
+    low, middle, high = np.quantile(column, [0.25, 0.5, 0.75])
+    x = (column - middle) / ((high - low) or 0.5)
+    flags = Encoder().fit(values).transform(values).flags
+    np.testing.assert_allclose(flags[:, -1], x / np.sqrt(1 + x * x / 9), rtol=1e-6)
+
+
+def test_columns_of_nan_are_left_out() -> None:
+    values = np.stack([np.full(9, np.nan), np.arange(9.0)], axis=1)
+    encoder = Encoder().fit(values)
+    assert encoder.describe()[0] == Column("0", "left out", "nothing", note="no value at all")
+    assert encoder.transform(values).flags.shape == (9, 0)
+
+
 def test_missing_levels_are_no_level_and_unknown_ones_neither() -> None:
     encoder, encoded = fitted(["a", "b", "c", None] * 5)
     assert (encoder.transform([[None], ["z"]]).flags == encoded.flags[3]).all()
@@ -141,6 +158,23 @@ def test_numbers_with_texts_among_them_become_both() -> None:
     assert (unknown.flags[0, 1:] == encoded.flags[0, 1:]).all()  # no text that was known
     assert (encoded.flags[20] == encoded.flags[22]).all()
     assert (encoded.flags[20] != encoded.flags[21]).any()
+
+
+def test_numbers_among_rare_texts_have_no_frequency() -> None:
+    texts = ["often"] * 8 + ["twice"] * 2 + [f"once {number}" for number in range(40)]
+    encoder, encoded = fitted([*range(60), *texts])
+    assert encoder.plans[0].parts == ("value", "frequency")
+    assert encoder.plans[0].levels == ("often", "twice")
+    frequencies = encoded.numbers[:, 1]
+    assert set(frequencies[:60]) == {0}  # as missing ones
+    assert frequencies[60] > frequencies[68] > frequencies[70] == frequencies[-1]
+
+
+def test_a_few_numbers_among_texts_are_levels() -> None:
+    numbers: list[Any] = [*range(20)]
+    assert described(numbers + ["a", "b"] * 10).kind == "number"
+    assert described(numbers + ["a", "b", "c"] * 7).kind == "category"  # 20 rows of 41
+    assert described([*range(9), "a"]).kind == "category"  # 9 different ones
 
 
 def test_texts_beside_dates() -> None:

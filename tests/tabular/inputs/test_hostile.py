@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fanin._core.errors import ArgumentTypeError, TableError
@@ -70,6 +71,7 @@ def test_what_is_not_sound_is_found_out() -> None:
 
 @settings(max_examples=150)
 @given(TABLES, st.booleans())
+@example([[Decimal(10**28), 10**5000, datetime.datetime.max]], False)  # no remainder, no text, no other zone
 def test_any_python_objects_in_any_mixture(rows: list[list[Any]], quantiles: bool) -> None:
     table = objects(rows)
     encoder = Encoder(one_hot_up_to=2, quantiles=quantiles).fit(table)

@@ -117,12 +117,13 @@ def key_of(value: Any) -> str:
 
 
 def _key_of_number(number: Any) -> str:
-    if number % 1:
+    whole = int(number)  # not number % 1, which large decimals refuse
+    if whole != number:
         return repr(float(number))
     try:
-        return str(int(number))
+        return str(whole)
     except ValueError:  # Python writes no number of more than 4300 digits
-        return hex(int(number))
+        return hex(whole)
 
 
 def order_of(key: str) -> tuple[int, float, str]:
