@@ -115,6 +115,13 @@ def test_blocks_are_the_epochs_one_by_one(name: str, rows: int, taken: list[int]
     assert taken == [12] or name in ("radam", "nadam", "averaged")
 
 
+def test_blocks_of_one_epoch(taken: list[int]) -> None:
+    setting = Setting(optimizer=OPTIMIZERS["adam"], rows=43, epochs=4)
+    alone = trained(setting, False)
+    check_same(trained(setting, True, most=1), alone)
+    assert taken == [1, 1, 1, 1]
+
+
 SCHEDULERS = {
     "exponential": lambda o: schedulers.ExponentialLR(o, 0.9),
     "step": lambda o: schedulers.MultiStepLR(o, [2, 5, 6], 0.3),

@@ -59,6 +59,8 @@ class Run:
     best: Kept = field(init=False)
     lowest: float = field(init=False, default=math.inf)
     waited: int = field(init=False, default=0)
+    _watch: Any = field(init=False, default=None)
+    _running: Engine | None = field(init=False, default=None)
 
     @property
     def history(self) -> History:
@@ -69,6 +71,7 @@ class Run:
         """Run to the end."""
         members = self.task.members()
         modes = [module.training for module in members.modules]
+        self.best = Kept(self.task.model)
         try:
             with self.interrupt, product_threads(self.task.threads):
                 return self._go(members)
@@ -76,11 +79,12 @@ class Run:
             for module, mode in zip(members.modules, modes, strict=True):
                 if module.training is not mode:
                     module.training = mode
+            # No circle of references is left: a search makes thousands of runs, which should go with their networks.
+            self._watch = self._running = None
+            self.best.forget()
 
     def _go(self, members: Members) -> History:
-        self.best = Kept(self.task.model)
         self._recent: list[Any] = []  # losses of the steps of the last epochs, (epochs, steps) each
-        self._running: Engine | None = None
         self._engine_state: dict[str, Any] = {}
         self._resume()
         if not self.history.losses:

@@ -105,6 +105,10 @@ class Kept:
         """Let `settle` call a function that takes the copy: one that may not be needed, and costs time to come by."""
         self._later = take
 
+    def forget(self) -> None:
+        """Take back what was promised."""
+        self._later = None
+
     def settle(self) -> None:
         """Take the copy that was promised last, unless another was taken since."""
         if self._later is not None:

@@ -47,7 +47,7 @@ class Structure:
         self._numbers: dict[int, int] = {}
         self._modules: dict[int, int] = {}
         self.family: Any = None  # the steps of this structure that are known
-        self.bound: dict[int, Any] = {}  # those that were given this task's tensors
+        self.found: dict[int, Any] = {}  # of those that were asked for, the numbers and tensors in this task
         self._task, self._seen = task, Changes.count
         self._parts: Hashable = None
         self.key: Hashable = None

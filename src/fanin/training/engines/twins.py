@@ -160,8 +160,8 @@ class Step:
             raise Odd
         return cls(_emptied(captured), _seating(captured, structure, optimizer))
 
-    def on(self, structure: Structure, optimizer: Any) -> Bound:
-        """Return the step with the tensors of another task of the same structure.
+    def on(self, structure: Structure, optimizer: Any) -> tuple[HostScalars, Seats]:
+        """Return the numbers and the tensors of the step in another task of the same structure.
 
         Raises Odd where the optimiser, or the memory, is not what the step takes it for.
         """
@@ -174,7 +174,7 @@ class Step:
         seats = self.seating.seats(structure, optimizer, captured.key)
         if scalars.row() is None or not fits(captured, seats):  # a flag is another one, or the memory
             raise Odd
-        return Bound(captured, scalars, seats, (structure,))
+        return scalars, seats
 
 
 def _emptied(captured: Captured) -> Captured:
@@ -248,12 +248,12 @@ class Known:
             return None
         first = step.first or step
         try:
-            bound: Bound = structure.bound.get(id(first)) or first.on(structure, task.optimizer)
+            scalars, seats = structure.found.get(id(first)) or first.on(structure, task.optimizer)
         except Odd:
             return None
-        structure.bound[id(first)] = bound
+        structure.found[id(first)] = scalars, seats
         self.used += 1
-        return bound if first is step else Bound(step.captured, bound.scalars, bound.seats, bound.guards)
+        return Bound(step.captured, scalars, seats, (structure,))
 
     def keep(self, captured: Captured, structure: Structure, task: Task, batch: Batch) -> None:
         """Remember a step, if it can be used again."""
