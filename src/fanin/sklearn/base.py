@@ -39,6 +39,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     _parameter_constraints = parameters.CONSTRAINTS
     _loss_names: dict[str, Any]
+    _has_ended = False  # by early stopping in partial_fit
 
     def _keep(self, given: dict[str, Any]) -> None:
         for name in self._get_param_names():
