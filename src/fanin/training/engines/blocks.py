@@ -28,7 +28,7 @@ from fanin.utils.data import DataLoader
 from fanin.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler
 
 # What `guess` takes for granted: operations in a second, and the seconds of a step, and of a call back to NumPy in it.
-_OPERATIONS, _OF_A_STEP, _OF_A_CALL = 1e10, 1e-6, 1e-4
+_OPERATIONS, _OF_A_STEP, _OF_A_CALL = 2e10, 1e-6, 1e-4
 _BYTES = 4 * 625  # of the words of a generator and their position
 
 
