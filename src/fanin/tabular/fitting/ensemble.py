@@ -38,7 +38,7 @@ class Goal:
     @property
     def gain(self) -> tuple[float, float]:
         """By how much the criterion has to fall for patience to begin anew; a log-loss may go to 0 without an end."""
-        return (1e-3, 0.0) if self.classes else (0.0, 2e-3)
+        return (2e-3, 0.0) if self.classes else (0.0, 2e-3)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -263,7 +263,8 @@ class Pace(Callback):
     deadline: float | None
     steps: int
     last: float = 0.0
-    slowest: float = field(default=0.0)
+    slowest: float = 0.0
+    is_cut: bool = False
 
     def on_epoch_end(self, training: Any) -> None:
         """Look at the clock."""
@@ -274,7 +275,7 @@ class Pace(Callback):
             self.slowest = max(0.8 * self.slowest, now - self.last)
         self.last = now
         left = self.deadline - now
-        if left <= self.slowest:
+        if left < self.slowest or left <= 0:
             training.stop("time")
         elif self.slowest:
             self._cut(training, int(left / self.slowest))
@@ -283,7 +284,8 @@ class Pace(Callback):
         groups = training.optimizer.param_groups
         end = (training.epoch + possible) * self.steps
         if end < groups[0]["total_steps"]:
+            self.is_cut = True
             for group in groups:
                 group["total_steps"] = end
-        elif training.epoch * self.steps >= groups[0]["total_steps"]:
+        elif self.is_cut and training.epoch * self.steps >= groups[0]["total_steps"]:
             training.stop("time")
