@@ -153,7 +153,7 @@ def test_best_mixes_two_kinds_of_networks_over_folds() -> None:
 
 def test_default_trains_natively() -> None:
     X, y = numbers(300)
-    model = TabularRegressor(random_state=0, epochs=60).fit(X, y)
+    model = TabularRegressor(random_state=0).fit(X, y)
     assert {entry["engine"] for entry in model.history_} == {"native"}
 
 
