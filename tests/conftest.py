@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+
 import hypothesis
 import pytest
 
 hypothesis.settings.register_profile("fanin", derandomize=True, deadline=None, max_examples=50, database=None)
 hypothesis.settings.load_profile("fanin")
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a worker of pytest-xdist; tests press Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
