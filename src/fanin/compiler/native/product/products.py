@@ -15,6 +15,7 @@ from fanin.compiler.native.product.pack import Turn, emit_copy, emit_rows, emit_
 from fanin.compiler.native.product.plan import (
     AHEAD_BYTES,
     COPY_BYTES,
+    STEPS_WRITTEN,
     Panels,
     Plan,
     Rows,
@@ -313,6 +314,7 @@ class _Job:
     def _tile(self, block: _Block, rows: Rows, group: Panels) -> Tile:
         shape = self.shape
         chains = chains_of(self.products.isa, rows.height * len(group.pieces), block.inner)
+        steps = max(chains, STEPS_WRITTEN) if block.inner >= STEPS_WRITTEN else chains
         reach = shape.inner * shape.columns * shape.dtype.itemsize
         return Tile(
             dtype=shape.dtype,
@@ -321,7 +323,8 @@ class _Job:
             along_rows=shape.a_inner == 1,
             along_inner=shape.a_row == 1 and shape.a_inner != 1,
             chains=chains,
-            remainder=block.inner % chains != 0,
+            written=steps,
+            remainder=block.inner % steps != 0,
             empty=block.inner == 0,
             ahead=self.plan.packed and group.count > 1 and reach >= AHEAD_BYTES,
             accumulates=block.accumulates,

@@ -1,8 +1,9 @@
 """The micro-kernel whose vectors run along the columns: R rows by P registers, over a panel of B.
 
-One function walks over a grid of equal tiles; strides are arguments, so that layers of all sizes share it. K is not
-unrolled: a step of 6 x 2 is 25 instructions for 12 multiply-adds, beside which the loop's own two are free (at 32 x 64
-x 64, 94 to 95 GFLOP/s of 102 with 1, 2 and 4 steps written out), and there is no remainder to compile.
+One function walks over a grid of equal tiles; strides are arguments, so that layers of all sizes share it. A step of 6 x
+2 is 20 instructions for 12 multiply-adds, to which the loop adds 5. A core that is its thread's own does not notice, but
+where another thread shares it, as beside other machines on one host, only half of the instructions get through: so a few
+steps are written out.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ class Tile:
 
     along_rows:  A's elements of a row are neighbours.
     along_inner: A's elements of one k are neighbours.
-    chains:      how many steps of K have sums of their own; this many are written out.
-    remainder:   whether K is something else than a multiple of `chains`.
+    chains:      how many steps of K have sums of their own.
+    written:     how many steps are written out, a multiple of `chains`.
+    remainder:   whether K is something else than a multiple of `written`.
     empty:       whether K is 0.
     ahead:       whether the next panel is fetched into the first cache meanwhile.
     accumulates: whether C may have to be added.
@@ -49,6 +51,7 @@ class Tile:
     along_rows: bool
     along_inner: bool
     chains: int
+    written: int
     remainder: bool
     empty: bool
     ahead: bool
@@ -160,10 +163,10 @@ class _Kernel:
         """Run over K; `sums` are the accumulators of the chains, one after the other."""
         code, tile, inner = self.code, self.tile, self.given.inner
         size = len(self.widths)
-        stop = code.b.and_(inner, I64(-tile.chains)) if tile.remainder else inner
+        stop = code.b.and_(inner, I64(-tile.written)) if tile.remainder else inner
         values = [operands.a, operands.b, *sums]
-        with repeated(code, stop, tile.chains, values) as (_, carried):
-            for first in range(2, len(carried), size):
+        with repeated(code, stop, tile.written, values) as (_, carried):
+            for first in list(range(2, len(carried), size)) * (tile.written // tile.chains):
                 self._step(operands, carried, slice(first, first + size))
         out = values[2 : 2 + size]
         for first in range(2 + size, len(values), size):
