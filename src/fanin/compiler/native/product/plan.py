@@ -20,8 +20,8 @@ LATENCY = 4
 # both units busy (8 accumulators, 4 cycles) as long as B comes from the first cache: 99 at M = 32, N = K = 64.
 TALLEST, WIDEST, MOST_CHAINS = 12, 10, 4
 CALL_CYCLES = 10
-# Steps of K in a round of the loop, a power of two. On a core that shares its instructions with another thread 64 x 128 x
-# 128 runs at 52 GFLOP/s with one, 73 with two and 75 with four (95, 100 and 98 alone).
+# Steps of K in a round of the loop, a power of two. On a core that shares its instructions with another thread 64 x 128
+# x 128 runs at 52 GFLOP/s with one, 73 with two and 75 with four (95, 100 and 98 alone).
 STEPS_WRITTEN = 4
 # Partial sums wait in C between blocks of K. At 128 x 1024 x 1024: 78 with blocks of 192, 86 of 264, 87 of 352 and 384,
 # 83 of 512, where a panel of 16 columns fills the first cache.

@@ -1,9 +1,9 @@
 """The micro-kernel whose vectors run along the columns: R rows by P registers, over a panel of B.
 
-One function walks over a grid of equal tiles; strides are arguments, so that layers of all sizes share it. A step of 6 x
-2 is 20 instructions for 12 multiply-adds, to which the loop adds 5. A core that is its thread's own does not notice, but
-where another thread shares it, as beside other machines on one host, only half of the instructions get through: so a few
-steps are written out.
+One function walks over a grid of equal tiles; strides are arguments, so that layers of all sizes share it. A step of 6
+x 2 is 20 instructions for 12 multiply-adds, to which the loop adds 5. A core that is its thread's own does not notice,
+but where another thread shares it, as beside other machines on one host, only half of the instructions get through: so
+a few steps are written out.
 """
 
 from __future__ import annotations
