@@ -7,7 +7,6 @@ from typing import Any
 import fanin
 from fanin import nn
 
-
 FEW = 4  # outputs of a head that are sums of products, not a product of matrices
 
 
