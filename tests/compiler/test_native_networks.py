@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from fanin.compiler.native import elementwise, executable
 from fanin.compiler.native.executable import Executable
+from fanin.compiler.native.module import Builder
 from fanin.compiler.passes import schedule
 from fanin.compiler.passes.tiling import Tiling
 from tests.compiler.networks import Case, Random, Trained, draw_case, train
@@ -119,6 +120,10 @@ LARGE: dict[str, Case] = {
         (("linear", (65, 120, True)), ("GELU", ("none",)), ("linear", (120, 90, True)), ("Tanh", ())),
         (9,), (("MSELoss", "mean"),), "SGD", (("lr", 0.01), ("momentum", 0.9)), False, 1.0, (120, 120, 100, 120),
     ),
+    "lanes that share packing": Case(
+        "float64", 160, (), (("linear", (160, 160, True)), ("Tanh", ())), (7,), (("MSELoss", "mean"),), "SGD",
+        (("lr", 0.1),), False, None, (96, 96, 40, 96),
+    ),
     "batch norm across lanes": Case(
         "float64", 33, (),
         (("linear", (33, 90, True)), ("BatchNorm1d", (90,)), ("SiLU", ()), ("ensemble", (90, 33, True))),
@@ -152,6 +157,20 @@ def test_large_batches_are_cut_as_they_say(monkeypatch: pytest.MonkeyPatch) -> N
         train(replace(case, batches=case.batches[:1]), "native")
         assert any(t.streamed for t in seen) is ("streamed" in name), name
         assert any(len(t.lanes) > 1 for t in seen), name
+
+
+def test_packing_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the case above that is named so says."""
+    parts, cut = [], Builder._panels
+
+    def noted(self: Any, group: Any, lanes: int) -> Any:
+        parts.append(list(cut(self, group, lanes)))
+        return iter(parts[-1])
+
+    monkeypatch.setattr(Builder, "_panels", noted)
+    monkeypatch.setattr(Executable, "_key", lambda self, graph: f"noted {id(self)}")
+    train(replace(LARGE["lanes that share packing"], batches=(96,)), "native")
+    assert max(map(len, parts)) > 1
 
 
 def test_a_wrong_network_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
