@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from fanin import Tensor, nn, optim
 from fanin._core.errors import ArgumentError, OperationError
 from fanin.tabular.columns import Encoded
 from fanin.tabular.network import Architecture, TableNetwork, as_tensors, outputs_of
+from fanin.tabular.seeding import seeded
 from fanin.tabular.target import Task
 from fanin.tabular.threads import blas_threads
 from fanin.utils.data import DataLoader, TensorDataset
@@ -130,19 +130,8 @@ def train_network(
     Ctrl-C ends training early, and the best epoch so far is returned; where there is none, KeyboardInterrupt goes on.
     Raises OperationError when the loss is not finite.
     """
-    with _seeded(settings.seed), blas_threads(settings.threads):
+    with seeded(settings.seed), blas_threads(settings.threads):
         return _train(_Run(TableNetwork(architecture), settings, task, train, validation), progress)
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Draw from `seed` inside, and leave the default generator as it was: a caller's own draws go on undisturbed."""
-    before = fanin.get_rng_state()
-    fanin.manual_seed(seed)
-    try:
-        yield
-    finally:
-        fanin.set_rng_state(before)
 
 
 def _train(run: _Run, progress: Progress) -> Fitted:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from fanin.tabular.fitting.criteria import Criterion
 from fanin.tabular.fitting.optimizer import ScheduledAdam
 from fanin.tabular.fitting.settings import Settings
 from fanin.tabular.nets import Inputs, RealMLP, TabM, start_from_data
+from fanin.tabular.seeding import seeded
 from fanin.training import Callback, Job, fit, fit_many
 from fanin.training.threads import product_threads
 from fanin.training.weights import Kept
@@ -112,17 +112,6 @@ def train(
         else:
             histories = fit_many([Job(**run.arguments()) for run in runs], engine=engine, progress=False)
     return [run.result(history) for run, history in zip(runs, histories, strict=True)]
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw from `seed` inside, and leave the default generator as it was."""
-    before = fanin.get_rng_state()
-    fanin.manual_seed(seed)
-    try:
-        yield
-    finally:
-        fanin.set_rng_state(before)
 
 
 def make_network(plan: Plan) -> Any:

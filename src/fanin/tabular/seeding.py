@@ -1,0 +1,19 @@
+"""A random stream of one's own inside a block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import fanin
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from `seed` inside, and leave the default generator as it was: a caller's own draws go on undisturbed."""
+    before = fanin.get_rng_state()
+    fanin.manual_seed(seed)
+    try:
+        yield
+    finally:
+        fanin.set_rng_state(before)
