@@ -31,6 +31,8 @@ def checked_target(y: Any) -> Any:
     """Return targets as an array, of a polars or Arrow column too."""
     if y is None:
         raise ValueError("This estimator requires y to be passed, but the target y is None.")
+    if type(y).__module__.startswith("pyarrow"):
+        return y.to_numpy(zero_copy_only=False)  # texts lie otherwise in Arrow's memory
     return y.to_numpy() if hasattr(y, "to_numpy") else y
 
 

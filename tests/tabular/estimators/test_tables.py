@@ -219,3 +219,11 @@ fanin.tabular.{"read_table" if missing == "sklearn" else "TabularClassifier"}
     environment = {"PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert message in done.stdout
+
+
+def test_labels_of_arrow() -> None:
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    labels = ["yes" if x > 0 else "no" for x in X[:, 0]]
+    wanted = TabularClassifier(**QUICK).fit(X, np.array(labels, object)).predict_proba(X)
+    for y in (pyarrow.array(labels), pyarrow.chunked_array([labels[:20], labels[20:]])):
+        np.testing.assert_array_equal(TabularClassifier(**QUICK).fit(X, y).predict_proba(X), wanted)

@@ -1,7 +1,7 @@
 """From any table to encoded arrays: frames of pandas, polars and Arrow, and arrays, as they are.
 
 `Encoder.fit` learns from training rows what each column holds and how it is scaled; `Encoder.transform` gives any rows
-as `Encoded` arrays. `ClassTarget` and `NumberTarget` do the same for what is to be predicted.
+as `Encoded` arrays.
 """
 
 from __future__ import annotations
@@ -9,6 +9,5 @@ from __future__ import annotations
 from fanin.tabular.inputs.encoded import Encoded
 from fanin.tabular.inputs.encoder import Encoder
 from fanin.tabular.inputs.report import Column
-from fanin.tabular.inputs.target import ClassTarget, NumberTarget
 
-__all__ = ["ClassTarget", "Column", "Encoded", "Encoder", "NumberTarget"]
+__all__ = ["Column", "Encoded", "Encoder"]

@@ -6,8 +6,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
-
 from fanin._core.errors import ArgumentTypeError, TableError
 from fanin.tabular.inputs.tables.arrays import table_from_array
 from fanin.tabular.inputs.tables.base import InputTable
@@ -32,23 +30,6 @@ def read_table(given: Any, name: str = "X") -> InputTable:
             # scikit-learn's words, which its users know and its checks look for.
             raise TableError(f"{name}: found 0 {what}(s) (shape={shape}) while a minimum of 1 is required.")
     return table
-
-
-def read_columns(given: Any, name: str = "y") -> tuple[InputTable, int]:
-    """Return a table over one or more columns, and the number of dimensions in which they were given."""
-    library, kind = _library(given)
-    if library in ("pandas", "polars") and kind == "Series":
-        return read_table(given.to_frame(), name), 1
-    if library == "pyarrow" and kind not in FRAMES:
-        return read_table(import_module("pyarrow").table({name: given}), name), 1
-    if library or hasattr(given, "__arrow_c_stream__"):
-        return read_table(given, name), 2
-    array = given if isinstance(given, np.ndarray) else np.asarray(given)
-    if array.ndim == 1:
-        if array is not given and array.dtype.kind in "US":
-            array = np.array(given, dtype=object)  # the values' own types, which a text of NumPy's would hide
-        return read_table(array[:, None], name), 1
-    return read_table(given, name), 2
 
 
 def _open(given: Any, name: str) -> InputTable:
