@@ -1,0 +1,130 @@
+"""What both estimators share: the table, the recipe, the training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from fanin._core.errors import ArgumentError
+from fanin.tabular.checking import checked_table
+from fanin.tabular.fitting.ensemble import Ensemble, Goal, fit_ensemble
+from fanin.tabular.fitting.members import Part
+from fanin.tabular.fitting.presets import Recipe, recipe
+from fanin.tabular.fitting.splits import folds, hold_out
+from fanin.tabular.inputs import Encoder
+from fanin.tabular.nets import Inputs
+
+_CHANGES = {"epochs": "epochs", "batch_size": "batch_size", "learning_rate": "rate", "hidden": "hidden"}
+
+
+class TabularEstimator(BaseEstimator):  # type: ignore[misc]
+    """What both estimators share: the table, the recipe, the training."""
+
+    _task: str
+
+    def __init__(
+        self,
+        preset: str = "default",
+        *,
+        time_limit: float | None = None,
+        validation_fraction: float = 0.2,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        hidden: tuple[int, ...] | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.preset = preset
+        self.time_limit = time_limit
+        self.validation_fraction = validation_fraction
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.hidden = hidden
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn may expect."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags
+
+    def _train(
+        self, X: Any, target: NDArray[Any], weights: NDArray[Any] | None, goals: Sequence[Goal], classes: Any = None
+    ) -> list[Ensemble]:
+        """Encode the table, and train an ensemble for each goal, on the same rows."""
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise ArgumentError(f"time_limit must be above 0 seconds, or None, not {self.time_limit!r}")
+        end = None if self.time_limit is None else self._started + self.time_limit
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._encoder = Encoder().fit(X, target)
+        inputs, arrays = inputs_of(self._encoder.transform(X))
+        part = Part(arrays, target, None if weights is None else (weights / weights.mean()).astype(np.float32))
+        plan = recipe(self.preset, self._task, len(part), self._changes())
+        splits = self._splits(plan, len(part), seed, classes)
+        found = []
+        for number, goal in enumerate(goals):
+            now = time.monotonic()
+            due = None if end is None else now + (end - now) / (len(goals) - number)
+            found.append(fit_ensemble(part, inputs, goal, plan, splits, seed % (2**30) + number, due))
+        self._parts = inputs.parts
+        self.history_ = [entry for ensemble in found for entry in ensemble.record]
+        self.n_iter_ = max(entry["epochs"] for entry in self.history_)
+        return found
+
+    def _changes(self) -> dict[str, Any]:
+        given = {field: getattr(self, name) for name, field in _CHANGES.items()}
+        changes = {field: value for field, value in given.items() if value is not None}
+        return {**changes, "hidden": tuple(self.hidden)} if self.hidden is not None else changes
+
+    def _splits(self, plan: Recipe, rows: int, seed: int, classes: Any) -> Any:
+        rng = np.random.default_rng(seed)
+        if plan.folds > 1 and rows > 2:
+            return folds(rows, plan.folds, rng, classes)
+        return [part for _ in range(plan.repeats) for part in hold_out(rows, self.validation_fraction, rng, classes)]
+
+    def _encoded(self, X: Any) -> tuple[NDArray[Any], ...]:
+        check_is_fitted(self, "n_iter_")
+        return inputs_of(self._encoder.transform(checked_table(self, X, reset=False)))[1]
+
+
+def with_weight(X: Any, target: NDArray[Any], sample_weight: Any) -> tuple[Any, NDArray[Any], NDArray[Any] | None]:
+    """Return the rows that have a weight, and their weights; None where all weigh the same."""
+    if sample_weight is None:
+        return X, target, None
+    weights = _check_sample_weight(sample_weight, target, dtype=np.float64, ensure_non_negative=True)
+    used = weights > 0
+    if not used.any():
+        raise ArgumentError("all rows have the weight 0: sample_weight leaves nothing to learn from")
+    weights = weights[used]
+    if not used.all():
+        X = _rows(X, np.flatnonzero(used))
+    return X, target[used], None if (weights == weights[0]).all() else weights
+
+
+def _rows(X: Any, rows: NDArray[np.int64]) -> Any:
+    """Return some rows of a frame or an array."""
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    if hasattr(X, "take") and hasattr(X, "schema"):  # Arrow
+        return X.take(rows)
+    return X[rows]
+
+
+def inputs_of(encoded: Any) -> tuple[Inputs, tuple[NDArray[Any], ...]]:
+    """Return the sizes of encoded rows, and those of their arrays that are not empty."""
+    numbers, flags = encoded.numbers, encoded.flags
+    if not numbers.shape[1] + flags.shape[1] + len(encoded.sizes):
+        flags = np.zeros((len(numbers), 1), np.float32)  # nothing tells rows apart: all get the same prediction
+    inputs = Inputs(numbers.shape[1], flags.shape[1], tuple(encoded.sizes))
+    named = {"numbers": numbers, "flags": flags, "levels": encoded.levels}
+    return inputs, tuple(named[name] for name in inputs.parts)

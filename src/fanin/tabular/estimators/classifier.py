@@ -1,0 +1,128 @@
+"""`TabularClassifier`: classes from a table."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils import check_consistent_length, column_or_1d, compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from fanin._core.errors import ArgumentError
+from fanin.tabular.checking import checked_table, checked_target
+from fanin.tabular.estimators.base import TabularEstimator, with_weight
+from fanin.tabular.fitting import criteria
+from fanin.tabular.fitting.calibration import temperature, tempered
+from fanin.tabular.fitting.ensemble import Goal
+from fanin.tabular.fitting.losses import ClassLoss
+
+
+class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]
+    """Learn classes from a table: numbers, categories, dates, missing values, as they are.
+
+    Networks that are good on tables (TabM, RealMLP) are trained by native code; their probabilities are calibrated on
+    rows that were held out.
+
+    Args:
+        preset: "fast", "default", or "best", which mixes networks of two kinds, each trained on five folds.
+        time_limit: seconds that `fit` may take: schedules are shortened to keep it. Then results depend on the
+            machine's speed; without, on `random_state` alone, whatever the number of threads.
+        validation_fraction: the share of the rows that is held out, to choose the best epoch and to calibrate; with
+            folds ("best", and up to 1,500 rows "default") each row is held out once instead.
+        epochs, batch_size, learning_rate, hidden: the preset's if not given; hidden are the widths of hidden layers.
+        class_weight: factors of the classes by label, "balanced", or None.
+        random_state: a seed.
+
+    Attributes:
+        classes_: the labels, sorted.
+        temperature_: by which logits are divided.
+        history_: for each network its kind, epochs, best epoch, criterion, engine.
+        n_features_in_, feature_names_in_: of the table.
+
+    Raises:
+        ValueError: one class, fewer than two rows, sizes that do not fit, a parameter outside its domain.
+
+    Y. Gorishniy et al., "TabM", arXiv 2410.24210; D. Holzmueller et al., "Better by default", arXiv 2407.04491.
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(300, 2))
+    >>> y = np.where(X[:, 0] * X[:, 1] > 0, "same", "other")
+    >>> model = TabularClassifier("fast", random_state=0).fit(X, y)
+    >>> model.predict([[1.0, 1.0], [1.0, -1.0]]).tolist()
+    ['same', 'other']
+    """
+
+    _task = "classes"
+
+    def __init__(
+        self,
+        preset: str = "default",
+        *,
+        time_limit: float | None = None,
+        validation_fraction: float = 0.2,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        hidden: tuple[int, ...] | None = None,
+        class_weight: Any = None,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(
+            preset,
+            time_limit=time_limit,
+            validation_fraction=validation_fraction,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            hidden=hidden,
+            random_state=random_state,
+        )
+        self.class_weight = class_weight
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TabularClassifier:
+        """Learn from a table and the class of each row.
+
+        Args:
+            X: a frame of pandas, polars or Arrow, or an array (rows, columns); values may be missing.
+            y: labels (rows,).
+            sample_weight: how much each row counts; rows of weight 0 are left out.
+        """
+        self._started = time.monotonic()
+        X = checked_table(self, X, reset=True)
+        y = column_or_1d(checked_target(y), warn=True)
+        check_consistent_length(X, y)
+        check_classification_targets(y)
+        self.classes_, classes = np.unique(y, return_inverse=True)
+        X, classes, weights = with_weight(X, classes, sample_weight)
+        if len(np.unique(classes)) < 2:
+            raise ArgumentError(f"{type(self).__name__} needs at least 2 classes to tell apart, but there is 1 class")
+        if self.class_weight is not None:
+            factors = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[classes])
+            weights = factors[classes] if weights is None else weights * factors[classes]
+        goal = Goal(len(self.classes_), ClassLoss, criteria.log_loss, classes=True)
+        (self._ensemble,) = self._train(X, classes.astype(np.int64), weights, [goal], classes)
+        judged = self._ensemble.judged
+        self.temperature_ = temperature(
+            self._ensemble.held_out, classes[judged], None if weights is None else weights[judged]
+        )
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the calibrated probability of each class, (rows, classes), in the order of `classes_`."""
+        inputs = self._encoded(X)
+        result: NDArray[np.float64] = np.exp(tempered(self._ensemble.predict(inputs), self.temperature_))
+        return result
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the logarithm of the probabilities, (rows, classes)."""
+        inputs = self._encoded(X)
+        return tempered(self._ensemble.predict(inputs), self.temperature_)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the likeliest class of each row."""
+        chosen = self.predict_proba(X).argmax(axis=1)
+        result: NDArray[Any] = self.classes_[chosen]
+        return result
