@@ -14,10 +14,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from fanin._core.errors import ArgumentError
 from fanin.tabular.checking import checked_table
-from fanin.tabular.fitting.ensemble import Ensemble, Goal, fit_ensemble
+from fanin.tabular.estimators.place import Place
+from fanin.tabular.fitting.ensemble import Ensemble, Goal, fit_ensemble, is_interrupted
 from fanin.tabular.fitting.members import Part
-from fanin.tabular.fitting.presets import Recipe, recipe
-from fanin.tabular.fitting.splits import folds, hold_out
+from fanin.tabular.fitting.presets import recipe
+from fanin.tabular.fitting.watching import Listener, Watch
 from fanin.tabular.inputs import Encoder
 from fanin.tabular.nets import Inputs
 
@@ -28,6 +29,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
     """What both estimators share: the table, the recipe, the training."""
 
     _task: str
+    _listener: Listener | None = None  # hears how far `fit` is
 
     def __init__(
         self,
@@ -35,6 +37,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         *,
         time_limit: float | None = None,
         validation_fraction: float = 0.2,
+        cv: Any = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
@@ -44,6 +47,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         self.preset = preset
         self.time_limit = time_limit
         self.validation_fraction = validation_fraction
+        self.cv = cv
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -59,7 +63,13 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _train(
-        self, X: Any, target: NDArray[Any], weights: NDArray[Any] | None, goals: Sequence[Goal], classes: Any = None
+        self,
+        X: Any,
+        target: NDArray[Any],
+        weights: NDArray[Any] | None,
+        goals: Sequence[Goal],
+        place: Place,
+        classes: Any = None,
     ) -> list[Ensemble]:
         """Encode the table, and train an ensemble for each goal, on the same rows."""
         if self.time_limit is not None and not self.time_limit > 0:
@@ -70,12 +80,16 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         inputs, arrays = inputs_of(self._encoder.transform(X))
         part = Part(arrays, target, None if weights is None else (weights / weights.mean()).astype(np.float32))
         plan = recipe(self.preset, self._task, len(part), self._changes())
-        splits = self._splits(plan, len(part), seed, classes)
-        found = []
+        most = plan.folds, plan.repeats
+        splits = place.splits(self.cv, most, self.validation_fraction, X, target, seed, classes)
+        watch = self._listener and Watch(self._listener, plan.stages, len(splits) * len(goals))
+        found: list[Ensemble] = []
         for number, goal in enumerate(goals):
             now = time.monotonic()
             due = None if end is None else now + (end - now) / (len(goals) - number)
-            found.append(fit_ensemble(part, inputs, goal, plan, splits, seed % (2**30) + number, due))
+            if found and is_interrupted(found[-1].record):
+                due = now
+            found.append(fit_ensemble(part, inputs, goal, plan, splits, seed % (2**30) + number, due, watch))
         self._parts = inputs.parts
         self.history_ = [entry for ensemble in found for entry in ensemble.record]
         self.n_iter_ = max(entry["epochs"] for entry in self.history_)
@@ -85,12 +99,6 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         given = {field: getattr(self, name) for name, field in _CHANGES.items()}
         changes = {field: value for field, value in given.items() if value is not None}
         return {**changes, "hidden": tuple(self.hidden)} if self.hidden is not None else changes
-
-    def _splits(self, plan: Recipe, rows: int, seed: int, classes: Any) -> Any:
-        rng = np.random.default_rng(seed)
-        if plan.folds > 1 and rows > 2:
-            return folds(rows, plan.folds, rng, classes)
-        return [part for _ in range(plan.repeats) for part in hold_out(rows, self.validation_fraction, rng, classes)]
 
     def _encoded(self, X: Any) -> tuple[NDArray[Any], ...]:
         check_is_fitted(self, "n_iter_")

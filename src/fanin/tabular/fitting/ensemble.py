@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from fanin.nn import Module
 from fanin.tabular.fitting.criteria import Criterion, log_probabilities
 from fanin.tabular.fitting.members import Part, Plan, Trained, in_double, outputs_of, train
 from fanin.tabular.fitting.presets import Recipe
+from fanin.tabular.fitting.settings import Settings
+from fanin.tabular.fitting.watching import Watch
 from fanin.tabular.nets import Inputs
 
 Rows = NDArray[np.int64]
@@ -43,10 +45,11 @@ class Goal:
 
 @dataclass(frozen=True)
 class Stage:
-    """Networks of one kind, in double precision, and their share of the mixture."""
+    """Networks of one kind, in double precision, their share of the mixture, and how they were made."""
 
     networks: tuple[Module, ...]
     share: float
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def fit_ensemble(
     splits: Sequence[tuple[Rows, Rows]],
     seed: int,
     deadline: float | None = None,
+    watch: Watch | None = None,
 ) -> Ensemble:
     """Train a recipe's networks.
 
@@ -96,8 +100,12 @@ def fit_ensemble(
         splits: the rows that each network learns from, and those that judge it.
         seed: of everything that is drawn.
         deadline: the time by `time.monotonic` at which training shall have ended.
+        watch: hears how far training is.
+
+    Ctrl-C ends training with what is trained by then: the networks of later splits and stages are left out.
+
+    Raises KeyboardInterrupt where that is nothing.
     """
-    judged = np.concatenate([rows for _, rows in splits])
     stages: list[tuple[Any, ...]] = []
     answers: list[NDArray[np.float64]] = []
     record: list[dict[str, Any]] = []
@@ -107,14 +115,23 @@ def fit_ensemble(
         if stages and due is not None and due - time.monotonic() < 0.05 * _elapsed(record):
             break
         started = time.monotonic()
-        trained = _train(plan, part, splits, seed + number, due)
+        trained = _train(plan, part, splits, seed + number, due, None if watch is None else watch.of_stage(number))
+        record += [_told(each, settings.network, time.monotonic() - started) for each in trained]
+        whole = [place for place, each in enumerate(trained) if each.epoch]
+        if stages and len(whole) < len(splits):
+            break
+        trained, splits = [trained[place] for place in whole], [splits[place] for place in whole]
+        if not trained:
+            raise KeyboardInterrupt
         stages.append(tuple(in_double(each.network) for each in trained))
         answers.append(np.concatenate([_answer(each.outputs, goal.classes) for each in trained]))
-        record += [_told(each, settings.network, time.monotonic() - started) for each in trained]
+        if is_interrupted(record):
+            break
+    judged = np.concatenate([rows for _, rows in splits])
     shares = _shares(answers, part[judged], goal)
-    kept = [(networks, share) for networks, share in zip(stages, shares, strict=True) if share > 0]
+    kept = [each for each in zip(stages, shares, recipe.stages, strict=False) if each[1] > 0]
     return Ensemble(
-        tuple(Stage(networks, share) for networks, share in kept),
+        tuple(Stage(*each) for each in kept),
         goal.classes,
         judged,
         _ending(_mixed(answers, shares), goal.classes),
@@ -122,16 +139,22 @@ def fit_ensemble(
     )
 
 
+def is_interrupted(record: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether Ctrl-C has ended a training, by what was told of its networks."""
+    return any(each["stopped"] == "interrupted" for each in record)
+
+
 def _train(
-    plan: Plan, part: Part, splits: Sequence[tuple[Rows, Rows]], seed: int, deadline: float | None
+    plan: Plan, part: Part, splits: Sequence[tuple[Rows, Rows]], seed: int, deadline: float | None, watch: Any
 ) -> list[Trained]:
     """Train a network for each split; with a deadline as many at a time as there are cores, each with its time."""
     at_once = len(splits) if deadline is None else max(1, len(os.sched_getaffinity(0)))
     found: list[Trained] = []
-    while len(found) < len(splits):
+    while len(found) < len(splits) and not any(each.stopped == "interrupted" for each in found):
         chosen = splits[len(found) : len(found) + at_once]
         due = _due(deadline, -(-(len(splits) - len(found)) // at_once))
-        found += train(plan, [(part[a], part[b]) for a, b in chosen], seed + 1000 * len(found), due)
+        pairs = [(part[a], part[b]) for a, b in chosen]
+        found += train(plan, pairs, seed + 1000 * len(found), due, watch=watch)
     return found
 
 
@@ -154,6 +177,7 @@ def _told(trained: Trained, network: str, seconds: float) -> dict[str, Any]:
         "best_epoch": trained.epoch,
         "criterion": trained.best,
         "engine": trained.engine,
+        "stopped": trained.stopped,
         "seconds": seconds,
     }
 

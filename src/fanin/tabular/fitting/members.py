@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,8 +75,9 @@ class Trained:
 
     outputs: what it returns for the validation rows.
     best:    the criterion there.
-    epoch:   its number, from 1; epochs: how many there were.
+    epoch:   its number, from 1; 0 where Ctrl-C came before the first; epochs: how many there were.
     engine:  what took the steps.
+    stopped: why training ended, as in `History`.
     """
 
     network: Module
@@ -85,10 +86,16 @@ class Trained:
     epoch: int
     epochs: int
     engine: str
+    stopped: str
 
 
 def train(
-    plan: Plan, parts: Sequence[tuple[Part, Part]], seed: int, deadline: float | None = None, engine: str = "auto"
+    plan: Plan,
+    parts: Sequence[tuple[Part, Part]],
+    seed: int,
+    deadline: float | None = None,
+    engine: str = "auto",
+    watch: Callable[[Selection], Callback] | None = None,
 ) -> list[Trained]:
     """Train a network for each pair of (training rows, validation rows), side by side.
 
@@ -101,10 +108,15 @@ def train(
         deadline: the time by `time.monotonic` at which training shall have ended; schedules are shortened to keep it,
             and then results depend on the machine's speed.
         engine: as in `fit`; "auto" takes steps eagerly where compiling them would take longer.
+        watch: makes one more callback for each network.
+
+    Ctrl-C ends training after the present epochs.
     """
     # One thread for products of NumPy's: with more, their rounding depends on the number.
     with seeded(seed), product_threads(1):
         runs = [_Run(plan, learned, judged, deadline) for learned, judged in parts]
+        for run in runs:
+            run.callbacks += [] if watch is None else [watch(run.selection)]
         if engine == "auto" and all(run.is_short() for run in runs):
             engine = "eager"
         if len(runs) == 1:
@@ -169,7 +181,7 @@ class _Run:
     """One network in training."""
 
     def __init__(self, plan: Plan, learned: Part, judged: Part, deadline: float | None) -> None:
-        self.plan, self.learned = plan, learned
+        self.plan, self.learned, self.judged = plan, learned, judged
         settings = plan.settings
         self.network = make_network(plan)
         self.inputs = tuple(fanin.from_numpy(np.ascontiguousarray(each)) for each in learned.inputs)
@@ -179,7 +191,7 @@ class _Run:
         self.steps = len(learned) // self.batch_size
         self.optimizer = make_optimizer(self.network, settings, settings.epochs * self.steps)
         self.selection = Selection(self.network, judged, plan)
-        self.pace = Pace(deadline, self.steps)
+        self.callbacks: list[Callback] = [self.selection, Pace(deadline, self.steps)]
 
     def is_short(self) -> bool:
         """Say whether all steps are done sooner than one is compiled; by shapes alone, so that results are the same."""
@@ -202,7 +214,7 @@ class _Run:
             "batch_size": self.batch_size,
             "drop_last": True,
             "clip_grad_norm": self.plan.settings.clip,
-            "callbacks": [self.selection, self.pace],
+            "callbacks": self.callbacks,
         }
 
     def result(self, history: Any) -> Trained:
@@ -210,8 +222,11 @@ class _Run:
         selection = self.selection
         selection.kept.put_back()
         self.network.eval()
-        assert selection.outputs is not None
-        return Trained(self.network, selection.outputs, selection.best, selection.epoch, len(history), history.engine)
+        outputs = selection.outputs
+        if outputs is None:
+            outputs = outputs_of(self.network, self.judged.inputs)
+        found = selection.best, selection.epoch, len(history), history.engine, history.stopped
+        return Trained(self.network, outputs, *found)
 
 
 class Selection(Callback):
