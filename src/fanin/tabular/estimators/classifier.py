@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from fanin._core.errors import ArgumentError
 from fanin.tabular.checking import checked_table, checked_target
 from fanin.tabular.estimators.base import TabularEstimator, with_weight
+from fanin.tabular.estimators.place import Place
 from fanin.tabular.fitting import criteria
 from fanin.tabular.fitting.calibration import temperature, tempered
 from fanin.tabular.fitting.ensemble import Goal
@@ -32,6 +33,9 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
             machine's speed; without, on `random_state` alone, whatever the number of threads.
         validation_fraction: the share of the rows that is held out, to choose the best epoch and to calibrate; with
             folds ("best", and up to 1,500 rows "default") each row is held out once instead.
+        cv: None for what the preset does; or how many folds, a splitter of scikit-learn, or pairs of row numbers: one
+            network of each kind is trained for each fold, side by side, judged by the rows that it did not learn from,
+            and all answer together.
         epochs, batch_size, learning_rate, hidden: the preset's if not given; hidden are the widths of hidden layers.
         class_weight: factors of the classes by label, "balanced", or None.
         random_state: a seed.
@@ -39,6 +43,9 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     Attributes:
         classes_: the labels, sorted.
         temperature_: by which logits are divided.
+        oof_predictions_: for each row the calibrated probabilities of the networks that did not learn from it, (rows,
+            classes); NaN where it was not held out.
+        oof_score_: their accuracy. The same rows have chosen the best epochs, so that it is a little too good.
         history_: for each network its kind, epochs, best epoch, criterion, engine.
         n_features_in_, feature_names_in_: of the table.
 
@@ -63,6 +70,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         *,
         time_limit: float | None = None,
         validation_fraction: float = 0.2,
+        cv: Any = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
@@ -74,6 +82,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
             preset,
             time_limit=time_limit,
             validation_fraction=validation_fraction,
+            cv=cv,
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
@@ -82,13 +91,15 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         )
         self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TabularClassifier:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> TabularClassifier:
         """Learn from a table and the class of each row.
 
         Args:
             X: a frame of pandas, polars or Arrow, or an array (rows, columns); values may be missing.
             y: labels (rows,).
             sample_weight: how much each row counts; rows of weight 0 are left out.
+            groups: of the rows, (rows,): no network is judged by a group that it learned from. A splitter is given
+                them; without `cv`, the preset's folds or shares consist of whole groups.
         """
         self._started = time.monotonic()
         X = checked_table(self, X, reset=True)
@@ -96,6 +107,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         check_consistent_length(X, y)
         check_classification_targets(y)
         self.classes_, classes = np.unique(y, return_inverse=True)
+        place = Place.of(len(classes), sample_weight, groups)
         X, classes, weights = with_weight(X, classes, sample_weight)
         if len(np.unique(classes)) < 2:
             raise ArgumentError(f"{type(self).__name__} needs at least 2 classes to tell apart, but there is 1 class")
@@ -103,11 +115,15 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
             factors = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[classes])
             weights = factors[classes] if weights is None else weights * factors[classes]
         goal = Goal(len(self.classes_), ClassLoss, criteria.log_loss, classes=True)
-        (self._ensemble,) = self._train(X, classes.astype(np.int64), weights, [goal], classes)
+        (self._ensemble,) = self._train(X, classes.astype(np.int64), weights, [goal], place, classes)
         judged = self._ensemble.judged
         self.temperature_ = temperature(
             self._ensemble.held_out, classes[judged], None if weights is None else weights[judged]
         )
+        probabilities = np.exp(tempered(self._ensemble.held_out, self.temperature_))
+        self.oof_predictions_, found, known = place.out_of_fold(probabilities, judged, len(classes))
+        right = found.argmax(axis=1) == classes[known]
+        self.oof_score_ = float(np.average(right, weights=None if weights is None else weights[known]))
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils import check_array, check_consistent_length
 
 from fanin._core.errors import ArgumentError
 from fanin.tabular.checking import checked_table, checked_target
 from fanin.tabular.estimators.base import TabularEstimator, with_weight
+from fanin.tabular.estimators.place import Place
 from fanin.tabular.fitting import criteria
 from fanin.tabular.fitting.conformal import shifts, upper, widening
 from fanin.tabular.fitting.ensemble import Ensemble, Goal
@@ -27,13 +29,16 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
     """Learn numbers from a table, with quantiles and intervals.
 
     Args:
-        preset, time_limit, validation_fraction, epochs, batch_size, learning_rate, hidden, random_state: as of
+        preset, time_limit, validation_fraction, cv, epochs, batch_size, learning_rate, hidden, random_state: as of
             `TabularClassifier`.
         quantiles: levels for which networks of their own are trained by the pinball loss, as (0.05, 0.5, 0.95), so
             that intervals are wide where the table says little; one target only. Without, quantiles and intervals have
             one width everywhere, that of the errors on the rows that were held out.
 
     Attributes:
+        oof_predictions_: for each row what the networks predicted that did not learn from it, shaped as y; NaN where it
+            was not held out.
+        oof_score_: their R2. The same rows have chosen the best epochs, so that it is a little too good.
         history_: for each network its kind, epochs, best epoch, criterion, engine.
         n_features_in_, feature_names_in_: of the table.
 
@@ -58,6 +63,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         *,
         time_limit: float | None = None,
         validation_fraction: float = 0.2,
+        cv: Any = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
@@ -69,6 +75,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
             preset,
             time_limit=time_limit,
             validation_fraction=validation_fraction,
+            cv=cv,
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
@@ -84,13 +91,15 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         tags.target_tags.single_output = True
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TabularRegressor:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> TabularRegressor:
         """Learn from a table and one or several numbers for each row.
 
         Args:
             X: a frame of pandas, polars or Arrow, or an array (rows, columns); values may be missing.
             y: numbers (rows,) or (rows, targets), finite.
             sample_weight: how much each row counts; rows of weight 0 are left out.
+            groups: of the rows, (rows,): no network is judged by a group that it learned from. A splitter is given
+                them; without `cv`, the preset's folds or shares consist of whole groups.
         """
         self._started = time.monotonic()
         X = checked_table(self, X, reset=True)
@@ -98,6 +107,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         check_consistent_length(X, y)
         self._single = y.ndim == 1
         y = y.reshape(len(y), -1)
+        place = Place.of(len(y), sample_weight, groups)
         X, y, weights = with_weight(X, y, sample_weight)
         self._levels = self._checked_levels(y)
         self._learn_scale(y, weights)
@@ -106,9 +116,10 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
             loss = partial(_pinball_loss, levels=self._levels)
             goals.append(Goal(len(self._levels), loss, criteria.pinball(self._levels), classes=False))
         scaled = ((y - self._centre) / self._spread).astype(np.float32)
-        ensembles = self._train(X, scaled, weights, goals)
+        ensembles = self._train(X, scaled, weights, goals, place)
         self._ensemble = ensembles[0]
         self._learn_errors(ensembles, y, weights)
+        self._keep_out_of_fold(y, weights, place)
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -194,6 +205,14 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
             raw = np.sort(ensembles[1].held_out * self._spread + self._centre, axis=1)
             self._shifts = shifts(raw, self._judged_numbers, self._levels, self._error_weights)
             self._judged_quantiles = np.sort(raw + self._shifts, axis=1)
+
+    def _keep_out_of_fold(self, y: NDArray[Any], weights: Any, place: Place) -> None:
+        """Keep what was predicted for the rows that were held out, and its score."""
+        means = np.clip(self._ensemble.held_out * self._spread + self._centre, *self._range)
+        every, found, known = place.out_of_fold(means, self._ensemble.judged, len(y))
+        self.oof_predictions_ = every[:, 0] if self._single else every
+        weight = None if weights is None else weights[known]
+        self.oof_score_ = r2_score(y[known], found, sample_weight=weight) if len(known) > 1 else np.nan
 
     def _ensemble_of(self, number: int) -> Ensemble:
         found: Ensemble | None = self._quantile_ensemble if number else self._ensemble
