@@ -90,7 +90,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
             if found and is_interrupted(found[-1].record):
                 due = now
             found.append(fit_ensemble(part, inputs, goal, plan, splits, seed % (2**30) + number, due, watch))
-        self._parts = inputs.parts
+        self._inputs = inputs
         self.history_ = [entry for ensemble in found for entry in ensemble.record]
         self.n_iter_ = max(entry["epochs"] for entry in self.history_)
         return found
