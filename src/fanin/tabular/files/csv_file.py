@@ -1,0 +1,150 @@
+"""CSV files, plain and gzipped, read block by block."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+from fanin._core.errors import TableError
+from fanin.tabular.files.csv_blocks import Header, blocks_of, parse
+from fanin.tabular.files.table_file import TableFile, Unusable, without_missing
+from fanin.tabular.frames import polars
+
+SEPARATORS = ",;\t|"
+BLOCK = 4 << 20  # bytes read at a time
+FIRST = 1 << 16
+GROWTH = 5  # how much larger text may be than its gzip file
+
+
+class CsvFile(TableFile):
+    """One CSV file, or several with the same header."""
+
+    def __init__(self, paths: Sequence[Path], missing: Sequence[str]) -> None:
+        self.paths, self.missing = tuple(paths), tuple(missing)
+        self.source = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+        self.size = sum(path.stat().st_size for path in paths)
+        self.is_packed = any(map(_is_gzip, paths))
+        self.headers = tuple(_read_header(path) for path in paths)
+        self.names = self.headers[0].names
+        for path, header in zip(paths[1:], self.headers[1:], strict=True):
+            if header.names != self.names:
+                raise TableError(
+                    f"{path} has another header than {paths[0]}: a table has the same columns in all files"
+                )
+
+    @property
+    def bytes_in_memory(self) -> int:
+        """Roughly how many bytes the table takes as a frame: each field has 16 bytes beside its text."""
+        sample = self.read(1000)
+        text = sum(sample.get_column(name).str.len_bytes().sum() or 0 for name in self.names)
+        fields = sample.height * sample.width
+        unpacked = self.size * (GROWTH if self.is_packed else 1)
+        return int(unpacked * (1 + 16 * fields / max(1, text + fields)))
+
+    def _frames(
+        self, rows: int, columns: Sequence[str] | None, lenient: bool
+    ) -> Iterator[tuple[polars.DataFrame, list[Unusable]]]:
+        first_row, found = 1, False
+        for path, header in zip(self.paths, self.headers, strict=True):
+            with _careful(path), _opened(path) as stream:
+                stream.read(header.end)
+                for line, block in blocks_of(stream, BLOCK, header.lines + 1, str(path)):
+                    frame, unusable = parse(block, header, line, str(path), first_row, lenient)
+                    frame = frame if columns is None else frame.select(columns)
+                    first_row += frame.height
+                    if frame.height:
+                        found = True
+                        yield without_missing(frame, self.missing), unusable
+        if not found:
+            self._no_rows()
+
+
+def _is_gzip(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path, "rb")) if _is_gzip(path) else open(path, "rb")
+
+
+@contextmanager
+def _careful(path: Path) -> Iterator[None]:
+    """Name the file in what goes wrong with reading it."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise TableError(f"{path} is a damaged gzip file ({error})") from None
+    except OSError as error:
+        raise TableError(f"{path} cannot be read ({error.strerror or error})") from None
+
+
+def _read_header(path: Path) -> Header:
+    with _careful(path), _opened(path) as stream:
+        content = _beginning(stream)
+        _check_is_text(content, path)
+        text = content.removeprefix(b"\xef\xbb\xbf")
+        skipped = len(content) - len(text)
+        end = _end_of_header(text)
+        while end == 0 and (more := stream.read(FIRST)):
+            text += more
+            end = _end_of_header(text)
+        end = end or len(text)
+    try:
+        decoded = text[:end].decode()
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise TableError(f"{path}, line {line}: not UTF-8 text; save the table as UTF-8") from None
+    separator = _separator(decoded)
+    return Header(_names(decoded, separator, path), separator, skipped + end, decoded.count("\n"))
+
+
+def _beginning(stream: IO[bytes]) -> bytes:
+    """Return the first bytes, as far as a line with something on it."""
+    content = stream.read(FIRST)
+    while not content.strip() and (more := stream.read(FIRST)):
+        content += more
+    return content
+
+
+def _check_is_text(content: bytes, path: Path) -> None:
+    if not content.strip():
+        raise TableError(f"{path} is empty: a table needs a header line and rows")
+    if content[:4] == b"PAR1":
+        raise TableError(f"{path} is a gzipped Parquet file: unpack it first, Parquet is compressed by itself")
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise TableError(f"{path} is UTF-16 text; save the table as UTF-8")
+    if b"\0" in content:
+        raise TableError(f"{path} is not a table: it holds binary data (expected CSV, gzipped CSV or Parquet)")
+
+
+def _end_of_header(text: bytes) -> int:
+    """Return where the first record that is not a blank line ends; 0 if it does not."""
+    at = text.find(b"\n") + 1
+    while at and (not text[:at].strip() or text.count(b'"', 0, at) % 2):
+        at = text.find(b"\n", at) + 1
+    return at
+
+
+def _separator(header: str) -> str:
+    """Return the separator that is found most often in the header; a comma when there is none."""
+    unquoted = "".join(header.split('"')[::2])
+    return max(SEPARATORS, key=lambda separator: (unquoted.count(separator), separator == ","))
+
+
+def _names(header: str, separator: str, path: Path) -> tuple[str, ...]:
+    try:
+        names = next(record for record in csv.reader(io.StringIO(header, newline=""), delimiter=separator) if record)
+    except csv.Error as error:
+        raise TableError(f"{path}, line 1: not a header ({error})") from None
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        listed = ", ".join(f'"{name}"' for name in repeated)
+        raise TableError(f"{path} has more than one column named {listed}: every column needs a name of its own")
+    return tuple(names)
