@@ -1,0 +1,152 @@
+"""What a model is compared with: a constant, a linear model, boosted trees; each reads the same tables."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from fanin.tabular.evaluation.measures import Floats
+from fanin.tabular.evaluation.reading import Held
+from fanin.tabular.evaluation.records import Baseline
+from fanin.tabular.inputs import Encoder
+from fanin.tabular.inputs.sources import Source, assemble
+from fanin.tabular.inputs.tables import read_table
+
+CONSTANT, LINEAR, TREES = "constant", "linear model", "boosted trees"
+MOST_LEVELS = 254  # boosted trees put every category into a bin of its own, of which they have 255 with the missing one
+MOST_ROWS = 200_000  # of which a linear model learns
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a baseline says of the held-out rows: probabilities (rows, labels), or numbers (rows, targets)."""
+
+    baseline: Baseline
+    answer: Floats
+
+
+class Flat:
+    """Turn tables into one array: numbers (nan where missing), then categories as whole numbers from 0 (nan likewise).
+
+    Columns are told apart and read as `Encoder` does for the networks.
+    """
+
+    def __init__(self, X: Any) -> None:
+        self.encoder = Encoder(max_levels=MOST_LEVELS).fit(X)
+        self.levels = [number for number, plan in enumerate(self.encoder.plans) if plan.levels]
+        self.numbers = sum(len(plan.parts) for plan in self.encoder.plans)
+        self.columns = self.numbers + len(self.levels)
+
+    def __call__(self, X: Any) -> Floats:
+        """Return the rows of a table."""
+        table = read_table(X)
+        plans = self.encoder.plans
+        sources = {number: Source(table, number) for number in range(table.columns)}
+        numbers = np.asarray(assemble(table, plans, sources), np.float64)
+        codes = [sources[number].indices(plans[number]) - 1.0 for number in self.levels]
+        flat = np.concatenate([numbers, *(code[:, None] for code in codes)], axis=1)
+        flat[:, self.numbers :][flat[:, self.numbers :] < 0] = np.nan
+        return np.where(np.isfinite(flat), flat, np.nan)
+
+
+def constant(train: Held | None, held: Held) -> Said:
+    """Return the answer that looks at no column: the training rows' shares of the classes, or their mean.
+
+    Without training rows it is that of the held-out rows, than which no constant is better.
+    """
+    source = held if train is None else train
+    what = "the shares of the classes" if held.numbers is None else "the mean"
+    what += " in the training rows" if train is not None else " in the held-out rows themselves"
+    if source.numbers is not None:
+        answer = np.tile(source.numbers.mean(axis=0), (len(held), 1))
+    else:
+        assert source.classes is not None
+        counts = np.bincount(source.classes, minlength=len(held.labels))[: len(held.labels)]
+        answer = np.tile(counts / counts.sum(), (len(held), 1))
+    return Said(Baseline(CONSTANT, len(source), what), answer)
+
+
+def linear_model(train: Held, held: Held, flat: Flat, seed: int) -> Said:
+    """Return what logistic or ridge regression says: missing numbers are medians and told, categories one-hot."""
+    X, chosen = flat(train.table), _some_rows(len(train), seed)
+    numbers = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
+    one_hot = OneHotEncoder(handle_unknown="ignore", min_frequency=2)
+    columns = ColumnTransformer(
+        [("numbers", numbers, [*range(flat.numbers)]), ("levels", one_hot, [*range(flat.numbers, flat.columns)])]
+    )
+    classes = train.numbers is None
+    model = make_pipeline(columns, LogisticRegression(max_iter=300) if classes else Ridge())
+    what = "logistic regression" if classes else "ridge regression"
+    said = f"{what}: numbers scaled, gaps filled with medians and told, categories one-hot"
+    return _fitted(Baseline(LINEAR, len(chosen), said), model, X[chosen], train, chosen, held, flat)
+
+
+def boosted_trees(train: Held, held: Held, flat: Flat, seed: int) -> Said:
+    """Return what scikit-learn's histogram gradient boosting says, with its default settings."""
+    X, rows = flat(train.table), np.arange(len(train))
+    levels = [*range(flat.numbers, flat.columns)]
+    if train.numbers is None:
+        model: Any = HistGradientBoostingClassifier(categorical_features=levels, random_state=seed)
+    else:
+        model = HistGradientBoostingRegressor(categorical_features=levels, random_state=seed)
+        model = MultiOutputRegressor(model) if train.numbers.shape[1] > 1 else model
+    what = "scikit-learn's HistGradientBoosting with its default settings, categories as they are"
+    return _fitted(Baseline(TREES, len(rows), what), model, X, train, rows, held, flat)
+
+
+def _some_rows(rows: int, seed: int) -> NDArray[np.int64]:
+    if rows <= MOST_ROWS:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, MOST_ROWS, replace=False))
+
+
+def _fitted(
+    baseline: Baseline, model: Any, X: Floats, train: Held, rows: NDArray[np.int64], held: Held, flat: Flat
+) -> Said:
+    target = train.classes if train.numbers is None else train.numbers
+    assert target is not None
+    target = target[rows] if target.ndim == 1 or target.shape[1] > 1 else target[rows, 0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        # What is missing or constant in all training rows says nothing, and scikit-learn says so in a warning.
+        warnings.simplefilter("ignore", UserWarning)
+        model.fit(X, target)
+        judged = flat(held.table)
+        if train.numbers is not None:
+            return Said(baseline, np.asarray(model.predict(judged), np.float64).reshape(len(judged), -1))
+        proba = np.zeros((len(judged), len(held.labels)))
+        proba[:, model.classes_] = model.predict_proba(judged)
+    return Said(baseline, proba)
+
+
+def doubles(train: Held, held: Held, flat: Flat) -> tuple[float, float]:
+    """Return which share of the held-out rows, and of the training rows, is there (once more) in the training rows.
+
+    Rows are the same where all columns and the target are; of a table without columns that tell rows apart, none is.
+    """
+    if not flat.columns:
+        return 0.0, 0.0
+    ours, theirs = (_as_records(flat(each.table), each) for each in (train, held))
+    _, inverse, counts = np.unique(ours, return_inverse=True, return_counts=True)
+    return float(np.isin(theirs, ours).mean()), float((counts[inverse] > 1).mean())
+
+
+def _as_records(flat: Floats, held: Held) -> NDArray[np.void]:
+    """Return rows with their targets as bytes, which are equal where the rows are."""
+    target = held.classes if held.numbers is None else held.numbers
+    assert target is not None
+    both = np.concatenate([flat, target.reshape(len(flat), -1).astype(np.float64)], axis=1) + 0.0  # -0.0 is 0.0
+    both[np.isnan(both)] = np.nan  # of nan there are many patterns of bits
+    return np.ascontiguousarray(both).view(f"V{8 * both.shape[1]}")[:, 0]

@@ -1,0 +1,171 @@
+r"""Measures of predictions, each as a function of means over rows, so that bootstrap resamples are a matrix product.
+
+A measure has values r_i for every row and a function f; on rows with weights w (how often a resample has each) it is
+f(sum_i w_i r_i / sum_i w_i). Where a measure is not of that form (balanced accuracy, ROC AUC), r_i are its influence
+values, and the weighted measure is right to first order: for the AUC these are DeLong's structural components.
+
+E. DeLong et al., "Comparing the areas under two or more correlated ROC curves", Biometrics 44 (1988), 837-845.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+Floats = NDArray[np.float64]
+Classes = NDArray[np.int64]
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure on given predictions.
+
+    better:   "higher", "lower" or empty.
+    rows:     (rows, parts).
+    finish:   from means (resamples, parts) to values (resamples,).
+    limits:   the least and the largest value that it can have.
+    interval: how its interval is made, see `bootstrap.interval_of`.
+    """
+
+    name: str
+    better: str
+    rows: Floats
+    finish: Callable[[Floats], Floats]
+    limits: tuple[float, float] = (-np.inf, np.inf)
+    interval: Literal["percentile", "basic", "wilson"] = "percentile"
+
+    @property
+    def value(self) -> float:
+        """The measure on all rows."""
+        return float(np.clip(self.finish(self.rows.mean(axis=0, keepdims=True))[0], *self.limits))
+
+
+def _first(means: Floats) -> Floats:
+    return means[:, 0]
+
+
+def mean_measure(name: str, better: str, rows: Floats, **more: object) -> Measure:
+    """Return a measure that is a mean over rows."""
+    return Measure(name, better, np.asarray(rows, np.float64).reshape(len(rows), 1), _first, **more)  # type: ignore[arg-type]
+
+
+# Classes --------------------------------------------------------------------------------------------------------------
+
+
+def class_measures(classes: Classes, proba: Floats) -> list[Measure]:
+    """Return the measures of probabilities (rows, classes) for the classes that came, by number."""
+    count, share = proba.shape[1], (0.0, 1.0)
+    right = proba.argmax(axis=1) == classes
+    hot = np.eye(count)[classes]
+    of_true = np.clip(proba[np.arange(len(classes)), classes], np.finfo(np.float64).eps, 1.0)
+    square = ((proba - hot) ** 2).sum(axis=1) / (2 if count == 2 else 1)
+    return [
+        mean_measure("log-loss", "lower", -np.log(of_true), limits=(0.0, np.inf)),
+        mean_measure("accuracy", "higher", right, limits=share, interval="wilson"),
+        balanced_accuracy(classes, right, count),
+        roc_auc(classes, proba),
+        mean_measure("Brier score", "lower", square, limits=(0.0, 2.0)),
+        calibration_error(classes, proba),
+    ]
+
+
+def balanced_accuracy(classes: Classes, right: NDArray[np.bool_], count: int) -> Measure:
+    """Return the mean of the recalls of the classes that there are."""
+    rows = np.bincount(classes, minlength=count)
+    there = rows > 0
+    recalls = np.bincount(classes, right, count) / np.maximum(rows, 1)
+    influence = (right - recalls[classes]) * (len(classes) / rows[classes]) / there.sum()
+    mean = recalls[there].mean()
+    return mean_measure("balanced accuracy", "higher", influence + mean, limits=(0.0, 1.0))
+
+
+def roc_auc(classes: Classes, proba: Floats) -> Measure:
+    """Return the area under the ROC curve; for several classes the mean of those of each against the others.
+
+    Classes that no row or every row has are left out of the mean; nan if there is no other.
+    """
+    asked = [1] if proba.shape[1] == 2 else range(proba.shape[1])
+    positives = [(classes == number, proba[:, number]) for number in asked]
+    areas = [_area(positive, score) for positive, score in positives if 0 < positive.sum() < len(positive)]
+    mean = np.mean(areas, axis=0) if areas else np.full(len(classes), np.nan)
+    name = "ROC AUC" if proba.shape[1] == 2 else "ROC AUC, one vs rest"
+    return mean_measure(name, "higher", mean, limits=(0.0, 1.0))
+
+
+def _area(positive: NDArray[np.bool_], score: Floats) -> Floats:
+    """Return for each row the area under the curve and the row's influence on it, added."""
+    ones, zeros = int(positive.sum()), int((~positive).sum())
+    below = rankdata(score)  # ties count half
+    below[positive] -= rankdata(score[positive])
+    below[~positive] -= rankdata(score[~positive])
+    component = np.where(positive, below / zeros, 1 - below / ones)
+    area = component[positive].mean()
+    found: Floats = area + (component - area) * np.where(positive, len(score) / ones, len(score) / zeros)
+    return found
+
+
+def said_and_so(classes: Classes, proba: Floats) -> tuple[Floats, NDArray[np.bool_], NDArray[np.int64]]:
+    """Return what calibration compares: a probability for each row, whether it was so, and the bin of the probability.
+
+    Of two classes it is the probability of the second; of more, that of the likeliest class.
+    """
+    said = proba[:, 1] if proba.shape[1] == 2 else proba.max(axis=1)
+    so = classes == 1 if proba.shape[1] == 2 else proba.argmax(axis=1) == classes
+    return said, so, np.minimum((said * BINS).astype(np.int64), BINS - 1)
+
+
+def calibration_error(classes: Classes, proba: Floats) -> Measure:
+    """Return the expected calibration error: the mean over ten bins of |share that is so - mean probability|.
+
+    C. Guo et al., "On calibration of modern neural networks", arXiv 1706.04599, section 2.
+    """
+    said, so, bins = said_and_so(classes, proba)
+    gaps = np.eye(BINS)[bins] * (so - said)[:, None]
+    # Resampled rows are farther from the diagonal than rows are, as those are farther than the truth: hence "basic".
+    return Measure("calibration error", "lower", gaps, _absolute, (0.0, 1.0), "basic")
+
+
+def _absolute(means: Floats) -> Floats:
+    found: Floats = np.abs(means).sum(axis=1)
+    return found
+
+
+# Numbers --------------------------------------------------------------------------------------------------------------
+
+
+def number_measures(actual: Floats, predicted: Floats) -> list[Measure]:
+    """Return the measures of predicted numbers (rows,)."""
+    square = (actual - predicted) ** 2
+    centred = actual - actual.mean()
+    return [
+        Measure("RMSE", "lower", square[:, None], _root, (0.0, np.inf)),
+        mean_measure("MAE", "lower", np.abs(actual - predicted), limits=(0.0, np.inf)),
+        Measure("R2", "higher", np.stack([square, centred, centred**2], axis=1), _explained, (-np.inf, 1.0)),
+    ]
+
+
+def interval_measures(actual: Floats, low: Floats, high: Floats, coverage: float) -> list[Measure]:
+    """Return how many rows intervals cover, and how wide they are."""
+    inside = (low <= actual) & (actual <= high)
+    name = f"{coverage:.0%} interval"
+    return [
+        mean_measure(f"coverage of the {name}", "", inside, limits=(0.0, 1.0), interval="wilson"),
+        mean_measure(f"width of the {name}", "", high - low, limits=(0.0, np.inf)),
+    ]
+
+
+def _root(means: Floats) -> Floats:
+    found: Floats = np.sqrt(means[:, 0])
+    return found
+
+
+def _explained(means: Floats) -> Floats:
+    variance = means[:, 2] - means[:, 1] ** 2
+    found: Floats = 1 - means[:, 0] / np.where(variance > 1e-12 * np.maximum(means[:, 2], 1e-300), variance, np.nan)
+    return found
