@@ -128,10 +128,14 @@ def train(
 
 def make_network(plan: Plan) -> Any:
     """Return a network as it is before it has seen data."""
-    settings = plan.settings
+    return network_of(plan.inputs, plan.outputs, plan.settings)
+
+
+def network_of(inputs: Inputs, outputs: int, settings: Settings) -> Any:
+    """Return a network of these settings, with weights as they are drawn."""
     if settings.network == "tabm":
-        return TabM(plan.inputs, plan.outputs, settings.hidden, settings.members, settings.dropout, settings.periodic)
-    return RealMLP(plan.inputs, plan.outputs, settings.hidden, settings.activation, settings.dropout, settings.periodic)
+        return TabM(inputs, outputs, settings.hidden, settings.members, settings.dropout, settings.periodic)
+    return RealMLP(inputs, outputs, settings.hidden, settings.activation, settings.dropout, settings.periodic)
 
 
 def make_optimizer(network: Any, settings: Settings, steps: int) -> ScheduledAdam:
