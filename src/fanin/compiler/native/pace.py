@@ -8,7 +8,7 @@ from __future__ import annotations
 # Calls of each number before one is chosen. The first one does not count: threads begin, caches are cold.
 TRIALS = 4
 # Seconds until the other number is tried again, the first time; twice as many each time that it turns out slower.
-AGAIN, LATEST = 0.3, 10.0
+AGAIN, LATEST = 0.3, 3.0
 # How quickly the least time that was seen is forgotten, a call.
 GROWTH = 1.05
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
+from fanin.compiler.native.placing import processor, take_own
+
 TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 
@@ -30,6 +32,7 @@ class _Run:
 
     ended:  what the calling thread's part returned; empty until it has run.
     number: tells it from all other runs of the process.
+    taken:  the processors of the threads that have begun.
     """
 
     function: Any
@@ -37,6 +40,7 @@ class _Run:
     threads: int
     ended: list[Any] = field(default_factory=list)
     number: int = field(default_factory=itertools.count(1).__next__)
+    taken: list[int] = field(default_factory=lambda: [processor()])
 
 
 class _Worker:
@@ -58,6 +62,7 @@ class _Worker:
         """Wait for a run and do it; return False when there are no more. Between runs, nothing is held on to."""
         run = self.calls.get()
         if run is not None and run.number != self.last:  # else the caller, interrupted, asked twice
+            take_own(run.taken)
             run.function(run.context, self.number, run.threads)
             self.last = run.number
         self.answers.put(None)
