@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from fanin._core.errors import ArgumentError
 from fanin.tabular.checking import checked_table
-from fanin.tabular.estimators.place import Place
-from fanin.tabular.fitting.ensemble import Ensemble, Goal, fit_ensemble, is_interrupted
+from fanin.tabular.estimators.place import Ready
+from fanin.tabular.fitting.ensemble import Ensemble, fit_ensemble, is_interrupted
+from fanin.tabular.fitting.given import recipe_of
 from fanin.tabular.fitting.members import Part
 from fanin.tabular.fitting.presets import recipe
 from fanin.tabular.fitting.watching import Listener, Watch
@@ -42,6 +43,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         batch_size: int | None = None,
         learning_rate: float | None = None,
         hidden: tuple[int, ...] | None = None,
+        settings: Mapping[str, Any] | None = None,
         random_state: Any = None,
     ) -> None:
         self.preset = preset
@@ -52,6 +54,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.hidden = hidden
+        self.settings = settings
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
@@ -62,26 +65,27 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.categorical = True
         return tags
 
-    def _train(
-        self,
-        X: Any,
-        target: NDArray[Any],
-        weights: NDArray[Any] | None,
-        goals: Sequence[Goal],
-        place: Place,
-        classes: Any = None,
-    ) -> list[Ensemble]:
+    def _prepared(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Ready:
+        """Return a table and its target as they are learned from, and take note of columns, classes and units."""
+        raise NotImplementedError
+
+    def _part(self, ready: Ready) -> tuple[Inputs, Part]:
+        """Return the rows as networks take them, and learn the encoder for it."""
+        self._encoder = Encoder().fit(ready.X, ready.target)
+        inputs, arrays = inputs_of(self._encoder.transform(ready.X))
+        weights = ready.weights
+        return inputs, Part(arrays, ready.target, None if weights is None else (weights / weights.mean()).astype("f4"))
+
+    def _train(self, ready: Ready) -> list[Ensemble]:
         """Encode the table, and train an ensemble for each goal, on the same rows."""
+        goals = ready.goals
         if self.time_limit is not None and not self.time_limit > 0:
             raise ArgumentError(f"time_limit must be above 0 seconds, or None, not {self.time_limit!r}")
         end = None if self.time_limit is None else self._started + self.time_limit
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self._encoder = Encoder().fit(X, target)
-        inputs, arrays = inputs_of(self._encoder.transform(X))
-        part = Part(arrays, target, None if weights is None else (weights / weights.mean()).astype(np.float32))
-        plan = recipe(self.preset, self._task, len(part), self._changes())
-        most = plan.folds, plan.repeats
-        splits = place.splits(self.cv, most, self.validation_fraction, X, target, seed, classes)
+        inputs, part = self._part(ready)
+        plan = recipe_of(self.settings, recipe(self.preset, self._task, len(part), self._changes()), self._task)
+        splits = ready.splits(self.cv, (plan.folds, plan.repeats), self.validation_fraction, seed)
         watch = self._listener and Watch(self._listener, plan.stages, len(splits) * len(goals))
         found: list[Ensemble] = []
         for number, goal in enumerate(goals):

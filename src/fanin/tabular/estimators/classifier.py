@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from fanin._core.errors import ArgumentError
 from fanin.tabular.checking import checked_table, checked_target
 from fanin.tabular.estimators.base import TabularEstimator, with_weight
-from fanin.tabular.estimators.place import Place
+from fanin.tabular.estimators.place import Place, Ready
 from fanin.tabular.fitting import criteria
 from fanin.tabular.fitting.calibration import temperature, tempered
 from fanin.tabular.fitting.ensemble import Goal
@@ -37,6 +38,9 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
             network of each kind is trained for each fold, side by side, judged by the rows that it did not learn from,
             and all answer together.
         epochs, batch_size, learning_rate, hidden: the preset's if not given; hidden are the widths of hidden layers.
+        settings: of one kind of network that is trained in place of the preset's, as a search returns them in
+            `best_settings`: network ("tabm", "realmlp"), hidden, members, activation, periodic, dropout,
+            learning_rate, weight_decay, label_smoothing, batch_size, epochs, patience.
         class_weight: factors of the classes by label, "balanced", or None.
         random_state: a seed.
 
@@ -75,6 +79,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         batch_size: int | None = None,
         learning_rate: float | None = None,
         hidden: tuple[int, ...] | None = None,
+        settings: Mapping[str, Any] | None = None,
         class_weight: Any = None,
         random_state: Any = None,
     ) -> None:
@@ -87,6 +92,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
             batch_size=batch_size,
             learning_rate=learning_rate,
             hidden=hidden,
+            settings=settings,
             random_state=random_state,
         )
         self.class_weight = class_weight
@@ -102,29 +108,33 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
                 them; without `cv`, the preset's folds or shares consist of whole groups.
         """
         self._started = time.monotonic()
+        ready = self._prepared(X, y, sample_weight, groups)
+        (self._ensemble,) = self._train(ready)
+        judged, weights = self._ensemble.judged, ready.weights
+        self.temperature_ = temperature(
+            self._ensemble.held_out, ready.y[judged], None if weights is None else weights[judged]
+        )
+        probabilities = np.exp(tempered(self._ensemble.held_out, self.temperature_))
+        self.oof_predictions_, found, known = ready.place.out_of_fold(probabilities, judged, len(ready.y))
+        right = found.argmax(axis=1) == ready.y[known]
+        self.oof_score_ = float(np.average(right, weights=None if weights is None else weights[known]))
+        return self
+
+    def _prepared(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Ready:
         X = checked_table(self, X, reset=True)
         y = column_or_1d(checked_target(y), warn=True)
         check_consistent_length(X, y)
         check_classification_targets(y)
         self.classes_, classes = np.unique(y, return_inverse=True)
         place = Place.of(len(classes), sample_weight, groups)
-        X, classes, weights = with_weight(X, classes, sample_weight)
+        X, classes, weights = with_weight(X, classes.astype(np.int64), sample_weight)
         if len(np.unique(classes)) < 2:
             raise ArgumentError(f"{type(self).__name__} needs at least 2 classes to tell apart, but there is 1 class")
         if self.class_weight is not None:
             factors = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[classes])
             weights = factors[classes] if weights is None else weights * factors[classes]
         goal = Goal(len(self.classes_), ClassLoss, criteria.log_loss, classes=True)
-        (self._ensemble,) = self._train(X, classes.astype(np.int64), weights, [goal], place, classes)
-        judged = self._ensemble.judged
-        self.temperature_ = temperature(
-            self._ensemble.held_out, classes[judged], None if weights is None else weights[judged]
-        )
-        probabilities = np.exp(tempered(self._ensemble.held_out, self.temperature_))
-        self.oof_predictions_, found, known = place.out_of_fold(probabilities, judged, len(classes))
-        right = found.argmax(axis=1) == classes[known]
-        self.oof_score_ = float(np.average(right, weights=None if weights is None else weights[known]))
-        return self
+        return Ready(X, classes, classes, weights, [goal], place)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the calibrated probability of each class, (rows, classes), in the order of `classes_`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from sklearn.utils import check_array, check_consistent_length
 from fanin._core.errors import ArgumentError
 from fanin.tabular.checking import checked_table, checked_target
 from fanin.tabular.estimators.base import TabularEstimator, with_weight
-from fanin.tabular.estimators.place import Place
+from fanin.tabular.estimators.place import Place, Ready
 from fanin.tabular.fitting import criteria
 from fanin.tabular.fitting.conformal import shifts, upper, widening
 from fanin.tabular.fitting.ensemble import Ensemble, Goal
@@ -29,7 +29,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
     """Learn numbers from a table, with quantiles and intervals.
 
     Args:
-        preset, time_limit, validation_fraction, cv, epochs, batch_size, learning_rate, hidden, random_state: as of
+        preset, time_limit, validation_fraction, cv, epochs, batch_size, learning_rate, hidden, settings,
+            random_state: as of
             `TabularClassifier`.
         quantiles: levels for which networks of their own are trained by the pinball loss, as (0.05, 0.5, 0.95), so
             that intervals are wide where the table says little; one target only. Without, quantiles and intervals have
@@ -68,6 +69,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         batch_size: int | None = None,
         learning_rate: float | None = None,
         hidden: tuple[int, ...] | None = None,
+        settings: Mapping[str, Any] | None = None,
         quantiles: tuple[float, ...] | None = None,
         random_state: Any = None,
     ) -> None:
@@ -80,6 +82,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
             batch_size=batch_size,
             learning_rate=learning_rate,
             hidden=hidden,
+            settings=settings,
             random_state=random_state,
         )
         self.quantiles = quantiles
@@ -102,6 +105,14 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
                 them; without `cv`, the preset's folds or shares consist of whole groups.
         """
         self._started = time.monotonic()
+        ready = self._prepared(X, y, sample_weight, groups)
+        ensembles = self._train(ready)
+        self._ensemble = ensembles[0]
+        self._learn_errors(ensembles, ready.y, ready.weights)
+        self._keep_out_of_fold(ready.y, ready.weights, ready.place)
+        return self
+
+    def _prepared(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Ready:
         X = checked_table(self, X, reset=True)
         y = check_array(checked_target(y), ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
         check_consistent_length(X, y)
@@ -116,11 +127,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
             loss = partial(_pinball_loss, levels=self._levels)
             goals.append(Goal(len(self._levels), loss, criteria.pinball(self._levels), classes=False))
         scaled = ((y - self._centre) / self._spread).astype(np.float32)
-        ensembles = self._train(X, scaled, weights, goals, place)
-        self._ensemble = ensembles[0]
-        self._learn_errors(ensembles, y, weights)
-        self._keep_out_of_fold(y, weights, place)
-        return self
+        return Ready(X, y, scaled, weights, goals, place)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the expected numbers, (rows,) or (rows, targets) as y was, within the range of those learned from."""
