@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -64,6 +65,12 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+    def save(self, folder: str | os.PathLike[str], force: bool = False) -> None:
+        """Save the fitted estimator in a folder, for `fanin.tabular.load_model`; as `fanin.tabular.save_model` does."""
+        from fanin.tabular.saving import save_model
+
+        save_model(self, folder, force)
 
     def _prepared(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Ready:
         """Return a table and its target as they are learned from, and take note of columns, classes and units."""
