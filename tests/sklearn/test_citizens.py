@@ -23,7 +23,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 import fanin
-from fanin.sklearn import FocalLoss, MLPClassifier, MLPRegressor, QuantileError, base, epochs, threads
+from fanin.sklearn import FocalLoss, MLPClassifier, MLPRegressor, QuantileError, base, epochs
+from fanin.training import threads
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = make_classification(80, 5, n_informative=4, n_redundant=0, class_sep=2.0, random_state=0)

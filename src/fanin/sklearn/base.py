@@ -23,9 +23,9 @@ from fanin.sklearn.layers import IN_PLACE, Network, glorot, initialize, stage_of
 from fanin.sklearn.lbfgs import minimise
 from fanin.sklearn.loop import Held, Loop, copied, is_finite
 from fanin.sklearn.losses import Objective, loss_of
-from fanin.sklearn.threads import threads_to_use
 from fanin.tensor.in_place import store
 from fanin.training.engines import Task
+from fanin.training.threads import threads_to_use
 from fanin.training.turn import Turn
 from fanin.training.weights import tensors_of
 

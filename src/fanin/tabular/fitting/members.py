@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fanin
+from fanin._core.errors import DivergenceError, JobsError
 from fanin.nn import Module
 from fanin.tabular.fitting.criteria import Criterion
 from fanin.tabular.fitting.optimizer import ScheduledAdam
 from fanin.tabular.fitting.settings import Settings
 from fanin.tabular.nets import Inputs, RealMLP, TabM, start_from_data
 from fanin.tabular.seeding import seeded
-from fanin.training import Callback, Job, fit, fit_many
-from fanin.training.threads import product_threads
+from fanin.training import Callback, History, Job, fit, fit_many
+from fanin.training.threads import product_threads, threads_to_use
 from fanin.training.weights import Kept
 
 AT_ONCE = 2048  # rows in one forward pass of a prediction
@@ -78,6 +79,7 @@ class Trained:
     epoch:   its number, from 1; 0 where Ctrl-C came before the first; epochs: how many there were.
     engine:  what took the steps.
     stopped: why training ended, as in `History`.
+    seconds: of its epochs.
     """
 
     network: Module
@@ -87,6 +89,7 @@ class Trained:
     epochs: int
     engine: str
     stopped: str
+    seconds: float
 
 
 def train(
@@ -112,18 +115,48 @@ def train(
 
     Ctrl-C ends training after the present epochs.
     """
+    found = train_each([(plan, *pair) for pair in parts], seed, deadline, engine, watch)
+    errors = [each for each in found if isinstance(each, BaseException)]
+    if errors:
+        raise errors[0]
+    return [each for each in found if isinstance(each, Trained)]
+
+
+def train_each(
+    tasks: Sequence[tuple[Plan, Part, Part]],
+    seed: int,
+    deadline: float | None = None,
+    engine: str = "auto",
+    watch: Callable[[Selection], Callback] | None = None,
+) -> list[Trained | BaseException]:
+    """Train a network for each (plan, training rows, validation rows), side by side; arguments are those of `train`.
+
+    Where one failed, because its loss was no longer finite, its error stands in its place.
+    """
     # One thread for products of NumPy's: with more, their rounding depends on the number.
     with seeded(seed), product_threads(1):
-        runs = [_Run(plan, learned, judged, deadline) for learned, judged in parts]
+        runs = [_Run(*task, deadline) for task in tasks]
         for run in runs:
             run.callbacks += [] if watch is None else [watch(run.selection)]
         if engine == "auto" and all(run.is_short() for run in runs):
             engine = "eager"
+        histories = _trained(runs, engine)
+    pairs = zip(runs, histories, strict=True)
+    return [history if isinstance(history, BaseException) else run.result(history) for run, history in pairs]
+
+
+def _trained(runs: Sequence[_Run], engine: str) -> list[History | BaseException]:
+    """Train, and return what came of each; beside others of a program, in the threads that are its own."""
+    shared: dict[str, Any] = {"engine": engine, "threads": threads_to_use(), "progress": False}
+    try:
         if len(runs) == 1:
-            histories = [fit(**runs[0].arguments(), engine=engine, progress=False)]
-        else:
-            histories = fit_many([Job(**run.arguments()) for run in runs], engine=engine, progress=False)
-    return [run.result(history) for run, history in zip(runs, histories, strict=True)]
+            return [fit(**runs[0].arguments(), **shared)]
+        return [*fit_many([Job(**run.arguments()) for run in runs], **shared)]
+    except DivergenceError as error:
+        return [error]
+    except JobsError as problem:
+        histories: list[Any] = problem.histories
+        return [problem.errors.get(i, histories[i]) for i in range(len(runs))]
 
 
 def make_network(plan: Plan) -> Any:
@@ -229,7 +262,7 @@ class _Run:
         outputs = selection.outputs
         if outputs is None:
             outputs = outputs_of(self.network, self.judged.inputs)
-        found = selection.best, selection.epoch, len(history), history.engine, history.stopped
+        found = selection.best, selection.epoch, len(history), history.engine, history.stopped, sum(history.seconds)
         return Trained(self.network, outputs, *found)
 
 
