@@ -1,4 +1,4 @@
-"""The report on a fitted model: `evaluate(model, X, y)` gives an `Evaluation`, which writes itself as text or a page."""
+"""The report on a fitted model: `evaluate(model, X, y)` gives an `Evaluation`, a text or a page."""
 
 from __future__ import annotations
 

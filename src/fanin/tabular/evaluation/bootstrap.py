@@ -1,4 +1,4 @@
-"""Intervals of measures: rows are drawn with replacement, the same ones for all measures, so that differences are paired.
+"""Intervals of measures: rows are drawn with replacement, the same ones for all measures, which pairs differences.
 
 B. Efron, R. Tibshirani, "An introduction to the bootstrap", 1993, chapters 13 and 16.
 """
@@ -31,9 +31,10 @@ def resamples_for(rows: int) -> int:
 def resampled(measures: Sequence[Measure], rows: int, seed: int) -> Floats:
     """Return the measures on resamples of the rows, (resamples, measures)."""
     rng = np.random.default_rng(seed)
-    found = []
-    for weights in _weights(rows, resamples_for(rows), rng):
-        found.append(np.stack([each.finish(weights @ each.rows / rows) for each in measures], axis=1))
+    found = [
+        np.stack([each.finish(weights @ each.rows / rows) for each in measures], axis=1)
+        for weights in _weights(rows, resamples_for(rows), rng)
+    ]
     return np.concatenate(found)
 
 

@@ -44,8 +44,8 @@ def evaluate(
         model: a fitted TabularClassifier or TabularRegressor, or what predicts as they do.
         X: held-out rows: a frame of pandas, polars or Arrow, or an array (rows, columns).
         y: their target: labels (rows,), or numbers (rows,) or (rows, targets).
-        train: X and y of the rows that the model was trained on; linear model and boosted trees learn from them. Without,
-            the only baseline is a constant.
+        train: X and y of the rows that the model was trained on, from which linear model and boosted trees learn.
+            Without, the only baseline is a constant.
         baselines: whether to compare with baselines.
         importance: whether to shuffle columns, which takes several predictions for each.
         seed: of all that is drawn.
@@ -207,12 +207,12 @@ def _details(model: Any, held: Held, answer: Floats, seed: int, tell: Progress) 
         details.residuals(held.numbers[:, number], answer[:, number], label_text(target), held.rows, seed)
         for number, target in enumerate(held.targets)
     )
-    calibration = None
+    coverage = None
     if _has_intervals(model, held):
         tell("coverage of intervals")
         ends = [(level, np.asarray(model.predict_interval(held.table, level))) for level in details.COVERAGES]
-        calibration = details.number_calibration(held.numbers[:, 0], ends)
-    return {"confusion": None, "residuals": found, "calibration": calibration}
+        coverage = details.number_calibration(held.numbers[:, 0], ends)
+    return {"confusion": None, "residuals": found, "calibration": coverage}
 
 
 def _importance(model: Any, held: Held, seed: int, tell: Progress) -> Importance:
@@ -240,11 +240,10 @@ def _importance(model: Any, held: Held, seed: int, tell: Progress) -> Importance
 def _notes(held: Held, train: Held | None, baselines: bool, columns: Importance | None) -> tuple[str, ...]:
     """Say how the numbers were made."""
     rows = "accuracy" if held.numbers is None else "coverage"
-    found = [
-        f"Intervals are 95%: of {rows} by Wilson's formula, of all else from {resamples_for(len(held)):,} bootstrap "
-        "resamples of the held-out rows; of leads, both methods on the same resamples. They tell how much other held-out "
-        "rows would change the numbers, not how much another training would."
-    ]
+    how = f"Intervals are 95%: of {rows} by Wilson's formula, of all else from {resamples_for(len(held)):,} bootstrap "
+    how += "resamples of the held-out rows; of leads, both methods on the same resamples. "
+    how += "They tell how much other rows would change the numbers, not how much another training would."
+    found = [how]
     if held.classes is not None:
         found.append("Calibration error: the mean over ten bins of |share that is so - mean probability|.")
     if baselines and train is None:
@@ -254,6 +253,6 @@ def _notes(held: Held, train: Held | None, baselines: bool, columns: Importance 
     if columns:
         found.append(
             f"Importance: by how much {columns.measure} rises when a column is shuffled, on {columns.rows:,} rows, "
-            f"{columns.repeats} times. Columns that say the same can stand in for each other, and then each looks small."
+            f"{columns.repeats} times. Columns that say the same can stand in for each other; then each looks small."
         )
     return tuple(found)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +50,9 @@ def _first(means: Floats) -> Floats:
     return means[:, 0]
 
 
-def mean_measure(name: str, better: str, rows: Floats, **more: object) -> Measure:
+def mean_measure(name: str, better: str, rows: NDArray[Any], **more: Any) -> Measure:
     """Return a measure that is a mean over rows."""
-    return Measure(name, better, np.asarray(rows, np.float64).reshape(len(rows), 1), _first, **more)  # type: ignore[arg-type]
+    return Measure(name, better, np.asarray(rows, np.float64).reshape(len(rows), 1), _first, **more)
 
 
 # Classes --------------------------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def read_held(model: Any, X: Any, y: Any, name: str = "X") -> Held:
     if classes:
         numbers, labels, known = _coded(model, values[kept], name)
         return Held(table, kept, rows, targets[:1], classes=numbers, labels=labels, known=known)
-    found = values[kept].astype(np.float64).reshape(len(kept), -1)
+    found: Floats = values[kept].astype(np.float64).reshape(len(kept), -1)
     return Held(table, kept, rows, _as_many(targets, found.shape[1]), numbers=found)
 
 
@@ -85,14 +85,15 @@ def _target_names(y: Any) -> tuple[str, ...]:
 
 
 def _as_many(names: tuple[str, ...], count: int) -> tuple[str, ...]:
-    return names if len(names) == count else tuple(f"target {number}" for number in range(count))
+    return names if len(set(names)) == count else tuple(f"target {number}" for number in range(count))
 
 
 def _known(values: NDArray[Any]) -> NDArray[np.bool_]:
     if values.ndim != 1:
         raise ArgumentError(f"the classes must be one column, (rows,), not of shape {values.shape}")
     if values.dtype.kind == "f":
-        return ~np.isnan(values)
+        finite: NDArray[np.bool_] = ~np.isnan(values)
+        return finite
     if values.dtype.kind != "O":
         return np.ones(len(values), np.bool_)
     return np.array([_is_label(value) for value in values.tolist()], np.bool_)
@@ -107,7 +108,7 @@ def _finite(values: NDArray[Any]) -> NDArray[np.bool_]:
         numbers = values.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ArgumentTypeError(f"the target of a regressor must be numbers: {error}") from error
-    finite: NDArray[np.bool_] = np.isfinite(numbers.reshape(len(numbers), -1)).all(axis=1)
+    finite: NDArray[np.bool_] = np.isfinite(numbers.reshape(len(numbers), -1)).min(axis=1)
     return finite
 
 
@@ -119,7 +120,7 @@ def _coded(model: Any, values: NDArray[Any], name: str) -> tuple[Classes, tuple[
     new = sorted({label for label in asked if label not in number}, key=str)
     if len(new) == len(set(asked)):
         raise ArgumentError(
-            f"{name}: no row has a class that the model knows: it knows {_some(known)}, but the target has {_some(new)}",
+            f"{name}: no row has a class that the model knows, which are {_some(known)}: the target has {_some(new)}",
             remedy="Pass labels of the same type as in fit, and the model that was trained for this target.",
         )
     number |= {label: len(known) + index for index, label in enumerate(new)}

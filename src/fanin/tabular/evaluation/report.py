@@ -74,7 +74,7 @@ class Evaluation:
         return page(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as dictionaries, lists, texts and numbers, as JSON takes them; nan and infinity are None."""
+        """Return the report as dictionaries, lists, texts and numbers, as JSON has them; nan and infinity are None."""
         found: dict[str, Any] = _plain(asdict(self))
         return found
 

@@ -132,7 +132,7 @@ def _too_good(report: Evaluation) -> Iterator[Finding]:
                 "warning",
                 f"Nearly perfect ({score.name} {number(score.value)}): is a column a copy of the target?",
                 _who_carries(report, carrier),
-                "Ask of each column whether it is known when predictions are made; leave out what is not, and train anew.",
+                "Ask of each column whether it is known when predictions are made; leave out what is not; train anew.",
             )
             return
 
@@ -171,8 +171,7 @@ def _repeated(report: Evaluation) -> Iterator[Finding]:
             "repeated rows",
             "warning",
             f"{percent(report.repeated)} of the held-out rows are among the training rows, too, with the same target.",
-            f"Of the training rows only {percent(report.repeated_usual)} have a double among themselves, so that this is "
-            "no chance.",
+            f"Of the training rows only {percent(report.repeated_usual)} have a double, so that this is no chance.",
             "Split the table so that no row is on both sides; the scores flatter the model as it is.",
         )
 
@@ -203,7 +202,7 @@ def _one_class(report: Evaluation) -> Iterator[Finding]:
         yield Finding(
             "one class",
             "warning",
-            f'All held-out rows are of the class "{shortened(there[0].label)}": they cannot tell how well classes are told apart.',
+            f'All held-out rows are of the class "{shortened(there[0].label)}": they tell nothing of the others.',
             "The table may be sorted by the target, so that its end has one class only.",
             "Hold out rows drawn at random, or as many of each class as it has in the table.",
         )
@@ -263,7 +262,7 @@ def _coverage(report: Evaluation) -> Iterator[Finding]:
             "warning",
             f"The 90% interval covers {covered} where 90% was meant.",
             "The held-out rows differ from the training rows (later, from other places or sources), or these were few.",
-            "Hold out rows drawn at random, or train on rows as new as those to predict; widen intervals by asking for more.",
+            "Hold out rows drawn at random, or train on rows as new as those to predict; or ask for a higher coverage.",
         )
     else:
         yield Finding(

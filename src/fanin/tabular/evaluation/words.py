@@ -9,13 +9,13 @@ MOST = 60
 
 
 def label_text(value: Any) -> str:
-    """Return a label or a column's name as one line of text that prints as it is.
+    r"""Return a label or a column's name as one line of text that prints as it is.
 
     What would steer a terminal, break a line, turn the direction of writing or be no character at all is written as
     its code.
 
     >>> print(label_text("a" + chr(10) + "b"), label_text(1.0), label_text(""))
-    a\\nb 1.0 (empty)
+    a\nb 1.0 (empty)
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value)) or "(empty)"
 
