@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ from fanin.tabular.fitting.presets import recipe
 from fanin.tabular.fitting.watching import Listener, Watch
 from fanin.tabular.inputs import Encoder
 from fanin.tabular.nets import Inputs
+
+if TYPE_CHECKING:
+    from fanin.tabular.search import Search
+    from fanin.tabular.search.space import Space
 
 _CHANGES = {"epochs": "epochs", "batch_size": "batch_size", "learning_rate": "rate", "hidden": "hidden"}
 
@@ -71,6 +75,125 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         from fanin.tabular.saving import save_model
 
         save_model(self, folder, force)
+
+    def fit_file(
+        self,
+        path: Any,
+        target: str,
+        *,
+        ignore: Sequence[str] = (),
+        missing: Sequence[str] = ("",),
+        sample_weight: str | None = None,
+        memory: int | str | None = None,
+        progress: Callable[[str, float], Any] | None = None,
+    ) -> Self:
+        """Learn from a table in files, CSV (plain or gzipped) or Parquet, which may be larger than memory.
+
+        A table that fits is read and learned from as by `fit`. A larger one is read twice. The first pass takes a
+        random sample of its rows, from which scales and levels are learned, and of which some are held out, at most
+        20,000, to choose the best epoch and to calibrate. The second deals all other rows out, encoded, to the blocks
+        of a temporary file (in the folder that TMPDIR names), each a random sample of the table. Then networks learn
+        from one block after the other.
+
+        Other than by `fit`, rows are shuffled within their blocks, and blocks among each other, but two rows of
+        different blocks never meet in a batch; one network of each kind is trained, without folds; a text that turns up
+        in a column of numbers counts as missing, if the sample has no such text, and a warning tells of it; and where
+        `epochs` is not given, there are no more passes than show 20 million rows.
+
+        Args:
+            path: as in `fanin.tabular.open_table`, or what it returned.
+            target: the column to learn; rows without it are left out, and a warning says how many.
+            ignore: columns not to learn from.
+            missing: texts that stand for a missing value, beside the empty field.
+            sample_weight: the column with the rows' weights.
+            memory: what this process may hold, in bytes or as "2 GB"; 1 GB if not given, or 0.5 GB more than it holds.
+            progress: called with what is being done ("reading", "encoding", "training") and the share of it.
+
+        Raises ValueError for what is no table or has no such column, for too little memory, and, before training, where
+        the disk has no room for the temporary file. That is removed however training ends.
+        """
+        from fanin.tabular.streaming.fitting import fit_file
+
+        fit_file(
+            self,
+            path,
+            target,
+            ignore=ignore,
+            missing=missing,
+            sample_weight=sample_weight,
+            memory=memory,
+            progress=progress,
+        )
+        return self
+
+    @classmethod
+    def search(
+        cls,
+        X: Any,
+        y: Any,
+        *,
+        space: Space | None = None,
+        trials: int = 32,
+        time_limit: float | None = None,
+        cv: Any = None,
+        validation_fraction: float = 0.2,
+        epochs: int | None = None,
+        sample_weight: Any = None,
+        groups: Any = None,
+        callbacks: Any = (),
+        refit: bool = True,
+        progress: bool = True,
+        random_state: Any = None,
+        **parameters: Any,
+    ) -> Search:
+        """Try settings at random, and fit an estimator with the best.
+
+        By successive halving: all settings are trained with a ninth of the epochs, the best third with a third of them,
+        the best third of these with all; networks are trained side by side. The preset's own are the first that are
+        tried. Ctrl-C ends the search, whose table then says what is known, without a fit.
+
+        Args:
+            X, y, sample_weight, groups: as of `fit`.
+            space: what is tried, by the names of `settings`: a list of choices, a distribution with `rvs` (as of
+                scipy.stats), or one value; or a list of such dictionaries, of which one is chosen first. What is not
+                named is as in the preset. `fanin.tabular.search.default_space` returns the default.
+            trials: how many settings are tried.
+            time_limit: seconds for all, the last fit included; then results depend on the machine's speed.
+            cv, validation_fraction: what settings are judged by, as of the estimators; without `cv` by 3 folds of up to
+                1,500 rows, else by a share that is held out. The fit at the end uses them, too, or the preset's folds.
+            epochs: of the last rung; by the rows if not given.
+            callbacks: a function or several, called with the record of each setting after each of its rungs; one that
+                returns True ends the search.
+            refit: whether an estimator is fitted with the best settings.
+            progress: whether a terminal shows how far the search is.
+            random_state: a seed.
+            parameters: of the estimator, as class_weight; its preset decides what is not searched.
+
+        Raises:
+            TypeError, ValueError: for what is no space, and as `fit`.
+
+        K. Jamieson, A. Talwalkar, "Non-stochastic best arm identification", arXiv 1502.07943.
+        """
+        from fanin.tabular.search.run import search
+
+        return search(
+            cls,
+            X,
+            y,
+            space=space,
+            trials=trials,
+            time_limit=time_limit,
+            cv=cv,
+            validation_fraction=validation_fraction,
+            epochs=epochs,
+            sample_weight=sample_weight,
+            groups=groups,
+            callbacks=callbacks,
+            refit=refit,
+            progress=progress,
+            random_state=random_state,
+            parameters=parameters,
+        )
 
     def _prepared(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Ready:
         """Return a table and its target as they are learned from, and take note of columns, classes and units."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,7 @@ def fit_ensemble(
     seed: int,
     deadline: float | None = None,
     watch: Watch | None = None,
+    trainer: Callable[..., list[Trained]] | None = None,
 ) -> Ensemble:
     """Train a recipe's networks.
 
@@ -101,6 +102,7 @@ def fit_ensemble(
         seed: of everything that is drawn.
         deadline: the time by `time.monotonic` at which training shall have ended.
         watch: hears how far training is.
+        trainer: what trains the networks of one kind, in place of `train` on the rows of `part`.
 
     Ctrl-C ends training with what is trained by then: the networks of later splits and stages are left out.
 
@@ -115,7 +117,8 @@ def fit_ensemble(
         if stages and due is not None and due - time.monotonic() < 0.05 * _elapsed(record):
             break
         started = time.monotonic()
-        trained = _train(plan, part, splits, seed + number, due, None if watch is None else watch.of_stage(number))
+        watching = None if watch is None else watch.of_stage(number)
+        trained = (trainer or _train)(plan, part, splits, seed + number, due, watching)
         record += [_told(each, settings.network, time.monotonic() - started) for each in trained]
         whole = [place for place, each in enumerate(trained) if each.epoch]
         if stages and len(whole) < len(splits):

@@ -1,0 +1,1 @@
+"""Training from tables larger than memory, and from tables that come in pieces."""
