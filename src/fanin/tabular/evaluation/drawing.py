@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fanin import plots
+from fanin.tabular.evaluation.baselines import CONSTANT
 from fanin.tabular.evaluation.records import Residuals
 from fanin.tabular.evaluation.report import Evaluation
 from fanin.tabular.evaluation.verdict import MEASURE
@@ -26,6 +27,9 @@ def _leads(report: Evaluation) -> Iterator[tuple[str, str]]:
     name = MEASURE[report.task]
     for number, target in enumerate(report.targets):
         here = [e for e in report.leads if (e.name, e.target) == (name, target) and e.low == e.low]
+        here = [
+            each for each in here if each.method != CONSTANT
+        ] or here  # which is so far off that it hides the others
         if here:
             axis = f"better by ({name}" + (f" of {shortened(target, 30)})" if len(report.targets) > 1 else ")")
             names = [f"than {each.method}" for each in here]

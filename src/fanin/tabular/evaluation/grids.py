@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fanin.tabular.evaluation.records import MODEL, Residuals, Score
 from fanin.tabular.evaluation.report import Evaluation
 from fanin.tabular.evaluation.verdict import MEASURE
-from fanin.tabular.evaluation.words import number, percent, shortened, span
+from fanin.tabular.evaluation.words import measured, number, percent, shortened, span
 
 MOST_COLUMNS = 40
 MOST_CLASSES = 40
@@ -60,8 +60,8 @@ def _scores(report: Evaluation) -> Iterator[Grid]:
 
 
 def _score_row(own: Score, others: list[Score | None]) -> tuple[str, ...]:
-    rest = ["" if each is None else number(each.value) for each in others]
-    return (own.name, number(own.value), span(own.low, own.high), *rest)
+    rest = ["" if each is None else measured(each.name, each.value) for each in others]
+    return (own.name, measured(own.name, own.value), span(own.name, own.low, own.high), *rest)
 
 
 def _leads(report: Evaluation) -> Iterator[Grid]:
@@ -70,10 +70,10 @@ def _leads(report: Evaluation) -> Iterator[Grid]:
         names = [MEASURE[report.task], *(["accuracy"] if report.task == "classes" else ["MAE"])]
         rows = [
             (
-                f"over the {each.method}",
+                each.method,
                 each.name,
-                number(each.value),
-                span(each.low, each.high),
+                measured(each.name, each.value),
+                span(each.name, each.low, each.high),
                 _sure(each.low, each.high),
             )
             for name in names
@@ -81,8 +81,8 @@ def _leads(report: Evaluation) -> Iterator[Grid]:
             if each.name == name
         ]
         if rows:
-            headings = ("lead", "in", "better by", "95% interval", "")
-            title = _title(report, "Lead over the baselines, on the same rows", target)
+            headings = ("than", "in", "better by", "95% interval", "")
+            title = _title(report, "How much better than the baselines, on the same rows", target)
             yield Grid("leads", title, headings, tuple(rows), frozenset({2, 3}))
 
 
@@ -95,7 +95,12 @@ def _confusion(report: Evaluation) -> Iterator[Grid]:
     if found is None:
         return
     rows = [
-        (each.label, f"{each.rows:,}", f"{each.predicted:,}", *map(number, (each.precision, each.recall, each.f1)))
+        (
+            each.label,
+            f"{each.rows:,}",
+            f"{each.predicted:,}",
+            *(measured("", e) for e in (each.precision, each.recall, each.f1)),
+        )
         for each in sorted(found.classes, key=lambda each: -each.rows)[:MOST_CLASSES]
     ]
     more = len(found.classes) - len(rows)
@@ -135,7 +140,9 @@ def _importance(report: Evaluation) -> Iterator[Grid]:
     if found is None:
         return
     shown = found.columns[:MOST_COLUMNS]
-    rows = tuple((each.column, number(each.value), number(each.spread), percent(each.share)) for each in shown)
+    rows = tuple(
+        (e.column, measured(found.measure, e.value), measured(found.measure, e.spread), percent(e.share)) for e in shown
+    )
     more = len(found.columns) - len(shown)
     note = f"and {more:,} columns of less importance" if more else ""
     headings = ("column", f"{found.measure} rises by", "+-", "share")

@@ -20,12 +20,12 @@ from fanin.tabular.evaluation.drawing import drawn
 from fanin.tabular.evaluation.grids import Grid, grids
 from fanin.tabular.evaluation.records import MODEL
 from fanin.tabular.evaluation.report import Evaluation
-from fanin.tabular.evaluation.text import heading
-from fanin.tabular.evaluation.words import count, number, shortened, span
+from fanin.tabular.evaluation.text import heading, notes
+from fanin.tabular.evaluation.words import count, measured, shortened, span
 
 TITLES = {
     "scores": "Scores",
-    "leads": "Lead over the baselines",
+    "leads": "How much better than the baselines",
     "classes": "Classes",
     "residuals": "Errors",
     "importance": "Importance of columns",
@@ -77,13 +77,13 @@ def page(report: Evaluation) -> str:
     def table(grid: Grid, captioned: bool) -> Markup:
         return Markup(of_table.render(grid=grid, captioned=captioned))  # escaped by its own template
 
-    sections = _sections(report)
     shown = whole.render(
         report=report,
         heading=heading(report),
         about=_about(report),
         tiles=_tiles(report),
-        sections=sections,
+        sections=_sections(report),
+        notes=notes(report),
         table=table,
     )
     return "\n".join(line for line in shown.splitlines() if line.strip()) + "\n"
@@ -113,7 +113,7 @@ def _tiles(report: Evaluation) -> list[Tile]:
     by = {each.name: each for each in own}
     where = f" of {shortened(report.targets[0], 20)}" if len(report.targets) > 1 else ""
     return [
-        Tile(f"{by[name].name}{where}", number(by[name].value), span(by[name].low, by[name].high))
+        Tile(f"{by[name].name}{where}", measured(name, by[name].value), span(name, by[name].low, by[name].high))
         for name in TILES[report.task]
         if name in by
     ]

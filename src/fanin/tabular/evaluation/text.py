@@ -7,10 +7,12 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from fanin.tabular.evaluation.grids import Grid, grids
+from fanin.tabular.evaluation.records import MODEL
 from fanin.tabular.evaluation.report import Evaluation
-from fanin.tabular.evaluation.words import count
+from fanin.tabular.evaluation.words import count, measured, span
 
 WIDTH = 120
+FIRST = ("accuracy", "log-loss", "ROC AUC", "RMSE", "MAE", "R2")
 
 
 def written(report: Evaluation) -> str:
@@ -20,6 +22,7 @@ def written(report: Evaluation) -> str:
 
 def _summary(report: Evaluation) -> Iterator[str]:
     yield heading(report)
+    yield from _wrapped(_main_scores(report), "  ", "  ")
     for each in report.findings:
         yield from _wrapped(each.text, "! " if each.level == "warning" else "  ", "  ")
         for more in (each.cause, each.remedy):
@@ -33,14 +36,26 @@ def heading(report: Evaluation) -> str:
     return f"{report.model} on {rows}{left}"
 
 
+def _main_scores(report: Evaluation) -> str:
+    """Return the scores to look at first, of the first target."""
+    own = [each for each in report.scores if (each.method, each.target) == (MODEL, report.targets[0])]
+    told = [f"{e.name} {measured(e.name, e.value)} ({span(e.name, e.low, e.high)})" for e in own if e.name in FIRST]
+    return ", ".join(told) + ", each with its 95% interval"
+
+
 def _wrapped(text: str, first: str, then: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=then, break_on_hyphens=False)
 
 
+def notes(report: Evaluation) -> list[str]:
+    """Return how the numbers were made, and what the baselines are."""
+    told = [f"{each.name.capitalize()}: {each.what} ({count(each.rows, 'row')})." for each in report.baselines]
+    return [*report.notes, *told]
+
+
 def _notes(report: Evaluation) -> str:
-    return "\n".join(
-        ["How these numbers were made", *(line for each in report.notes for line in _wrapped(each, "  ", "  "))]
-    )
+    lines = [line for each in notes(report) for line in _wrapped(each, "  ", "    ")]
+    return "\n".join(["How these numbers were made", *lines])
 
 
 def _grid(grid: Grid) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from fanin.tabular.evaluation.baselines import CONSTANT, LINEAR, TREES
 from fanin.tabular.evaluation.records import MODEL, Finding, Lead
 from fanin.tabular.evaluation.report import Evaluation
-from fanin.tabular.evaluation.words import count, number, percent, shortened, span
+from fanin.tabular.evaluation.words import count, measured, number, percent, shortened, span
 
 MEASURE = {"classes": "log-loss", "numbers": "RMSE"}
 NEARLY_PERFECT = {"classes": 0.995, "numbers": 0.995}
@@ -56,12 +56,13 @@ def _against_baselines(report: Evaluation, target: str) -> Iterator[Finding]:
 
 
 def _lead(lead: Lead) -> str:
-    return f"{number(abs(lead.value))} {lead.name} (95%: {_span(lead)})"
+    return f"{measured(lead.name, abs(lead.value))} {lead.name} (95%: {_span(lead)})"
 
 
 def _span(lead: Lead) -> str:
     """Return the interval in the direction of the words: of how much better, or of how much worse."""
-    return span(lead.low, lead.high) if lead.value >= 0 else span(-lead.high, -lead.low)
+    low, high = (lead.low, lead.high) if lead.value >= 0 else (-lead.high, -lead.low)
+    return span(lead.name, low, high)
 
 
 def _like_a_constant(leads: dict[str, Lead], where: str) -> Finding:
@@ -71,7 +72,7 @@ def _like_a_constant(leads: dict[str, Lead], where: str) -> Finding:
     cause = "The columns may hold nothing about the target, or the rows of X and y may be in different orders."
     remedy = "Check that X and y belong together, row by row; add columns that could tell, or more rows."
     if better:
-        cause = f"The {better[0].method} does better, so that the columns do hold something: the training has failed."
+        cause = f"Of the baselines, {better[0].method} does better: the columns do hold something, the training has failed."
         remedy = 'Train longer, or with preset="default" or "best" and without epochs and learning_rate of your own.'
     text = f"Worse than a constant by {_lead(ours)}." if clearly else f"No better than a constant: {_either(ours)}."
     return Finding("no better than a constant", "warning", where + text, cause, remedy)
@@ -79,7 +80,7 @@ def _like_a_constant(leads: dict[str, Lead], where: str) -> Finding:
 
 def _either(lead: Lead) -> str:
     word = "better" if lead.value >= 0 else "worse"
-    return f"{number(abs(lead.value))} {lead.name} {word} (95%: {_span(lead)})"
+    return f"{measured(lead.name, abs(lead.value))} {lead.name} {word} (95%: {_span(lead)})"
 
 
 def _against_trees(lead: Lead, where: str, report: Evaluation) -> Finding:
@@ -130,7 +131,7 @@ def _too_good(report: Evaluation) -> Iterator[Finding]:
             yield Finding(
                 "nearly perfect",
                 "warning",
-                f"Nearly perfect ({score.name} {number(score.value)}): is a column a copy of the target?",
+                f"Nearly perfect ({score.name} {measured(score.name, score.value)}): is a column a copy of the target?",
                 _who_carries(report, carrier),
                 "Ask of each column whether it is known when predictions are made; leave out what is not; train anew.",
             )
@@ -228,9 +229,9 @@ def _probabilities(report: Evaluation) -> Iterator[Finding]:
     found = report.calibration
     if report.task != "classes" or found is None or not found.bins:
         return
-    usual = f"a perfectly calibrated model would mostly stay below {number(found.usual)} on so many rows"
+    usual = f"a perfectly calibrated model would mostly stay below {measured('', found.usual)} on so many rows"
     if found.error <= max(found.usual, 0.02):
-        text = f"Probabilities mean what they say: calibration error {number(found.error)}; {usual}."
+        text = f"Probabilities mean what they say: calibration error {measured('', found.error)}; {usual}."
         yield Finding("calibrated", "good", text)
         return
     weights = np.array([each.rows for each in found.bins])
@@ -240,7 +241,7 @@ def _probabilities(report: Evaluation) -> Iterator[Finding]:
     yield Finding(
         "not calibrated",
         "warning" if found.error > 0.05 else "note",
-        f"Probabilities are too {too}: calibration error {number(found.error)}; {usual}.",
+        f"Probabilities are too {too}: calibration error {measured('', found.error)}; {usual}.",
         "The held-out rows may be of another kind than the training rows, or too few rows have calibrated the model.",
         'Hold out rows drawn at random; train with a larger validation_fraction, or with preset="best".',
     )
@@ -281,9 +282,9 @@ def _bias(report: Evaluation) -> Iterator[Finding]:
             where = f"{shortened(each.target)}: " if len(report.residuals) > 1 else ""
             yield Finding(
                 "biased",
-                "warning",
+                "warning" if abs(each.mean) > 0.25 * each.spread else "note",
                 f"{where}Predictions are too {way} by {number(abs(each.mean))} on average.",
-                "The target's level on these rows differs from that of the training rows, as with prices that rise.",
+                "The target may have another level on these rows than on the training rows, as prices that rise have.",
                 "Train on rows as new as those to predict, or add the columns that tell the difference.",
             )
 

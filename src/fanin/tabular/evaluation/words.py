@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 MOST = 60
+IN_UNITS = ("RMSE", "MAE", "width")  # measures in the units of the target
 
 
 def label_text(value: Any) -> str:
@@ -45,15 +46,26 @@ def number(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def span(low: float, high: float, digits: int | None = None) -> str:
-    """Write an interval.
+def measured(name: str, value: float) -> str:
+    """Write a measure: one in the target's units with four digits, another with four places.
 
-    >>> span(0.25, 0.5), span(1200.0, 1500.0)
+    >>> measured("RMSE", 0.00123456), measured("log-loss", 0.00123456), measured("R2", -1e-6)
+    ('0.001235', '0.0012', '0.0000')
+    """
+    if name.startswith(IN_UNITS) or not math.isfinite(value):
+        return number(value)
+    return f"{round(value, 4) + 0.0:.4f}"  # + 0.0: no -0.0000
+
+
+def span(name: str, low: float, high: float) -> str:
+    """Write an interval of a measure.
+
+    >>> span("accuracy", 0.25, 0.5), span("RMSE", 1200.0, 1500.0)
     ('0.2500..0.5000', '1,200..1,500')
     """
     if math.isnan(low) or math.isnan(high):
         return "-"
-    return "..".join(number(each) if digits is None else f"{each:.{digits}f}" for each in (low, high))
+    return "..".join(measured(name, each) for each in (low, high))
 
 
 def percent(share: float) -> str:
