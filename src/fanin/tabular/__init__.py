@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fanin.tabular.estimators import TabularClassifier, TabularRegressor
+    from fanin.tabular.files import PredictedFile, TableFile, open_table, predict_file
     from fanin.tabular.job import Options, Prepared, Result, prepare, train
     from fanin.tabular.model import Model, Predictions
     from fanin.tabular.store import load_model, save_model
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _ESTIMATORS = ("TabularClassifier", "TabularRegressor")
 _HOMES = {
     **dict.fromkeys(_ESTIMATORS, "estimators"),
+    **dict.fromkeys(("PredictedFile", "TableFile", "open_table", "predict_file"), "files"),
     **dict.fromkeys(("Options", "Prepared", "Result", "prepare", "train"), "job"),
     **dict.fromkeys(("Model", "Predictions"), "model"),
     **dict.fromkeys(("load_model", "save_model"), "store"),
@@ -34,14 +36,18 @@ _HOMES = {
 __all__ = [
     "Model",
     "Options",
+    "PredictedFile",
     "Predictions",
     "Prepared",
     "Result",
     "Settings",
     "Table",
+    "TableFile",
     "TabularClassifier",
     "TabularRegressor",
     "load_model",
+    "open_table",
+    "predict_file",
     "prepare",
     "read_table",
     "save_model",

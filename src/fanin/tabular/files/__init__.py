@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from fanin.tabular.files.opening import open_table
+from fanin.tabular.files.predicting import PredictedFile, predict_file
 from fanin.tabular.files.table_file import Column, Piece, TableFile, Unusable
 
-__all__ = ["Column", "Piece", "TableFile", "Unusable", "open_table"]
+__all__ = ["Column", "Piece", "PredictedFile", "TableFile", "Unusable", "open_table", "predict_file"]

@@ -242,7 +242,7 @@ def _arrays(part: Part) -> Arrays:
 
 
 def _renumbered(ensemble: Ensemble) -> Ensemble:
-    """Number the judged rows by themselves: those that were learned from are kept nowhere."""
+    """Return the ensemble with judged rows numbered by themselves: those learned from are kept nowhere."""
     return replace(ensemble, judged=np.arange(len(ensemble.judged)))
 
 
