@@ -1,4 +1,4 @@
-"""A progress bar on the standard error, when that is a terminal."""
+"""A line on the standard error that says how far a command is, when that is a terminal."""
 
 from __future__ import annotations
 
@@ -7,55 +7,78 @@ import time
 from types import TracebackType
 from typing import Any
 
-from fanin.tabular.training import Epoch
+from fanin.tabular.fitting.watching import Moment
+from fanin.training.progress import PlainLine, RichLine
 
-PAUSE = 0.1  # seconds between two updates: a step may take less than a millisecond, drawing takes more
+PAUSE = 0.1  # seconds between two updates: an epoch may take less than a millisecond, drawing takes more
 
 
 class Bar:
-    """Epoch, loss, learning rate and time left while training; says nothing when nobody watches."""
+    """The share that is done, a few words, and the time left; says nothing when nobody watches.
 
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._task: Any = None
+    measure: the name of the score that training compares epochs by: "log-loss", or "R2".
+    limit:   seconds that training may take.
+    """
+
+    def __init__(self, measure: str = "", limit: float | None = None) -> None:
+        self._measure = measure
+        self._line: Any = None
+        self._started = time.monotonic()
+        self._end = None if limit is None else self._started + limit
         self._next = 0.0
-        self._epochs = ""
 
     def __enter__(self) -> Bar:
-        """Show the bar, where there is a terminal and rich to draw it with."""
+        """Begin the line, where there is a terminal."""
         if sys.stderr.isatty():
-            self._bar = _rich_bar()
-        if self._bar is not None:
-            self._task = self._bar.add_task("training", total=None, text="")
-            self._bar.start()
+            self._line = _line()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the bar away: the report says what it said."""
-        if self._bar is not None:
-            self._bar.stop()
+        """Take the line away: the report says what it said."""
+        if self._line is not None:
+            self._line.close()
 
-    def step(self, done: int, total: int, epoch: int, loss: float, rate: float) -> None:
-        """Move on, a few times a second."""
+    def say(self, text: str) -> None:
+        """Show what is going on."""
+        if self._line is not None:
+            self._line.show(0.0, text, None)
+
+    def __call__(self, moment: Moment) -> None:
+        """Show where a training is, a few times a second."""
         now = time.monotonic()
-        if self._bar is None or now < self._next:
+        if self._line is None or now < self._next:
             return
         self._next = now + PAUSE
-        text = f"epoch {epoch}  loss {loss:.4f}  rate {rate:.1e}{self._epochs}"
-        self._bar.update(self._task, completed=done, total=total, text=text)
+        self._line.show(moment.share, self._text(moment), self._left(moment.share, now))
 
-    def epoch(self, epoch: Epoch, best: Epoch) -> None:
-        """Remember the best epoch, to be shown beside the next steps."""
-        self._epochs = f"  best {best.validation_loss:.4f} (epoch {best.number})"
+    def rows(self, done: int, total: int | None) -> None:
+        """Show how many rows are done, of how many where that is known."""
+        now = time.monotonic()
+        if self._line is None or now < self._next:
+            return
+        self._next = now + PAUSE
+        share = done / total if total else 0.0
+        self._line.show(share, f"{done:,} rows", self._left(share, now) if total else None)
+
+    def _left(self, share: float, now: float) -> float | None:
+        left = (now - self._started) * (1 - share) / share if share else None
+        if self._end is None:
+            return left
+        rest = max(0.0, self._end - now)
+        return rest if left is None else min(left, rest)
+
+    def _text(self, moment: Moment) -> str:
+        which = f"network {moment.number} of {moment.networks} ({moment.network})"
+        # Numbers are scaled to variance 1, so that their squared error is what an R2 lacks.
+        best = 1 - moment.best if self._measure == "R2" else moment.best
+        return f"{which}  epoch {moment.epoch} of {moment.epochs}  best {self._measure} {best:.4f}"
 
 
-def _rich_bar() -> Any:
+def _line() -> Any:
     try:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        import rich.progress
     except ImportError:
-        return None
-    columns = (BarColumn(bar_width=24), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("{task.fields[text]}"))
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+        return PlainLine(sys.stderr)
+    return RichLine(sys.stderr, rich.progress)

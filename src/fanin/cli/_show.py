@@ -1,53 +1,60 @@
-"""Show blocks of a report: tables on a terminal, aligned plain text in a file or a pipe."""
+"""Plain blocks of text: named lines, and tables with aligned columns."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-from fanin.tabular.report import Block, Facts, Grid, as_text
+
+def facts(title: str, lines: Sequence[tuple[str, str]]) -> str:
+    """Return a few named lines under a title.
+
+    >>> print(facts("Task", [("rows", "10"), ("target", "price")]))
+    Task
+      rows    10
+      target  price
+    <BLANKLINE>
+    """
+    width = max(len(name) for name, _ in lines)
+    return "\n".join([title, *(f"  {name:<{width}}  {text}" for name, text in lines), ""])
 
 
-def show(blocks: Sequence[Block]) -> None:
-    """Print the blocks on the standard output, at once, so that they are read while training goes on."""
-    if not (sys.stdout.isatty() and _show_rich(blocks)):
-        print(as_text(blocks), flush=True)
+def grid(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Return a table; `right` are the columns that are flush right.
+
+    >>> print(grid("Columns", ("name", "missing"), [("a", "5"), ("price", "12")], right=(1,)))
+    Columns
+      name   missing
+      a            5
+      price       12
+    <BLANKLINE>
+    """
+    every = [headings, *rows]
+    widths = [max(len(row[place]) for row in every) for place in range(len(headings))]
+    pads = [str.rjust if place in right else str.ljust for place in range(len(headings))]
+    lines = [
+        "  ".join(pad(*cell) for pad, cell in zip(pads, zip(row, widths, strict=True), strict=True)) for row in every
+    ]
+    return "\n".join([title, *(f"  {line}".rstrip() for line in lines), ""])
 
 
-def _show_rich(blocks: Sequence[Block]) -> bool:
-    """Draw tables; False where rich is not installed."""
-    try:
-        from rich.console import Console
-    except ImportError:
-        return False
-    console = Console(highlight=False)
-    for block in blocks:
-        console.print(f"[bold]{block.title}[/bold]")
-        console.print(_facts(block) if isinstance(block, Facts) else _grid(block))
-    return True
+def show(*blocks: str) -> None:
+    """Print blocks at once, so that they are read while a command goes on."""
+    print("\n".join(blocks), flush=True)
 
 
-def _facts(block: Facts) -> object:
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
+def one_line(text: str) -> str:
+    r"""Return a column's name as it may stand in a line: without what would break it.
 
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in block.lines:
-        table.add_row(Text(name), Text(text))  # Text: a column named "[red]" is a name, not a colour
-    return Padding(table, (0, 0, 1, 2))
+    >>> one_line("two\nlines"), one_line("")
+    ('two lines', '(no name)')
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split()) or "(no name)"
 
 
-def _grid(block: Grid) -> object:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+def count(number: int, what: str) -> str:
+    """Return a number and what is counted.
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=True)
-    for place, heading in enumerate(block.headings):
-        table.add_column(heading, justify="right" if place in block.right else "left", overflow="fold")
-    for place, row in enumerate(block.rows):
-        table.add_row(*(Text(cell) for cell in row), style="bold" if place == block.stressed else None)
-    return table
+    >>> count(1, "row"), count(2000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{number:,} {what}" + "s" * (number != 1)

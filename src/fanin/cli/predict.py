@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fanin._core.errors import TableError
+from fanin.cli._arguments import share
 
 if TYPE_CHECKING:
-    from fanin.tabular import Predictions
-    from fanin.tabular.columns import Unknown
+    from fanin.tabular.files import PredictedFile
+
+TOLD = 20  # rows without a prediction that are told one by one
+ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 DESCRIPTION = """\
 Predict every row of a table with a model that `fanin train` saved.
 
-Writes CSV, one line per row of the table and in its order: the column "prediction", and for classes the probability
-of each. The table needs the columns that the model was trained with; others, the target too, are ignored. A level
-that training did not see counts as unknown, with a warning.
+Writes one row for each of the table's, in its order: the column "prediction", and for classes the probability of
+each. The table needs the columns that the model was trained with; others, the target too, are ignored. It may be
+larger than memory. A row that cannot be used (a line with too few fields, a text where the model expects a number) has
+no prediction, and the standard error says why; a level that training did not see counts as unknown.
 """
 EPILOG = """\
 examples:
   fanin predict diamonds.fanin new.csv --out predictions.csv
-  fanin predict penguins.fanin penguins.parquet | head
+  fanin predict diamonds.fanin new.parquet --keep id --interval 0.9 --out predictions.parquet
+  fanin predict penguins.fanin penguins.csv.gz | head
 """
 
 
@@ -41,67 +44,71 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("model", metavar="DIR", help="folder that `fanin train` saved")
     parser.add_argument("table", metavar="TABLE", help="CSV (plain or gzipped) or Parquet file")
-    parser.add_argument("--out", metavar="FILE", help="CSV file to write (default: standard output)")
+    parser.add_argument(
+        "--out", metavar="FILE", help=f"file to write: {', '.join(ENDINGS)} (default: CSV on the standard output)"
+    )
+    parser.add_argument(
+        "--keep", action="append", default=[], metavar="COLUMN", help="write a column of the table, too (repeatable)"
+    )
+    parser.add_argument(
+        "--interval", type=share, metavar="COVERAGE", help="for numbers, the interval that covers so many, as 0.9"
+    )
+    parser.add_argument("--no-probabilities", action="store_true", help="for classes, write the prediction alone")
+    parser.add_argument(
+        "--missing", action="append", metavar="TEXT", help="a text that means missing, in place of those of training"
+    )
     parser.set_defaults(handler=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
-    from fanin.tabular import load_model, read_table
+    from fanin.cli._reports import check_file
+    from fanin.tabular import load_model
 
     model = load_model(arguments.model)
-    table = read_table(arguments.table, model.missing)
-    if arguments.out is not None:
-        _check_file(Path(arguments.out), Path(arguments.table))
-    predictions = model.predict(table)
-    _warn(predictions.unknown)
-    text = as_csv(predictions)
     if arguments.out is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    else:
-        _write(Path(arguments.out), text)
+        return _to_output(model, arguments)
+    check_file(Path(arguments.out), "--out")
+    _warn(_predicted(model, arguments, Path(arguments.out)), arguments.table)
     return 0
 
 
-def as_csv(predictions: Predictions) -> str:
-    """Predictions as CSV; numbers are written so that reading them gives the same float64 again."""
-    import polars
-
-    columns: dict[str, Any] = {"prediction": predictions.labels()}
-    if predictions.probabilities is not None:
-        for place, name in enumerate(predictions.target.classes):  # type: ignore[union-attr]
-            columns[f"probability_{name}"] = predictions.probabilities[:, place]
-    return str(polars.DataFrame(columns).write_csv())
-
-
-def _warn(unknown: Sequence[Unknown]) -> None:
-    for each in unknown:
-        levels = ", ".join(f'"{level}"' for level in each.levels[:5]) + (", ..." if len(each.levels) > 5 else "")
-        rows = "1 row has a level" if each.rows == 1 else f"{each.rows:,} rows have levels"
-        line = f'fanin: warning: column "{each.name}": {rows} that training did not see ({levels}), taken as unknown'
-        print(" ".join(line.split()), file=sys.stderr)
+def _to_output(model: Any, arguments: argparse.Namespace) -> int:
+    # Through a file: what is printed is whole, and a reader that stops early does not cut the work short.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "predictions.csv"
+        done = _predicted(model, arguments, path)
+        with path.open(encoding="utf-8") as file:
+            shutil.copyfileobj(file, sys.stdout)
+        sys.stdout.flush()
+    _warn(done, arguments.table)
+    return 0
 
 
-def _check_file(path: Path, table: Path) -> None:
-    if path.is_dir():
-        raise TableError(f"{path} is a folder; --out needs a file")
-    if not path.absolute().parent.is_dir():
-        raise TableError(f"no such folder: {path.parent}")
-    if path.exists() and path.samefile(table):
-        raise TableError(f"{path} is the table itself; choose another file with --out")
+def _predicted(model: Any, arguments: argparse.Namespace, path: Path) -> PredictedFile:
+    from fanin.cli._progress import Bar
+    from fanin.tabular.files import predict_file
+
+    missing = model.about_.get("missing", ()) if arguments.missing is None else arguments.missing
+    with Bar() as bar:
+        return predict_file(
+            model,
+            arguments.table,
+            path,
+            probabilities=not arguments.no_probabilities,
+            interval=arguments.interval,
+            keep=arguments.keep,
+            missing=missing,
+            progress=bar.rows,
+        )
 
 
-def _write(path: Path, text: str) -> None:
-    """Write beside its place and rename, so that the file is never half there."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)  # a temporary file is private; one that was asked for is like any other
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+def _warn(done: PredictedFile, table: str) -> None:
+    from fanin.cli._reports import warn
+    from fanin.cli._show import count
+
+    for each in done.unusable[:TOLD]:
+        warn(f"{table}, {each}")
+    if done.left:
+        told = "" if len(done.unusable) <= TOLD else f", the first {TOLD} reasons are above"
+        warn(f"{table}: {done.left:,} of {count(done.rows, 'row')} could not be used and have no prediction{told}")

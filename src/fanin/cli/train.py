@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fanin.cli import INTERRUPTED
+from fanin.cli._arguments import positive, seconds, share, widths
 
 if TYPE_CHECKING:
-    from fanin.tabular import Options, Result
+    from fanin.tabular.evaluation import Evaluation
+    from fanin.tabular.tasks import Options, Prepared
+
+MOST_COLUMNS = 60
 
 DESCRIPTION = """\
-Learn one column of a table from the others, and save the model.
+Learn one column of a table from the others, report how well, and save the model.
 
 The table is CSV (plain or gzipped) or Parquet. Texts, true/false, two different values and few different whole
 numbers (at most 20, each in 4 rows or more on average) are classes to tell apart; other numbers are a quantity to
-predict (regression). A fifth of the rows is held out, and the report shows the score on them beside what a constant
-and a linear model reach. In CSV an empty field is the only missing value.
+predict. A fifth of the rows is held out, and the report says how good the model is on them, beside a constant, a
+linear model and boosted trees. In CSV an empty field is the only missing value. The model is a folder of JSON and
+safetensors; the report is printed, and lies in the folder as report.txt and report.html.
 """
 EPILOG = """\
 examples:
   fanin train diamonds.csv.gz --target price
   fanin train penguins.csv --target species --ignore year --out penguins.fanin
-  fanin train sales.csv --target sold --missing NA --category shop_number
+  fanin train sales.csv --target sold --missing NA --category shop_number --preset best --time-limit 10m
 
 Ctrl-C ends training early and keeps the best epoch so far (status 130).
 """
@@ -34,7 +40,7 @@ def register(commands: Any) -> None:
     """Add the command to the parser."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "train",
-        help="learn a column of a table, and save the model",
+        help="learn a column of a table, report how well, and save the model",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -44,73 +50,76 @@ def register(commands: Any) -> None:
     parser.add_argument("--out", metavar="DIR", help="folder for the model (default: the table's name + .fanin, here)")
     parser.add_argument("--force", action="store_true", help="put the model in DIR even when it holds other things")
     _add_data_options(parser.add_argument_group("the data"))
-    _add_network_options(parser.add_argument_group("the network (defaults depend on the number of rows)"))
+    _add_training_options(parser.add_argument_group("training"))
+    _add_report_options(parser.add_argument_group("the report"))
     parser.set_defaults(handler=run)
 
 
 def _add_data_options(group: Any) -> None:
-    group.add_argument("--task", choices=("classes", "regression"), help="instead of what the target tells")
-    group.add_argument(
-        "--ignore", action="append", default=[], metavar="COLUMN", help="leave a column out (repeatable)"
-    )
-    group.add_argument(
-        "--category",
-        action="append",
-        default=[],
-        metavar="COLUMN",
-        help="read a column as levels, not numbers (repeatable)",
-    )
+    columns: dict[str, Any] = {"action": "append", "default": [], "metavar": "COLUMN"}
+    group.add_argument("--task", choices=("classes", "numbers"), help="instead of what the target tells")
+    group.add_argument("--ignore", **columns, help="leave a column out (repeatable)")
+    group.add_argument("--category", **columns, help="read a column as levels, not numbers (repeatable)")
     group.add_argument(
         "--missing", action="append", default=[], metavar="TEXT", help="a text that means missing, as NA (repeatable)"
     )
+    group.add_argument("--weight", metavar="COLUMN", help="how much each row counts in training, 0 or more")
     group.add_argument(
         "--held-out",
-        type=_share,
+        type=share,
         default=0.2,
         metavar="SHARE",
-        help="share of rows held out for the score (default 0.2)",
+        help="rows held out for the report (default 0.2; 0: none)",
     )
-    group.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="seed of the split, the weights and the order (default 0)"
-    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default 0)")
 
 
-def _add_network_options(group: Any) -> None:
-    group.add_argument("--epochs", type=_positive, metavar="N", help="passes over the training rows")
-    group.add_argument("--batch-size", type=_positive, metavar="N", help="rows per step")
-    group.add_argument("--rate", type=float, metavar="X", help="highest learning rate")
-    group.add_argument("--hidden", type=_widths, metavar="N,N,...", help="widths of the hidden layers, as 128,128,128")
+def _add_training_options(group: Any) -> None:
     group.add_argument(
-        "--activation", choices=("relu", "selu", "silu", "mish", "gelu", "tanh"), help="of the hidden layers"
+        "--preset",
+        choices=("fast", "default", "best"),
+        default="default",
+        help="how much is trained (default: default)",
     )
-    group.add_argument("--dropout", type=float, metavar="P", help="share of hidden units left out in each step")
-    group.add_argument(
-        "--weight-decay", type=float, metavar="X", help="how fast weights that the loss does not need shrink"
-    )
-    group.add_argument("--threads", type=_positive, metavar="N", help="threads of matrix products (default 1)")
+    group.add_argument("--time-limit", type=seconds, metavar="TIME", help="that training may take: 90, 90s, 5m, 1.5h")
+    group.add_argument("--epochs", type=positive, metavar="N", help="passes over the training rows")
+    group.add_argument("--batch-size", type=positive, metavar="N", help="rows per step")
+    group.add_argument("--learning-rate", type=float, metavar="X", help="highest learning rate")
+    group.add_argument("--hidden", type=widths, metavar="N,N,...", help="widths of the hidden layers, as 128,128,128")
+
+
+def _add_report_options(group: Any) -> None:
+    group.add_argument("--report", metavar="FILE", help="write the report here, too: .html, .txt or .json")
+    group.add_argument("--no-importance", action="store_true", help="do without the importance of columns")
+    group.add_argument("--no-baselines", action="store_true", help="do without linear model and boosted trees")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
     # What is slow to load waits until it is needed, so that --help and mistakes are answered at once.
-    from fanin.cli._progress import Bar
+    from fanin.cli._reports import check_report
     from fanin.cli._show import show
-    from fanin.tabular import prepare, read_table, save_model, train
-    from fanin.tabular.report import describe_data, describe_result
-    from fanin.tabular.store import check_destination
+    from fanin.tabular.files import open_table
+    from fanin.tabular.fitting.ensemble import is_interrupted
+    from fanin.tabular.saving import check_destination, save_model
+    from fanin.tabular.tasks import prepare
 
     started = time.perf_counter()
     folder = Path(arguments.out or default_folder(arguments.table))
-    table = read_table(arguments.table, arguments.missing)
     check_destination(folder, arguments.force)
-    prepared = prepare(table, arguments.target, _options(arguments))
-    show(describe_data(prepared))
-    with Bar() as bar:
-        result = train(prepared, bar)
-    save_model(result.model, folder, arguments.force)
-    show(describe_result(result))
-    show([_closing(result, folder, time.perf_counter() - started)])
-    return INTERRUPTED if result.interrupted else 0
+    check_report(arguments.report)
+    prepared = prepare(open_table(arguments.table, missing=arguments.missing), arguments.target, _options(arguments))
+    show(*_data(prepared))
+    model = _fitted(prepared, arguments)
+    save_model(model, folder, arguments.force)
+    interrupted = is_interrupted(model.history_)
+    try:
+        lines = _reported(model, prepared, folder, arguments, interrupted)
+    except KeyboardInterrupt:  # the model is saved: whoever has no patience for its report still has it
+        interrupted, lines = True, []
+    title = "Stopped by Ctrl-C; what was trained by then is saved" if interrupted else "Done"
+    show(_closing(title, model, folder, lines, time.perf_counter() - started))
+    return INTERRUPTED if interrupted else 0
 
 
 def default_folder(table: str) -> str:
@@ -126,54 +135,129 @@ def default_folder(table: str) -> str:
 
 
 def _options(arguments: argparse.Namespace) -> Options:
-    from fanin.tabular import Options
+    from fanin.tabular.tasks import Options
 
-    names = ("epochs", "batch_size", "rate", "hidden", "activation", "dropout", "weight_decay", "threads")
-    settings = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     return Options(
         task=arguments.task,
-        held_out=arguments.held_out,
-        seed=arguments.seed,
         categories=tuple(arguments.category),
         ignore=tuple(arguments.ignore),
-        missing=tuple(arguments.missing),
-        settings=settings,
+        weight=arguments.weight,
+        held_out=arguments.held_out,
+        seed=arguments.seed,
     )
 
 
-def _closing(result: Result, folder: Path, seconds: float) -> Any:
-    from fanin.tabular.report import Facts
-
-    lines = (
-        ("time", f"{result.fitted.seconds:.1f} s to train, {seconds:.1f} s in all"),
-        ("model", str(folder)),
-        ("use it", f"fanin predict {_quoted(folder)} TABLE --out predictions.csv"),
-    )
-    return Facts("Done" if not result.interrupted else "Stopped by Ctrl-C; the best epoch so far is saved", lines)
+# What was read --------------------------------------------------------------------------------------------------------
 
 
-def _quoted(folder: Path) -> str:
-    import shlex
+def _data(prepared: Prepared) -> list[str]:
+    from fanin.cli._show import count, facts, grid, one_line
 
-    return shlex.quote(str(folder))
+    rows = [
+        (one_line(each.name), each.kind, f"{each.missing:,}", f"{each.distinct:,}", each.becomes)
+        for each in prepared.columns[:MOST_COLUMNS]
+    ]
+    if len(rows) < len(prepared.columns):
+        rows.append((f"and {len(prepared.columns) - len(rows)} more", "", "", "", ""))
+    headings = ("column", "kind", "missing", "different", "becomes")
+    target = prepared.target
+    used = sum(each.kind != "left out" for each in prepared.columns)
+    left = f", {len(prepared.columns) - used} left out" if used < len(prepared.columns) else ""
+    lines = [
+        ("table", f"{prepared.source}: {count(len(target.known), 'row')}, {count(used, 'column')} to learn from{left}"),
+        ("target", f'"{one_line(target.name)}"'),
+        ("task", f"{_task(prepared)} ({target.reason})"),
+    ]
+    if prepared.dropped:
+        lines.append(("left out", f"{count(prepared.dropped, 'row')} without a target"))
+    lines.append(("rows", f"{len(prepared.learned):,} to train on, {len(prepared.judged):,} held out for the report"))
+    return [grid("Columns", headings, rows, right=(2, 3)), facts("Task", lines)]
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
+def _task(prepared: Prepared) -> str:
+    if prepared.target.task == "numbers":
+        return "numbers to predict"
+    return f"{len(set(prepared.target.values.tolist())):,} classes to tell apart"
 
 
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1")
-    return value
+# Training and its report ----------------------------------------------------------------------------------------------
 
 
-def _widths(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(_positive(width) for width in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of widths like 128,128,128") from None
+def _fitted(prepared: Prepared, arguments: argparse.Namespace) -> Any:
+    from fanin.cli._progress import Bar
+    from fanin.tabular import TabularClassifier, TabularRegressor
+    from fanin.tabular.fitting.watching import watched
+
+    classes = prepared.target.task == "classes"
+    names = ("preset", "time_limit", "epochs", "batch_size", "learning_rate", "hidden")
+    given = {name: getattr(arguments, name) for name in names}
+    model = (TabularClassifier if classes else TabularRegressor)(**given, random_state=arguments.seed)
+    X, y = prepared.part(prepared.learned)
+    weights = None if prepared.weights is None else prepared.weights[prepared.learned]
+    with Bar("log-loss" if classes else "R2", arguments.time_limit) as bar, watched(model, bar):
+        bar.say("starting")
+        model.fit(X, y, weights)
+    model.about_ = {"table": prepared.source, "target": prepared.target.name, "missing": list(arguments.missing)}
+    return model
+
+
+def _reported(
+    model: Any, prepared: Prepared, folder: Path, arguments: argparse.Namespace, interrupted: bool
+) -> list[tuple[str, str]]:
+    """Print and write the report, and return the lines that say where it is."""
+    from fanin.cli._reports import write_beside, write_report
+    from fanin.cli._show import show
+
+    if not len(prepared.judged):
+        return []
+    report = _evaluated(model, prepared, arguments, interrupted)
+    show(report.text())
+    places = write_beside(report, folder)
+    if arguments.report is not None:
+        places.append(Path(arguments.report))
+        write_report(report, places[-1])
+    return [("report", ", ".join(map(str, places)))]
+
+
+def _evaluated(model: Any, prepared: Prepared, arguments: argparse.Namespace, interrupted: bool) -> Evaluation:
+    import polars
+
+    from fanin.cli._progress import Bar
+    from fanin.tabular.evaluation import evaluate
+
+    def named(rows: Any) -> tuple[Any, Any]:
+        X, y = prepared.part(rows)
+        return X, polars.Series(prepared.target.name, y)
+
+    baselines = not (arguments.no_baselines or interrupted)
+    with Bar() as bar:
+        return evaluate(
+            model,
+            *named(prepared.judged),
+            train=named(prepared.learned) if baselines else None,
+            baselines=baselines,
+            importance=not (arguments.no_importance or interrupted),
+            seed=arguments.seed,
+            progress=bar.say,
+        )
+
+
+def _closing(title: str, model: Any, folder: Path, lines: list[tuple[str, str]], spent: float) -> str:
+    from fanin.cli._show import facts
+
+    every = [("networks", _networks(model)), ("time", f"{spent:.1f} s in all"), ("model", str(folder)), *lines]
+    every.append(("use it", f"fanin predict {shlex.quote(str(folder))} TABLE --out predictions.csv"))
+    return facts(title, every)
+
+
+def _networks(model: Any) -> str:
+    """Tell the networks, kind by kind, with the epochs that were best and how many there were."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for each in model.history_:
+        kinds.setdefault(each["network"], []).append(each)
+    return ", ".join(f"{len(told)} x {kind} (best epoch {_epochs(told)})" for kind, told in kinds.items())
+
+
+def _epochs(told: list[dict[str, Any]]) -> str:
+    pairs = [f"{each['best_epoch']} of {each['epochs']}" for each in told]
+    return ", ".join(pairs[:5]) + (", ..." if len(pairs) > 5 else "")

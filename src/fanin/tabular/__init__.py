@@ -1,11 +1,11 @@
 """Learn a column of a table from the others.
 
-`TabularClassifier` and `TabularRegressor` are scikit-learn estimators, which take frames and arrays.
+`TabularClassifier` and `TabularRegressor` are scikit-learn estimators: they take frames and arrays, and tables in files
+that are larger than memory. `evaluate` says how good they are, `save_model` and `load_model` keep them as JSON and
+safetensors, `open_table` and `predict_file` go from file to file. `fanin train`, `fanin evaluate` and `fanin predict`
+are all of it as commands.
 
-What the command line uses are plain functions whose results are frozen dataclasses: read, tell the columns, split,
-train, report, save, predict. `read_table` -> `prepare` -> `train` -> `save_model`, and `load_model` -> `Model.predict`.
-
-Names are imported when they are first used: estimators need scikit-learn, and reading files needs polars.
+Names are imported when they are first used: estimators need scikit-learn, files polars, saving safetensors.
 """
 
 from __future__ import annotations
@@ -15,43 +15,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fanin.tabular.estimators import TabularClassifier, TabularRegressor
+    from fanin.tabular.evaluation import Evaluation, evaluate
     from fanin.tabular.files import PredictedFile, TableFile, open_table, predict_file
-    from fanin.tabular.job import Options, Prepared, Result, prepare, train
-    from fanin.tabular.model import Model, Predictions
-    from fanin.tabular.store import load_model, save_model
-    from fanin.tabular.table import Table, read_table
-    from fanin.tabular.training import Settings
+    from fanin.tabular.saving import load_model, save_model
 
-_ESTIMATORS = ("TabularClassifier", "TabularRegressor")
 _HOMES = {
-    **dict.fromkeys(_ESTIMATORS, "estimators"),
+    **dict.fromkeys(("TabularClassifier", "TabularRegressor"), "estimators"),
+    **dict.fromkeys(("Evaluation", "evaluate"), "evaluation"),
     **dict.fromkeys(("PredictedFile", "TableFile", "open_table", "predict_file"), "files"),
-    **dict.fromkeys(("Options", "Prepared", "Result", "prepare", "train"), "job"),
-    **dict.fromkeys(("Model", "Predictions"), "model"),
-    **dict.fromkeys(("load_model", "save_model"), "store"),
-    **dict.fromkeys(("Table", "read_table"), "table"),
-    "Settings": "training",
+    **dict.fromkeys(("load_model", "save_model"), "saving"),
 }
 
 __all__ = [
-    "Model",
-    "Options",
+    "Evaluation",
     "PredictedFile",
-    "Predictions",
-    "Prepared",
-    "Result",
-    "Settings",
-    "Table",
     "TableFile",
     "TabularClassifier",
     "TabularRegressor",
+    "evaluate",
     "load_model",
     "open_table",
     "predict_file",
-    "prepare",
-    "read_table",
     "save_model",
-    "train",
 ]
 
 

@@ -26,6 +26,7 @@ FORMAT = "fanin tabular model"
 FORMER = "fanin table model"  # of fanin 0.1, whose networks no longer exist
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"
+REPORTS = ("report.txt", "report.html")  # that lie beside a model, and go when another takes its place
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -135,7 +136,7 @@ def _put(fresh: Path, folder: Path) -> None:
     """Rename `fresh` to `folder`; a model that is there steps aside first, other things are left where they are."""
     if not folder.exists() or not any(folder.iterdir()):
         os.replace(fresh, folder)
-    elif {each.name for each in folder.iterdir()} <= {DESCRIPTION, WEIGHTS}:
+    elif {each.name for each in folder.iterdir()} <= {DESCRIPTION, WEIGHTS, *REPORTS}:
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
         os.replace(folder, aside)
         os.replace(fresh, folder)
@@ -144,3 +145,5 @@ def _put(fresh: Path, folder: Path) -> None:
         # The description names the weights by their digest, so that a mixture of two models is noticed.
         for name in (WEIGHTS, DESCRIPTION):
             os.replace(fresh / name, folder / name)
+        for name in REPORTS:
+            (folder / name).unlink(missing_ok=True)

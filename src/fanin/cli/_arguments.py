@@ -1,0 +1,52 @@
+"""Types of arguments."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def positive(text: str) -> int:
+    """Return a whole number of 1 or more."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def share(text: str) -> float:
+    """Return a share in [0, 1)."""
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more and below 1")
+    return value
+
+
+def seconds(text: str) -> float:
+    """Return a time in seconds.
+
+    >>> seconds("90"), seconds("1.5m"), seconds("2h")
+    (90.0, 90.0, 7200.0)
+    """
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
+    try:
+        value = float(number) * UNITS[unit]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time like 90, 90s, 5m or 1.5h") from None
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 seconds")
+    return value
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """Return widths of layers.
+
+    >>> widths("128,64")
+    (128, 64)
+    """
+    try:
+        return tuple(positive(width) for width in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of widths like 128,128,128") from None
