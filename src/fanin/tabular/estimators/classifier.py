@@ -120,6 +120,33 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         self.oof_score_ = float(np.average(right, weights=None if weights is None else weights[known]))
         return self
 
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> TabularClassifier:
+        """Learn on from a piece of a table.
+
+        The first call learns kinds, scales and levels of the columns from its rows, which should be many and as the
+        later ones; it makes a network (TabM, 128-128, 8 members, without the preset's schedules). After `fit`, its
+        networks learn on. Each call is one pass over its rows but for a tenth of them, which is held out to calibrate:
+        the latest 2,000 such rows are kept. What later pieces have as new categories counts as unknown.
+
+        Args:
+            X, y, sample_weight: as of `fit`; rows of any number.
+            classes: all labels there will be; needed in the first call, and not looked for in later ones.
+
+        Raises ValueError for labels that are none of the classes, and for other columns than those of the first call.
+
+        >>> rng = np.random.default_rng(0)
+        >>> model = TabularClassifier(random_state=0)
+        >>> for _ in range(8):
+        ...     X = rng.normal(size=(500, 2))
+        ...     model = model.partial_fit(X, X[:, 0] > X[:, 1], classes=[False, True])
+        >>> model.predict([[2.0, 0.0], [0.0, 2.0]]).tolist()
+        [True, False]
+        """
+        from fanin.tabular.streaming.partial import partial_fit_classes
+
+        partial_fit_classes(self, X, y, classes, sample_weight)
+        return self
+
     def _prepared(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Ready:
         X = checked_table(self, X, reset=True)
         y = column_or_1d(checked_target(y), warn=True)

@@ -112,6 +112,21 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         self._keep_out_of_fold(ready.y, ready.weights, ready.place)
         return self
 
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> TabularRegressor:
+        """Learn on from a piece of a table, as `TabularClassifier.partial_fit` does.
+
+        Kinds, scales and levels of the columns, and the scale of the target, are those of the first call's rows.
+
+        Args:
+            X, y, sample_weight: as of `fit`; rows of any number.
+
+        Raises ValueError for another number of targets, and for other columns than those of the first call.
+        """
+        from fanin.tabular.streaming.partial import partial_fit_numbers
+
+        partial_fit_numbers(self, X, y, sample_weight)
+        return self
+
     def _prepared(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Ready:
         X = checked_table(self, X, reset=True)
         y = check_array(checked_target(y), ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)

@@ -13,7 +13,7 @@ from typing import IO, cast
 
 from fanin._core.errors import TableError
 from fanin.tabular.files.csv_blocks import Header, blocks_of, parse
-from fanin.tabular.files.table_file import TableFile, Unusable, without_missing
+from fanin.tabular.files.table_file import TableFile, Unusable, bytes_of, without_missing
 from fanin.tabular.frames import polars
 
 SEPARATORS = ",;\t|"
@@ -40,17 +40,17 @@ class CsvFile(TableFile):
 
     @property
     def bytes_in_memory(self) -> int:
-        """Roughly how many bytes the table takes as a frame: each field has 16 bytes beside its text."""
+        """Roughly how many bytes the table takes as a frame, as far as its first rows tell."""
         sample = self.read(1000)
         text = sum(sample.get_column(name).str.len_bytes().sum() or 0 for name in self.names)
-        fields = sample.height * sample.width
+        text += sample.height * sample.width  # separators and ends of lines
         unpacked = self.size * (GROWTH if self.is_packed else 1)
-        return int(unpacked * (1 + 16 * fields / max(1, text + fields)))
+        return int(unpacked / text * bytes_of(sample))
 
     def _frames(
         self, rows: int, columns: Sequence[str] | None, lenient: bool
     ) -> Iterator[tuple[polars.DataFrame, list[Unusable]]]:
-        first_row, found = 1, False
+        first_row, found, plain = 1, False, set(self.missing) <= {""}
         for path, header in zip(self.paths, self.headers, strict=True):
             with _careful(path), _opened(path) as stream:
                 stream.read(header.end)
@@ -60,7 +60,9 @@ class CsvFile(TableFile):
                     first_row += frame.height
                     if frame.height:
                         found = True
-                        yield without_missing(frame, self.missing), unusable
+                        # An empty field is None already, unless it stands in quotation marks.
+                        clear = plain and b'""' not in block
+                        yield frame if clear else without_missing(frame, self.missing), unusable
         if not found:
             self._no_rows()
 

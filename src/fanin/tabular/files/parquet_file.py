@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fanin._core.errors import TableError
-from fanin.tabular.files.table_file import TableFile, Unusable, without_missing
+from fanin.tabular.files.table_file import TableFile, Unusable, bytes_of, without_missing
 from fanin.tabular.frames import polars
 
 
@@ -53,7 +53,7 @@ class ParquetFile(TableFile):
     def bytes_in_memory(self) -> int:
         """Roughly how many bytes the table takes as a frame."""
         sample = self.read(1000)
-        return int(sample.estimated_size() / max(1, sample.height) * (self.rows or 1))
+        return int(bytes_of(sample) / max(1, sample.height) * (self.rows or 1))
 
     def _frames(
         self, rows: int, columns: Sequence[str] | None, lenient: bool

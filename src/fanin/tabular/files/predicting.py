@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fanin._core.errors import ArgumentError, OperationError, TableError
 from fanin.tabular.files.cleaning import clean
 from fanin.tabular.files.opening import open_table
-from fanin.tabular.files.table_file import Piece, TableFile, Unusable
+from fanin.tabular.files.table_file import Piece, TableFile, Unusable, bytes_of
 from fanin.tabular.files.writing import format_of, written
 from fanin.tabular.frames import polars
 
@@ -90,7 +90,7 @@ def predict_file(
         raise TableError(f"{path} is the table itself: write the predictions to another file")
     with written(path) as writer:
         done = 0
-        for piece in table.numbered_pieces(work.piece_rows, work.columns, lenient=True):
+        for piece in table.numbered_pieces(work.piece_rows, work.columns, lenient=True, even=False):
             writer.write(work.answer(piece))
             done += piece.frame.height
             if progress is not None:
@@ -133,7 +133,7 @@ class _Prediction:
     def piece_rows(self) -> int:
         """How many rows at a time."""
         sample = self.table.read(100, self.columns)
-        return int(np.clip(BYTES // max(1, sample.estimated_size() // sample.height), 64, ROWS))
+        return int(np.clip(BYTES // max(1, bytes_of(sample) // sample.height), 64, ROWS))
 
     def _check_columns(self) -> None:
         lacking = [name for name in self.features if name not in self.table.names]

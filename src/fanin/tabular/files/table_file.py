@@ -130,7 +130,7 @@ class TableFile(ABC):
         return (piece.frame for piece in self.numbered_pieces(rows, columns))
 
     def numbered_pieces(
-        self, rows: int, columns: Sequence[str] | None = None, *, lenient: bool = False
+        self, rows: int, columns: Sequence[str] | None = None, *, lenient: bool = False, even: bool = True
     ) -> Iterator[Piece]:
         """Yield pieces that know the number of their first row.
 
@@ -138,11 +138,12 @@ class TableFile(ABC):
             rows: of a piece.
             columns: some of the columns; all if not given.
             lenient: go on at rows that cannot be read; the piece says which.
+            even: whether all pieces but the last have this size; else they have at most that, and come sooner.
         """
         if rows < 1:
             raise ArgumentError(f"pieces have 1 row or more, not {rows}")
         self.need(columns or ())
-        return _regrouped(self._frames(rows, columns, lenient), rows)
+        return (_regrouped if even else _cut)(self._frames(rows, columns, lenient), rows)
 
     def need(self, names: Sequence[str]) -> None:
         """Raise TableError unless there are columns of these names; the message has the nearest ones."""
@@ -162,6 +163,25 @@ class TableFile(ABC):
 
     def _no_rows(self) -> polars.DataFrame:
         raise TableError(f"{self.source} has a header but no rows")
+
+
+def _cut(frames: Iterator[tuple[polars.DataFrame, list[Unusable]]], rows: int) -> Iterator[Piece]:
+    first = 1
+    for frame, unusable in frames:
+        for at in range(0, frame.height, rows):
+            some = tuple(each for each in unusable if at <= each.row - first < at + rows)
+            yield Piece(first + at, frame.slice(at, rows), some)
+        first += frame.height
+
+
+def bytes_of(frame: polars.DataFrame) -> int:
+    """Return the bytes that a frame takes: of a text 16, and its own if these are more than 12."""
+    total = frame.estimated_size()
+    for series in frame:
+        if series.dtype == polars.String:
+            lengths = series.str.len_bytes()
+            total += 16 * len(series) + int(lengths.filter(lengths > 12).sum()) - series.estimated_size()
+    return int(total)
 
 
 def without_missing(frame: polars.DataFrame, missing: Sequence[str]) -> polars.DataFrame:

@@ -67,7 +67,7 @@ class Feed:
     def stretches(self, rows: int) -> Iterator[Stretch]:
         """Yield pieces of at most so many rows, without those that cannot be learned from."""
         self.left_out = 0
-        for piece in self.table.numbered_pieces(rows, self.columns):
+        for piece in self.table.numbered_pieces(rows, self.columns, even=False):
             yield self.stretch(piece.frame, piece.first_row)
 
     def stretch(self, frame: polars.DataFrame, first_row: int = 1) -> Stretch:

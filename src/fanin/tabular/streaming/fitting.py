@@ -17,6 +17,7 @@ from fanin.tabular.checking import checked_table
 from fanin.tabular.estimators.base import inputs_of
 from fanin.tabular.files import TableFile, open_table
 from fanin.tabular.files.cleaning import Refused, clean, with_numbers
+from fanin.tabular.files.table_file import bytes_of
 from fanin.tabular.fitting.ensemble import Ensemble, fit_ensemble, is_interrupted
 from fanin.tabular.fitting.given import recipe_of
 from fanin.tabular.fitting.members import Part
@@ -96,7 +97,7 @@ class _InPieces:
         seed = int(check_random_state(model.random_state).randint(2**31 - 1))
         rng = np.random.default_rng(seed)
         sample_file = self.feed.table.read(1000, self.feed.columns)
-        self.row = max(16, int(sample_file.estimated_size() // sample_file.height))
+        self.row = max(16, bytes_of(sample_file) // sample_file.height)
         self.rows = int(np.clip(self.budget.piece // self.row, 256, 1 << 16))
         source = self.feed.table.source
         target: Target = NumberTarget(model, source) if self.feed.numbers else ClassTarget(model, source)
