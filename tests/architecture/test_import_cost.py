@@ -16,6 +16,8 @@ HEAVY = {
     "polars",
     "matplotlib",
     "rich",
+    "safetensors",
+    "jinja2",
     "pandas",
     "scipy",
     "torch",

@@ -8,7 +8,7 @@ try:
     import polars
 except ImportError as error:
     raise MissingExtraError(
-        'reading a table needs polars, which is not installed: pip install "fanin[table]"'
+        'reading a table needs polars, which is not installed: pip install "fanin[tabular]"'
     ) from error
 
 __all__ = ["polars"]

@@ -201,7 +201,8 @@ def test_the_same_bits_for_any_number_of_threads() -> None:
     ("missing", "name", "message"),
     [
         ("sklearn", "TabularClassifier", 'pip install "fanin[tabular]"'),
-        ("polars", "read_table", 'pip install "fanin[table]"'),
+        ("polars", "open_table", 'pip install "fanin[tabular]"'),
+        ("safetensors", "load_model", 'pip install "fanin[tabular]"'),
     ],
 )
 def test_names_that_need_what_is_missing_say_so(missing: str, name: str, message: str) -> None:
@@ -214,7 +215,7 @@ try:
     fanin.tabular.{name}
 except ImportError as error:
     sys.stdout.write(str(error))
-fanin.tabular.{"read_table" if missing == "sklearn" else "TabularClassifier"}
+fanin.tabular.{"open_table" if missing == "sklearn" else "TabularClassifier"}
 """
     environment = {"PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
