@@ -229,7 +229,8 @@ class Module(Tree, Called, Stateful):
         """Set the module and all below it to training or evaluation, for dropout and batch norm; return it."""
         if not isinstance(mode, bool):
             raise ArgumentError("training mode is expected to be boolean")
-        self.training = mode
+        if self.training is not mode:  # a change makes a compiled step look at its modules again
+            self.training = mode
         for module in self.children():
             module.train(mode)
         return self

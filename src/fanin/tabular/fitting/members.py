@@ -24,6 +24,8 @@ from fanin.training.threads import product_threads, threads_to_use
 from fanin.training.weights import Kept
 
 AT_ONCE = 2048  # rows in one forward pass of a prediction
+# Steps between two looks at the validation rows, at least: with one step in an epoch, a look takes half as long as it.
+BETWEEN_LOOKS = 4
 # Seconds of an eager step, operations of one in a second, and the seconds in which a step is compiled.
 _OF_A_STEP, _OPERATIONS, _OF_COMPILING = 3e-3, 1e10, 0.7
 
@@ -227,7 +229,7 @@ class _Run:
         self.batch_size = min(settings.batch_size, len(learned))
         self.steps = len(learned) // self.batch_size
         self.optimizer = make_optimizer(self.network, settings, settings.epochs * self.steps)
-        self.selection = Selection(self.network, judged, plan)
+        self.selection = Selection(self.network, judged, plan, -(-BETWEEN_LOOKS // max(1, self.steps)))
         self.callbacks: list[Callback] = [self.selection, Pace(deadline, self.steps)]
 
     def is_short(self) -> bool:
@@ -267,10 +269,10 @@ class _Run:
 
 
 class Selection(Callback):
-    """Judges the network after each epoch, and keeps the last best one."""
+    """Judges the network after each epoch, or each so many and the last, and keeps the last best one."""
 
-    def __init__(self, network: Any, judged: Part, plan: Plan) -> None:
-        self.network, self.judged, self.plan = in_evaluation(network), judged, plan
+    def __init__(self, network: Any, judged: Part, plan: Plan, each: int = 1) -> None:
+        self.network, self.judged, self.plan, self.each = in_evaluation(network), judged, plan, each
         self.kept = Kept(network)
         self.best, self.epoch = np.inf, 0
         self.outputs: NDArray[np.float32] | None = None
@@ -278,6 +280,8 @@ class Selection(Callback):
 
     def on_epoch_end(self, training: Any) -> None:
         """Judge."""
+        if training.epoch % self.each and training.epoch != training.epochs:
+            return
         outputs = outputs_of(self.network, self.judged.inputs)
         value = self.plan.criterion(outputs, self.judged.target, self.judged.weights)
         if value <= self.best or self.outputs is None:

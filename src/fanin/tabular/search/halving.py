@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,11 +14,12 @@ from fanin.tabular.fitting.members import Part, Plan, Trained, train_each
 from fanin.tabular.fitting.settings import Settings
 from fanin.training import Callback
 from fanin.training.progress import Progress
+from fanin.training.threads import threads_to_use
 
 THIRD = 3  # of the settings goes on, with so many times the epochs
 RUNGS = 3  # at most
-AT_ONCE = 16  # networks that are trained side by side at least; the clock is looked at in between
-STEPS = 40  # at least, in a first rung that tells settings apart
+AT_ONCE = 16  # networks that are trained side by side, where no clock has to be looked at in between
+STEPS = 27  # at least, in a first rung that tells settings apart
 
 
 @dataclass
@@ -100,15 +102,20 @@ class Halving:
         self._running, self._shares = (rung, len(trials) * len(self.pairs)), {}
         while waiting:
             now = time.monotonic()
-            if due is not None and longest and now + 0.5 * longest > due:
+            if due is not None and (longest or rung > 1) and now + 0.5 * longest > due:
                 self.stopped = "time"
                 return
-            count = max(1, AT_ONCE // len(self.pairs))
+            count = self._at_once()
             chunk, waiting = waiting[:count], waiting[count:]
             self._train(rung, chunk, due)
             longest = max(longest, time.monotonic() - now)
             if self.stopped not in ("finished", "time"):
                 return
+
+    def _at_once(self) -> int:
+        """Return how many trials are trained side by side: with a deadline, as many as there are cores for."""
+        networks = AT_ONCE if self.deadline is None else threads_to_use() or os.cpu_count() or 1
+        return max(1, networks // len(self.pairs))
 
     def _due(self, rung: int) -> float | None:
         """Return when a rung shall have ended: each has the same time."""

@@ -55,7 +55,7 @@ def search(
     inputs, part = model._part(ready)
     preset = recipe_of(model.settings, recipe(model.preset, kind._task, len(part), model._changes()), kind._task)
     splits = ready.splits(cv, (FOLDS if len(part) <= FEW else 1, 1), validation_fraction, seed)
-    given = draw(default_space(kind._task) if space is None else space, trials, seed)
+    given = draw(default_space(kind._task, len(part)) if space is None else space, trials, seed)
     names = list(dict.fromkeys(name for each in given for name in each if name != "epochs"))
     last = epochs or _epochs(min(len(learned) for learned, _ in splits))
     # The preset's own settings are the first that are tried.

@@ -9,6 +9,7 @@ import numpy as np
 
 from fanin._core.errors import ArgumentError, ArgumentTypeError
 from fanin.tabular.fitting.given import FIELDS
+from fanin.tabular.fitting.presets import FEW
 
 Setting = dict[str, Any]
 Space = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -19,25 +20,28 @@ OF_A_STRUCTURE = 4  # settings that differ in nothing else: they share one compi
 _TRIES = 20  # draws of a setting that is new
 
 
-def default_space(task: str) -> list[dict[str, Any]]:
+def default_space(task: str, rows: int = 10_000) -> list[dict[str, Any]]:
     """Return the space that is searched unless another is given: one dictionary for each kind of network.
 
     Rates and decays are log-uniform around the published defaults (arXiv 2410.24210 and 2407.04491).
 
     Args:
         task: "classes" or "numbers".
+        rows: of the table; for few, networks and batches are smaller.
 
     >>> sorted(default_space("numbers")[0])[:4]
     ['batch_size', 'dropout', 'hidden', 'learning_rate']
     """
     from scipy.stats import loguniform
 
-    widths = [(64, 64), (128, 128), (256, 256), (128, 128, 128), (256, 256, 256)]
-    both = {"hidden": widths, "periodic": [True, False], "batch_size": [128, 256, 512]}
+    widths, sizes = [(64, 64), (128, 128), (256, 256), (128, 128, 128), (256, 256, 256)], [128, 256, 512]
+    if rows <= FEW:
+        widths, sizes = [(32, 32), (64, 64), (128, 128), (64, 64, 64)], [64, 128, 256]
+    both = {"hidden": widths, "periodic": [True, False], "batch_size": sizes}
     tabm = {
         **both,
         "network": "tabm",
-        "members": [8, 16],
+        "members": [4, 8] if rows <= FEW else [8, 16],
         "dropout": [0.0, 0.1, 0.2],
         "learning_rate": loguniform(1e-3, 1e-2),
         "weight_decay": loguniform(1e-5, 1e-2),
