@@ -20,14 +20,14 @@ def to_plain(value: Any) -> Plain:
     Raises TypeError for what is none of the types of Python's and NumPy's numbers, texts, lists, tuples, dictionaries.
 
     >>> to_plain((1, float("inf"), {"a": np.float32(0.5)}))
-    {'tuple': [1, {'float': 'inf'}, {'dict': [['a', {'numpy': ['float32', 0.5]}]]}]}
+    {'tuple': [1, {'float': 'inf'}, {'dict': [['a', {'numpy': ['<f4', 0.5]}]]}]}
     """
     if value is None or type(value) in (bool, int, str):
         return value
     if isinstance(value, np.ndarray):
         return {"array": array_to_plain(value)}
     if isinstance(value, np.generic):
-        return {"numpy": [value.dtype.name, to_plain(value.item())]}
+        return {"numpy": [value.dtype.str, to_plain(value.item())]}
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else {"float": str(float(value))}
     if isinstance(value, tuple | list):
