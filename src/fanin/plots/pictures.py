@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from fanin.plots.svg import ACCENT, INK, LINE, OTHER, QUIET, as_svg, new_figure, picture
+from fanin.plots.svg import ACCENT, INK, LINE, OTHER, QUIET, as_svg, new_figure, picture, printable
 
 WIDTH = 6.4  # inches
 LONGEST = 28  # characters of a name
@@ -141,7 +141,7 @@ def _against_diagonal(axes: Axes, said: Any, found: Any, lows: Any, highs: Any) 
 
 
 def _named_rows(axes: Axes, names: Sequence[str]) -> None:
-    short = [name if len(name) <= LONGEST else name[: LONGEST - 3] + "..." for name in names]
+    short = [printable(name if len(name) <= LONGEST else name[: LONGEST - 3] + "...") for name in names]
     # A name is a name: "$" in it begins no formula.
     axes.set_yticks(np.arange(len(names)), short, parse_math=False)
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -154,5 +154,5 @@ def _quiet(axes: Axes, x_axis: str, y_axis: str, grid: str) -> None:
     axes.tick_params(length=0, colors=INK)
     axes.grid(True, axis=grid, color=LINE, linewidth=0.8)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
-    axes.set_xlabel(x_axis, color=QUIET, parse_math=False)
-    axes.set_ylabel(y_axis, color=QUIET, parse_math=False)
+    axes.set_xlabel(printable(x_axis), color=QUIET, parse_math=False)
+    axes.set_ylabel(printable(y_axis), color=QUIET, parse_math=False)

@@ -59,11 +59,21 @@ def as_svg(figure: Figure, key: str, label: str) -> str:
     drawn = ElementTree.fromstring(text[text.index("<svg") :])
     width = float(drawn.attrib["viewBox"].split()[2])
     root = ElementTree.Element("svg", xmlns=NAMESPACE, viewBox=drawn.attrib["viewBox"], role="img")
-    root.attrib |= {"aria-label": label, "style": f"max-width: {width * 4 / 3:.0f}px; stroke-linejoin: round"}
-    ElementTree.SubElement(root, "title").text = label
+    style = f"max-width: {width * 4 / 3:.0f}px; stroke-linejoin: round"
+    root.attrib |= {"aria-label": printable(label), "style": style}
+    ElementTree.SubElement(root, "title").text = printable(label)
     root.extend(each for each in drawn if not each.tag.endswith("metadata"))
     _clean(root, key)
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def printable(text: str) -> str:
+    """Return a text with a mark in place of characters that XML cannot hold, or that no one sees.
+
+    >>> printable("a" + chr(7) + "b")
+    'a\ufffdb'
+    """
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def _clean(root: ElementTree.Element, key: str) -> None:

@@ -143,7 +143,7 @@ def _importance(report: Evaluation) -> Iterator[Grid]:
     rows = tuple(
         (e.column, measured(found.measure, e.value), measured(found.measure, e.spread), percent(e.share)) for e in shown
     )
-    more = len(found.columns) - len(shown)
+    more = len(found.columns) - len(shown) + found.others
     note = f"and {more:,} columns of less importance" if more else ""
     headings = ("column", f"{found.measure} rises by", "+-", "share")
     yield Grid("importance", "Importance of columns", headings, rows, frozenset({1, 2, 3}), note)

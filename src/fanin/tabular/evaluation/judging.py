@@ -12,7 +12,14 @@ from fanin.tabular.evaluation import details
 from fanin.tabular.evaluation.baselines import Flat, Said, boosted_trees, constant, doubles, linear_model
 from fanin.tabular.evaluation.bootstrap import interval_of, lead_of, quantiles, resampled, resamples_for
 from fanin.tabular.evaluation.importance import permutation_importance
-from fanin.tabular.evaluation.measures import Floats, Measure, class_measures, interval_measures, number_measures
+from fanin.tabular.evaluation.measures import (
+    Floats,
+    Measure,
+    class_measures,
+    interval_measures,
+    log_loss,
+    number_measures,
+)
 from fanin.tabular.evaluation.reading import Held, numbers, probabilities, read_held
 from fanin.tabular.evaluation.records import MODEL, Importance, Lead, Score, Task
 from fanin.tabular.evaluation.report import Evaluation
@@ -220,10 +227,10 @@ def _importance(model: Any, held: Held, seed: int, tell: Progress) -> Importance
     if held.classes is not None:
         classes = held.classes
 
-        def log_loss(table: Any, rows: Any) -> float:
-            return class_measures(classes[rows], probabilities(model, table, held.labels, held.known))[0].value
+        def loss(table: Any, rows: Any) -> float:
+            return log_loss(classes[rows], probabilities(model, table, held.labels, held.known)).value
 
-        return permutation_importance(held.table, log_loss, "log-loss", seed, tell)
+        return permutation_importance(held.table, loss, "log-loss", seed, tell)
     assert held.numbers is not None
     targets = held.numbers
     units = targets.std(axis=0) if targets.shape[1] > 1 else np.ones(1)
@@ -254,5 +261,10 @@ def _notes(held: Held, train: Held | None, baselines: bool, columns: Importance 
         found.append(
             f"Importance: by how much {columns.measure} rises when a column is shuffled, on {columns.rows:,} rows, "
             f"{columns.repeats} times. Columns that say the same can stand in for each other; then each looks small."
+        )
+    if columns and columns.others:
+        found.append(
+            "The table is wide: columns were shuffled in groups, and the group that mattered most was halved again and "
+            f"again; {len(columns.columns):,} columns were looked at one by one."
         )
     return tuple(found)

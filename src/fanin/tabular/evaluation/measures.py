@@ -63,16 +63,21 @@ def class_measures(classes: Classes, proba: Floats) -> list[Measure]:
     count, share = proba.shape[1], (0.0, 1.0)
     right = proba.argmax(axis=1) == classes
     hot = np.eye(count)[classes]
-    of_true = np.clip(proba[np.arange(len(classes)), classes], np.finfo(np.float64).eps, 1.0)
     square = ((proba - hot) ** 2).sum(axis=1) / (2 if count == 2 else 1)
     return [
-        mean_measure("log-loss", "lower", -np.log(of_true), limits=(0.0, np.inf)),
+        log_loss(classes, proba),
         mean_measure("accuracy", "higher", right, limits=share, interval="wilson"),
         balanced_accuracy(classes, right, count),
         roc_auc(classes, proba),
         mean_measure("Brier score", "lower", square, limits=(0.0, 2.0)),
         calibration_error(classes, proba),
     ]
+
+
+def log_loss(classes: Classes, proba: Floats) -> Measure:
+    """Return the mean of -log of the probability of the class that came; one of 0 counts as 2^-52."""
+    of_true = np.clip(proba[np.arange(len(classes)), classes], np.finfo(np.float64).eps, 1.0)
+    return mean_measure("log-loss", "lower", -np.log(of_true), limits=(0.0, np.inf))
 
 
 def balanced_accuracy(classes: Classes, right: NDArray[np.bool_], count: int) -> Measure:

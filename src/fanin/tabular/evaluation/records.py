@@ -114,7 +114,7 @@ class Residuals:
 class ColumnImportance:
     """By how much a score gets worse when a column's values are shuffled: mean and standard deviation of the repeats.
 
-    loses: the mean as a share of all columns' (negative ones count as 0).
+    share: the mean as a share of all columns' (negative ones count as 0).
     """
 
     column: str
@@ -130,12 +130,14 @@ class Importance:
     measure: which score gets worse.
     rows:    on which it was measured.
     repeats: how often each column was shuffled.
+    others:  columns of a wide table that were shuffled in groups only, which mattered less.
     """
 
     measure: str
     rows: int
     repeats: int
     columns: tuple[ColumnImportance, ...]
+    others: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanin.tabular.checking import is_frame
+from fanin.tabular.evaluation.words import label_text
 from fanin.tabular.inputs.tables import InputTable, read_table
 
 Rows = NDArray[np.int64]
@@ -33,25 +35,29 @@ def take(X: Any, rows: Rows) -> Any:
     return X[rows]
 
 
-def with_shuffled(X: Any, column: int, order: Rows) -> Any:
-    """Return the table with the values of one column in another order."""
+def with_shuffled(X: Any, columns: Sequence[int], order: Rows) -> Any:
+    """Return the table with the values of some columns in another order, the same for all of them."""
     library = _library(X)
     if library == "pandas":
         changed = X.copy()
-        changed.isetitem(column, X.iloc[order, column].array)
+        for column in columns:
+            changed.isetitem(column, X.iloc[order, column].array)
         return changed
     if library == "polars":
-        series = X.to_series(column)
-        return X.clone().replace_column(column, series.gather(order))
+        changed = X.clone()
+        for column in columns:
+            changed.replace_column(column, X.to_series(column).gather(order))
+        return changed
     if library == "pyarrow":
-        table = import_module("pyarrow").Table.from_batches([X]) if not hasattr(X, "set_column") else X
-        return table.set_column(column, table.schema.field(column), table.column(column).take(order))
+        arrow = import_module("pyarrow")
+        changed = arrow.Table.from_batches([X]) if isinstance(X, arrow.RecordBatch) else X
+        for column in columns:
+            changed = changed.set_column(
+                column, X.schema.field(column), changed.column(column).take(arrow.array(order))
+            )
+        return changed
     changed = X.copy()
-    if X.dtype.names:
-        field = X.dtype.names[column]
-        changed[field] = X[field][order]
-    else:
-        changed[:, column] = X[order, column]
+    changed[:, columns] = X[order][:, columns]
     return changed
 
 
@@ -64,7 +70,7 @@ def names_of(table: InputTable) -> tuple[str, ...]:
     """Return the columns' names, by number where there are none or where they repeat."""
     if table.names is None:
         return tuple(f"column {number}" for number in range(table.columns))
-    names = [str(name) for name in table.names]
+    names = [label_text(name) for name in table.names]
     return tuple(f"{n} (number {i})" if names.count(n) > 1 else n for i, n in enumerate(names))
 
 

@@ -8,12 +8,13 @@ from itertools import chain
 import numpy as np
 
 from fanin.tabular.evaluation.baselines import CONSTANT, LINEAR, TREES
-from fanin.tabular.evaluation.records import MODEL, Finding, Lead
+from fanin.tabular.evaluation.records import MODEL, Finding, Lead, Score
 from fanin.tabular.evaluation.report import Evaluation
 from fanin.tabular.evaluation.words import count, measured, number, percent, shortened, span
 
 MEASURE = {"classes": "log-loss", "numbers": "RMSE"}
-NEARLY_PERFECT = {"classes": 0.995, "numbers": 0.995}
+NEARLY_PERFECT = 0.995  # accuracy or R2
+SURELY_PERFECT = {"accuracy": 0.98, "R2": 0.999}  # the lower end of the interval
 CARRIES = 0.8  # the share of all importance with which a column carries the model alone
 FEW_ROWS = 100
 
@@ -72,7 +73,7 @@ def _like_a_constant(leads: dict[str, Lead], where: str) -> Finding:
     cause = "The columns may hold nothing about the target, or the rows of X and y may be in different orders."
     remedy = "Check that X and y belong together, row by row; add columns that could tell, or more rows."
     if better:
-        cause = f"Of the baselines, {better[0].method} does better: the columns do hold something, the training has failed."
+        cause = f"Better than it: {better[0].method}. So the columns do hold something, and the training has failed."
         remedy = 'Train longer, or with preset="default" or "best" and without epochs and learning_rate of your own.'
     text = f"Worse than a constant by {_lead(ours)}." if clearly else f"No better than a constant: {_either(ours)}."
     return Finding("no better than a constant", "warning", where + text, cause, remedy)
@@ -123,24 +124,36 @@ def _against_linear(lead: Lead, where: str, report: Evaluation) -> Finding:
 
 def _too_good(report: Evaluation) -> Iterator[Finding]:
     name = "accuracy" if report.task == "classes" else "R2"
-    for target in report.targets:
-        score = report.score(name, MODEL, target)
-        carrier = _carrier(report)
-        sure = carrier or score.low >= (0.98 if report.task == "classes" else 0.999)
-        if score.value >= NEARLY_PERFECT[report.task] and sure and _could_be_wrong(report):
+    if not _could_be_wrong(report):
+        return
+    for method in (MODEL, *(each.name for each in report.baselines)):
+        carrier = _carrier(report) if method == MODEL else ""
+        perfect = [s for s in report.scores if (s.name, s.method) == (name, method) and _nearly_perfect(s, carrier)]
+        if perfect:
+            told = f"{name} {measured(name, perfect[0].value)}"
             yield Finding(
                 "nearly perfect",
                 "warning",
-                f"Nearly perfect ({score.name} {measured(score.name, score.value)}): is a column a copy of the target?",
+                ("Nearly" if method == MODEL else f"With {method} nearly")
+                + f" perfect ({told}): is a column a copy of the target?",
                 _who_carries(report, carrier),
                 "Ask of each column whether it is known when predictions are made; leave out what is not; train anew.",
             )
             return
 
 
+def _nearly_perfect(score: Score, carrier: str) -> bool:
+    """Say whether a score is, and is not so by chance, for which a column that carries the model alone speaks, too."""
+    return score.value >= NEARLY_PERFECT and (bool(carrier) or score.low >= SURELY_PERFECT[score.name])
+
+
 def _carrier(report: Evaluation) -> str:
     """Return the column that carries the model alone."""
-    if not report.importance or len(report.importance.columns) < 2:
+    if (
+        not report.importance
+        or len(report.importance.columns) + report.importance.others < 2
+        or not report.importance.columns
+    ):
         return ""
     first = report.importance.columns[0]
     return first.column if first.share >= CARRIES else ""
@@ -276,7 +289,7 @@ def _coverage(report: Evaluation) -> Iterator[Finding]:
 
 
 def _bias(report: Evaluation) -> Iterator[Finding]:
-    for each in report.residuals:
+    for each in report.residuals if report.rows >= 10 else ():
         if abs(each.mean) > max(0.1, 1.96 / np.sqrt(report.rows)) * each.spread:
             way = "low" if each.mean > 0 else "high"
             where = f"{shortened(each.target)}: " if len(report.residuals) > 1 else ""
@@ -294,7 +307,11 @@ def _bias(report: Evaluation) -> Iterator[Finding]:
 
 def _no_column(report: Evaluation) -> Iterator[Finding]:
     found = report.importance
-    if found is None or any(each.value > 2 * each.spread and each.value > 1e-9 for each in found.columns):
+    if (
+        found is None
+        or found.others
+        or any(each.value > 2 * each.spread and each.value > 1e-9 for each in found.columns)
+    ):
         return
     yield Finding(
         "no column matters",
