@@ -269,7 +269,7 @@ class _Run:
 
 
 class Selection(Callback):
-    """Judges the network after each epoch, or each so many and the last, and keeps the last best one."""
+    """Judges the network after each epoch, or the first, each so many and the last, and keeps the last best one."""
 
     def __init__(self, network: Any, judged: Part, plan: Plan, each: int = 1) -> None:
         self.network, self.judged, self.plan, self.each = in_evaluation(network), judged, plan, each
@@ -280,7 +280,7 @@ class Selection(Callback):
 
     def on_epoch_end(self, training: Any) -> None:
         """Judge."""
-        if training.epoch % self.each and training.epoch != training.epochs:
+        if training.epoch % self.each and training.epoch not in (1, training.epochs):
             return
         outputs = outputs_of(self.network, self.judged.inputs)
         value = self.plan.criterion(outputs, self.judged.target, self.judged.weights)
