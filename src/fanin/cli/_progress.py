@@ -26,6 +26,7 @@ class Bar:
         self._started = time.monotonic()
         self._end = None if limit is None else self._started + limit
         self._next = 0.0
+        self._what, self._began = "", self._started
 
     def __enter__(self) -> Bar:
         """Begin the line, where there is a terminal."""
@@ -52,6 +53,17 @@ class Bar:
             return
         self._next = now + PAUSE
         self._line.show(moment.share, self._text(moment), self._left(moment.share, now))
+
+    def part(self, what: str, share: float) -> None:
+        """Show which part of a job goes on, and how much of it is done."""
+        now = time.monotonic()
+        if self._line is None or now < self._next:
+            return
+        if what != self._what:
+            self._what, self._began = what, now
+        self._next = now + PAUSE
+        left = (now - self._began) * (1 - share) / share if share else None
+        self._line.show(share, what, left)
 
     def rows(self, done: int, total: int | None) -> None:
         """Show how many rows are done, of how many where that is known."""

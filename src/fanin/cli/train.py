@@ -13,8 +13,10 @@ from fanin.cli._arguments import positive, seconds, share, widths
 
 if TYPE_CHECKING:
     from fanin.tabular.evaluation import Evaluation
-    from fanin.tabular.tasks import Options, Prepared
+    from fanin.tabular.files import TableFile
+    from fanin.tabular.tasks import Options, Prepared, Target
 
+Lines = list[tuple[str, str]]  # names and what is said of them
 MOST_COLUMNS = 60
 
 DESCRIPTION = """\
@@ -82,6 +84,11 @@ def _add_training_options(group: Any) -> None:
         help="how much is trained (default: default)",
     )
     group.add_argument("--time-limit", type=seconds, metavar="TIME", help="that training may take: 90, 90s, 5m, 1.5h")
+    group.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="that training may use, as 2GB; a larger table is read in pieces (default: half)",
+    )
     group.add_argument("--epochs", type=positive, metavar="N", help="passes over the training rows")
     group.add_argument("--batch-size", type=positive, metavar="N", help="rows per step")
     group.add_argument("--learning-rate", type=float, metavar="X", help="highest learning rate")
@@ -97,28 +104,66 @@ def _add_report_options(group: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
     # What is slow to load waits until it is needed, so that --help and mistakes are answered at once.
+    from fanin.cli._pieces import is_larger, memory_for
     from fanin.cli._reports import check_report
-    from fanin.cli._show import show
     from fanin.tabular.files import open_table
-    from fanin.tabular.fitting.ensemble import is_interrupted
-    from fanin.tabular.saving import check_destination, save_model
-    from fanin.tabular.tasks import prepare
+    from fanin.tabular.saving import check_destination
 
     started = time.perf_counter()
     folder = Path(arguments.out or default_folder(arguments.table))
     check_destination(folder, arguments.force)
     check_report(arguments.report)
-    prepared = prepare(open_table(arguments.table, missing=arguments.missing), arguments.target, _options(arguments))
+    table, memory = open_table(arguments.table, missing=arguments.missing), memory_for(arguments)
+    if is_larger(table, memory):
+        found: tuple[Any, Lines | None] = _train_in_pieces(table, folder, arguments, memory)
+    else:
+        found = _train(table, folder, arguments)
+    return _close(*found, folder, time.perf_counter() - started)
+
+
+def _train(table: TableFile, folder: Path, arguments: argparse.Namespace) -> tuple[Any, Lines | None]:
+    """Train from a table in memory and save the model; return it, and where its report is, None after Ctrl-C."""
+    from fanin.cli._show import show
+    from fanin.tabular.fitting.ensemble import is_interrupted
+    from fanin.tabular.saving import save_model
+    from fanin.tabular.tasks import prepare
+
+    prepared = prepare(table, arguments.target, _options(arguments))
     show(*_data(prepared))
     model = _fitted(prepared, arguments)
     save_model(model, folder, arguments.force)
-    interrupted = is_interrupted(model.history_)
     try:
-        lines = _reported(model, prepared, folder, arguments, interrupted)
+        return model, _reported(model, prepared, folder, arguments, is_interrupted(model.history_))
     except KeyboardInterrupt:  # the model is saved: whoever has no patience for its report still has it
-        interrupted, lines = True, []
+        return model, None
+
+
+def _train_in_pieces(table: TableFile, folder: Path, arguments: argparse.Namespace, memory: Any) -> tuple[Any, Lines]:
+    """Train from a table larger than memory and save the model; return it, and how good it is."""
+    from fanin.cli._pieces import fit_in_pieces, told_in_pieces, validation
+    from fanin.cli._show import show
+    from fanin.tabular.saving import save_model
+    from fanin.tabular.tasks import row_numbers, tell_target
+
+    table.need([arguments.target, *arguments.ignore])
+    target = tell_target(table.read(columns=[arguments.target]).to_series(), table.source, arguments.task)
+    counting = [name for name in row_numbers(table.read(1000)) if name != arguments.target]
+    left_out = list(dict.fromkeys([*arguments.ignore, *counting]))
+    show(*told_in_pieces(table, target, left_out))
+    model = _new_model(target, arguments)
+    fit_in_pieces(model, table, target, arguments, left_out, memory)
+    model.about_ = _about(table.source, target, arguments)
+    save_model(model, folder, arguments.force)
+    return model, [("score", validation(model))]
+
+
+def _close(model: Any, report: Lines | None, folder: Path, seconds: float) -> int:
+    from fanin.cli._show import show
+    from fanin.tabular.fitting.ensemble import is_interrupted
+
+    interrupted = report is None or is_interrupted(model.history_)
     title = "Stopped by Ctrl-C; what was trained by then is saved" if interrupted else "Done"
-    show(_closing(title, model, folder, lines, time.perf_counter() - started))
+    show(_closing(title, model, folder, report or [], seconds))
     return INTERRUPTED if interrupted else 0
 
 
@@ -185,25 +230,34 @@ def _task(prepared: Prepared) -> str:
 
 def _fitted(prepared: Prepared, arguments: argparse.Namespace) -> Any:
     from fanin.cli._progress import Bar
-    from fanin.tabular import TabularClassifier, TabularRegressor
     from fanin.tabular.fitting.watching import watched
 
-    classes = prepared.target.task == "classes"
-    names = ("preset", "time_limit", "epochs", "batch_size", "learning_rate", "hidden")
-    given = {name: getattr(arguments, name) for name in names}
-    model = (TabularClassifier if classes else TabularRegressor)(**given, random_state=arguments.seed)
+    model = _new_model(prepared.target, arguments)
     X, y = prepared.part(prepared.learned)
     weights = None if prepared.weights is None else prepared.weights[prepared.learned]
-    with Bar("log-loss" if classes else "R2", arguments.time_limit) as bar, watched(model, bar):
+    measure = "log-loss" if prepared.target.task == "classes" else "R2"
+    with Bar(measure, arguments.time_limit) as bar, watched(model, bar):
         bar.say("starting")
         model.fit(X, y, weights)
-    model.about_ = {"table": prepared.source, "target": prepared.target.name, "missing": list(arguments.missing)}
+    model.about_ = _about(prepared.source, prepared.target, arguments)
     return model
 
 
-def _reported(
-    model: Any, prepared: Prepared, folder: Path, arguments: argparse.Namespace, interrupted: bool
-) -> list[tuple[str, str]]:
+def _new_model(target: Target, arguments: argparse.Namespace) -> Any:
+    from fanin.tabular import TabularClassifier, TabularRegressor
+
+    names = ("preset", "time_limit", "epochs", "batch_size", "learning_rate", "hidden")
+    given = {name: getattr(arguments, name) for name in names}
+    kind = TabularClassifier if target.task == "classes" else TabularRegressor
+    return kind(**given, random_state=arguments.seed)
+
+
+def _about(source: str, target: Target, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what `fanin predict` and `fanin evaluate` need to know of the table."""
+    return {"table": source, "target": target.name, "missing": list(arguments.missing)}
+
+
+def _reported(model: Any, prepared: Prepared, folder: Path, arguments: argparse.Namespace, interrupted: bool) -> Lines:
     """Print and write the report, and return the lines that say where it is."""
     from fanin.cli._reports import write_beside, write_report
     from fanin.cli._show import show
@@ -242,7 +296,7 @@ def _evaluated(model: Any, prepared: Prepared, arguments: argparse.Namespace, in
         )
 
 
-def _closing(title: str, model: Any, folder: Path, lines: list[tuple[str, str]], spent: float) -> str:
+def _closing(title: str, model: Any, folder: Path, lines: Lines, spent: float) -> str:
     from fanin.cli._show import facts
 
     every = [("networks", _networks(model)), ("time", f"{spent:.1f} s in all"), ("model", str(folder)), *lines]

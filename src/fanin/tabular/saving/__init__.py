@@ -6,7 +6,7 @@
 | weights.safetensors | weights of the networks, and the errors that intervals are made of |
 
 `save_model` writes a folder whole or not at all; `load_model` gives back an estimator that predicts the same bits. What
-is not saved: what training rows were predicted, and the training itself, so that it cannot be continued.
+is not saved: what training rows were predicted, and the optimiser's moments, without which `partial_fit` goes on.
 
 A later fanin reads the folders of all earlier versions of the format: a change of it gets a new number in `models`, the
 readers of the earlier ones stay, and `tests/tabular/saving/fixtures` keeps a folder of each. A new setting of networks

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from fanin.tabular.tasks.columns import ColumnTold
+from fanin.tabular.tasks.columns import ColumnTold, row_numbers
 from fanin.tabular.tasks.prepared import Options, Prepared, prepare
 from fanin.tabular.tasks.target import Target, labels_as, numbers_as, tell_target
 from fanin.tabular.tasks.usable import usable
 
-__all__ = ["ColumnTold", "Options", "Prepared", "Target", "labels_as", "numbers_as", "prepare", "tell_target", "usable"]
+__all__ = [
+    "ColumnTold",
+    "Options",
+    "Prepared",
+    "Target",
+    "labels_as",
+    "numbers_as",
+    "prepare",
+    "row_numbers",
+    "tell_target",
+    "usable",
+]

@@ -1,0 +1,83 @@
+"""Training from a table that is larger than the memory for it."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fanin._core.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from fanin.tabular.files import TableFile
+    from fanin.tabular.tasks import Target
+
+
+def memory_for(arguments: argparse.Namespace) -> int | str | None:
+    """Return what training may use: what was asked for, else half of what the machine has left; None if unknown."""
+    if arguments.memory is not None:
+        return str(arguments.memory)
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        free = next(line for line in lines if line.startswith("MemAvailable:"))
+        return int(free.split()[1]) * 1024 // 2
+    return None
+
+
+def is_larger(table: TableFile, memory: int | str | None) -> bool:
+    """Say whether a table has to be learned from in pieces."""
+    from fanin.tabular.streaming.budget import budget_of
+
+    return table.bytes_in_memory > budget_of(memory).whole
+
+
+def fit_in_pieces(
+    model: Any, table: TableFile, target: Target, arguments: argparse.Namespace, left_out: list[str], memory: Any
+) -> None:
+    """Let a model learn from the file, and print what it warns of."""
+    from fanin.cli._progress import Bar
+    from fanin.cli._reports import warn
+
+    if arguments.category:
+        raise ArgumentError("--category is for tables that fit into memory, and this one does not")
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        with Bar(limit=arguments.time_limit) as bar:
+            model.fit_file(
+                table,
+                target.name,
+                ignore=left_out,
+                missing=arguments.missing,
+                sample_weight=arguments.weight,
+                memory=memory,
+                progress=bar.part,
+            )
+    for each in found:
+        warn(each.message)
+
+
+def told_in_pieces(table: TableFile, target: Target, left_out: list[str]) -> list[str]:
+    """Tell the columns, as far as the first rows show them, and the task."""
+    from fanin.cli._show import facts, grid, one_line
+
+    rows = [
+        (one_line(each.name), "left out" if each.name in left_out else each.kind)
+        for each in table.columns
+        if each.name != target.name
+    ]
+    classes = f"{len(set(target.values.tolist())):,} classes to tell apart"
+    lines = [
+        ("table", f"{table.source}: {len(target.known):,} rows, read in pieces"),
+        ("target", f'"{one_line(target.name)}"'),
+        ("task", f"{classes if target.task == 'classes' else 'numbers to predict'} ({target.reason})"),
+    ]
+    return [grid("Columns, as their first rows are", ("column", "kind"), rows[:60]), facts("Task", lines)]
+
+
+def validation(model: Any) -> str:
+    """Tell how good a model is on the rows that chose its best epoch."""
+    best = min(each["criterion"] for each in model.history_)
+    score = f"log-loss {best:.4f}" if hasattr(model, "classes_") else f"R2 {1 - best:.4f}"
+    return f"{score} on the rows that chose the best epoch; fanin evaluate tells more, on rows of another table"
