@@ -126,7 +126,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         The first call learns kinds, scales and levels of the columns from its rows, which should be many and as the
         later ones; it makes a network (TabM, 128-128, 8 members, without the preset's schedules). After `fit`, its
         networks learn on. Each call is one pass over its rows but for a tenth of them, which is held out to calibrate:
-        the latest 2,000 such rows are kept. What later pieces have as new categories counts as unknown.
+        the latest 1,000 such rows are kept. What later pieces have as new categories counts as unknown.
 
         Args:
             X, y, sample_weight: as of `fit`; rows of any number.

@@ -46,7 +46,8 @@ def budget_of(memory: int | str | None) -> Budget:
             f"memory={memory!r} leaves too little: this process holds {held >> 20} MB already, and needs "
             f"{LEAST >> 20} MB beside them"
         )
-    return Budget(left // WHOLE, min(left // 32, 16 << 20), min(left // 12, 64 << 20), min(left // 3, 512 << 20))
+    # Blocks of this size are large enough to be random, and small enough for a deadline to fall between two of them.
+    return Budget(left // WHOLE, min(left // 32, 16 << 20), min(left // 12, 64 << 20), min(left // 4, 64 << 20))
 
 
 def bytes_of(memory: int | str) -> int:

@@ -22,11 +22,13 @@ class Stretch:
     frame:   the columns to learn from.
     target:  as it stands in the file; numbers where these are asked for.
     weights: (rows,) above 0; None where there is no such column.
+    rows:    their numbers in the file, from 1; none where nobody needs them.
     """
 
     frame: polars.DataFrame
     target: polars.Series
     weights: NDArray[np.float64] | None
+    rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.target)
@@ -34,7 +36,8 @@ class Stretch:
     def __getitem__(self, rows: NDArray[np.int64]) -> Stretch:
         """Return some of the rows."""
         weights = None if self.weights is None else self.weights[rows]
-        return Stretch(self.frame[rows], self.target[rows], weights)
+        numbers = self.rows[rows] if len(self.rows) else self.rows
+        return Stretch(self.frame[rows], self.target[rows], weights, numbers)
 
 
 @dataclass
@@ -82,10 +85,12 @@ class Feed:
         if weights is not None:
             usable = usable & polars.Series(weights > 0)
         self.left_out += frame.height - int(usable.sum())
+        rows = np.arange(first_row, first_row + frame.height)
         if not usable.all():
+            rows = rows[usable.to_numpy()]
             frame, target = frame.filter(usable), target.filter(usable)
             weights = None if weights is None else weights[usable.to_numpy()]
-        return Stretch(frame.select(self.features), target, weights)
+        return Stretch(frame.select(self.features), target, weights, rows)
 
     def _numbers(self, series: polars.Series, first_row: int) -> polars.Series:
         found, failed = self._read(series)

@@ -33,6 +33,7 @@ from fanin.tabular.streaming.store import Arrays, Store
 from fanin.tabular.streaming.targets import ClassTarget, NumberTarget, Target
 
 MOST_JUDGED = 20_000  # rows that are held out
+IN_SAMPLE = 1000  # rows at least
 ROWS_TO_SEE = 20_000_000  # of all passes together, where nobody names their number
 Progress = Callable[[str, float], Any]
 
@@ -90,7 +91,7 @@ class _InPieces:
     feed: Feed
     budget: Budget
     progress: Progress
-    refused: dict[str, tuple[int, int, str, str]] = field(default_factory=dict)
+    refused: dict[str, list[Any]] = field(default_factory=dict)
 
     def fit(self) -> Any:
         model = self.model
@@ -126,7 +127,7 @@ class _InPieces:
     def _look(self, target: Target, rng: np.random.Generator) -> tuple[Stretch, NDArray[np.int64], int]:
         """Return a sample of the rows, their places among those that are learned from, and the number of these."""
         started = time.monotonic()
-        kept = Reservoir(max(1000, self.budget.sample // self.row), rng)
+        kept = Reservoir(max(IN_SAMPLE, self.budget.sample // self.row), rng)
         whole = self.feed.table.bytes_in_memory
         for stretch in self.feed.stretches(self.rows):
             target.look(stretch)
@@ -186,22 +187,23 @@ class _InPieces:
             first += len(stretch)
             if len(some):
                 frame, refused = clean(some.frame, self.model._encoder)
-                self._note(refused)
+                self._note(refused, some.rows)
                 inputs = inputs_of(self.model._encoder.transform(frame))[1]
                 yield _arrays(Part(inputs, *target.encode(some)))
             self.progress("encoding", first / count)
 
-    def _note(self, refused: Sequence[Refused]) -> None:
+    def _note(self, refused: Sequence[Refused], rows: NDArray[np.int64]) -> None:
+        """Count values that were refused; `rows` are their numbers in the file."""
         for each in refused:
-            _, value = next(iter(each))
-            _, count, first, reason = self.refused.get(each.column, (0, 0, value, each.reason))
-            self.refused[each.column] = (0, count + int(each.where.sum()), first, reason)
+            at, value = next(iter(each))
+            known = self.refused.setdefault(each.column, [0, f"{value!r} in row {rows[at]}", each.reason])
+            known[0] += int(each.where.sum())
 
     def _tell_of_refused(self) -> None:
-        for column, (_, count, value, reason) in self.refused.items():
+        for column, (count, first, reason) in self.refused.items():
             warnings.warn(
                 f'{self.feed.table.source}, column "{column}": {count:,} value{"s" * (count > 1)}, the first of them '
-                f"{value!r}, where {reason}; they count as missing",
+                f"{first}, where {reason}; counted as missing",
                 UserWarning,
                 stacklevel=5,
             )

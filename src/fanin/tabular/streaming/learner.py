@@ -20,7 +20,7 @@ from fanin.tabular.seeding import seeded
 from fanin.training.threads import product_threads
 
 HELD = 0.1  # share of each piece that is held out
-MOST_HELD = 2000  # rows that are held out at a time, the latest ones
+MOST_HELD = 1000  # rows that are held out at a time, the latest ones
 FEW = 10  # pieces with fewer rows are learned from as a whole
 EAGER = 64  # steps of a network before one is compiled
 SLOWER = 0.1  # than the top of a schedule's waves is the rate of a network that learns on without one
