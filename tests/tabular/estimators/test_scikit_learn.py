@@ -117,6 +117,10 @@ def test_pipelines_with_frames() -> None:
 def test_names_of_columns() -> None:
     X, y = frame()
     model = TabularClassifier(**QUICK).fit(X, y)
+    assert [(column.name, column.kind) for column in model.columns_] == [
+        ("number", "number"), ("noise", "number"), ("text", "category")
+    ]  # fmt: skip
+    assert not hasattr(TabularClassifier(), "columns_")
     with pytest.raises(ValueError, match="names should match"):
         model.predict(X.rename(columns={"noise": "loud"}))
     with pytest.raises(ValueError, match="must be in the same order"):

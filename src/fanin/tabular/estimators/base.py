@@ -25,6 +25,7 @@ from fanin.tabular.inputs import Encoder
 from fanin.tabular.nets import Inputs
 
 if TYPE_CHECKING:
+    from fanin.tabular.inputs.report import Column
     from fanin.tabular.search import Search
     from fanin.tabular.search.space import Space
 
@@ -69,6 +70,12 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+    @property
+    def columns_(self) -> list[Column]:
+        """What each column of the table holds, and what becomes of it."""
+        check_is_fitted(self, "n_iter_")
+        return self._encoder.describe()
 
     def save(self, folder: str | os.PathLike[str], force: bool = False) -> None:
         """Save the fitted estimator in a folder, for `fanin.tabular.load_model`; as `fanin.tabular.save_model` does."""

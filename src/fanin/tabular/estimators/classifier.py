@@ -51,6 +51,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
             classes); NaN where it was not held out.
         oof_score_: their accuracy. The same rows have chosen the best epochs, so that it is a little too good.
         history_: for each network its kind, epochs, best epoch, criterion, engine.
+        columns_: what each column holds (`name`, `kind`) and what became of it (`becomes`, `note`).
         n_features_in_, feature_names_in_: of the table.
 
     Raises:
