@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
-from fanin.compiler.native.placing import processor, take_own
+from fanin.compiler.native.placing import Apart, allowed, leave, stay
 
 TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
@@ -32,7 +32,8 @@ class _Run:
 
     ended:  what the calling thread's part returned; empty until it has run.
     number: tells it from all other runs of the process.
-    taken:  the processors of the threads that have begun.
+    where:  the processors on which the calling thread might run; empty where nobody knows.
+    taken:  those of the threads that have begun.
     """
 
     function: Any
@@ -40,7 +41,8 @@ class _Run:
     threads: int
     ended: list[Any] = field(default_factory=list)
     number: int = field(default_factory=itertools.count(1).__next__)
-    taken: list[int] = field(default_factory=lambda: [processor()])
+    where: set[int] = field(default_factory=set)
+    taken: list[int] = field(default_factory=list)
 
 
 class _Worker:
@@ -51,6 +53,7 @@ class _Worker:
         self.calls: SimpleQueue[_Run | None] = SimpleQueue()
         self.answers: SimpleQueue[None] = SimpleQueue()
         self.last = 0
+        self.apart = Apart()
         # A daemon, so that a program does not wait for it at its end.
         threading.Thread(target=self._work, name=f"fanin-{number}", daemon=True).start()
 
@@ -62,7 +65,7 @@ class _Worker:
         """Wait for a run and do it; return False when there are no more. Between runs, nothing is held on to."""
         run = self.calls.get()
         if run is not None and run.number != self.last:  # else the caller, interrupted, asked twice
-            take_own(run.taken)
+            self.apart.take(run.taken, run.where)
             run.function(run.context, self.number, run.threads)
             self.last = run.number
         self.answers.put(None)
@@ -114,13 +117,19 @@ class Team:
             function(context, 0, 1)
             return 1
         claim: list[bool] = []
+        where = allowed()
         try:
             _exactly_once(claim, self._busy.acquire, False)
             run = _Run(function, context, len(self._started()) + 1 if claim[0] else 1)
+            if run.threads > 1:
+                run.where, run.taken = where, [stay(where)]
             _whatever_happens(lambda: self._finish(run))
         finally:
-            if claim == [True]:
-                self._busy.release()
+            try:
+                _whatever_happens(lambda: leave(where))
+            finally:
+                if claim == [True]:
+                    self._busy.release()
         return run.threads
 
     def _started(self) -> list[_Worker]:
