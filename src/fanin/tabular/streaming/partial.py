@@ -112,9 +112,10 @@ def _settings(model: Any) -> Settings:
 def _numbers_of(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
     strange = np.setdiff1d(y, classes)
     if len(strange):
+        known = ", ".join(map(repr, classes[:10].tolist())) + (", ..." if len(classes) > 10 else "")
         raise ArgumentError(
-            f"y has the label {strange[0]!r}, which is none of the classes {list(classes[:10])} of the first call of "
-            "partial_fit"
+            f"y has the label {strange[0].item()!r}, which is none of the classes of the first call of partial_fit: "
+            f"{known}"
         )
     return np.searchsorted(classes, y).astype(np.int64)
 
@@ -134,10 +135,9 @@ def _class_weights(model: Any, numbers: NDArray[np.int64], weights: Weights) -> 
 def _weights(sample_weight: Any, X: Any) -> Weights:
     if sample_weight is None:
         return None
-    found: NDArray[np.float64] = _check_sample_weight(
-        sample_weight, np.empty((len(X), 1)), dtype=np.float64, ensure_non_negative=True
-    )
-    return found
+    rows = np.empty((len(X), 1))
+    found = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
+    return np.asarray(found, np.float64)
 
 
 def _scale(model: Any, y: NDArray[np.float64], weights: Weights, first: bool) -> None:
