@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import polars
 import pytest
+from sklearn.metrics import log_loss
 
 from fanin._core.errors import ArgumentError, TableError
-from fanin.tabular import TabularClassifier, TabularRegressor
+from fanin.tabular import TabularClassifier, TabularRegressor, load_model
 from fanin.tabular.files.cleaning import clean, with_numbers
 from fanin.tabular.inputs import Encoder
 from fanin.tabular.streaming import fitting, store
@@ -100,6 +101,20 @@ def test_numbers_with_weights_and_quantiles(frame: polars.DataFrame, tmp_path: P
     assert 0.7 < ((low <= z) & (z <= high)).mean() < 0.95
     np.testing.assert_allclose(model._centre, np.average(z, weights=frame["w"]), rtol=1e-12)
     assert model._range == (z.min(), z.max())
+
+
+def test_a_preset_of_several_networks_mixes_one_of_each_and_can_be_saved_and_taught_more(
+    source: Path, frame: polars.DataFrame, in_pieces: None, tmp_path: Path
+) -> None:
+    model = classified(source, model={"preset": "best", "epochs": 2, "hidden": (8,)})
+    assert [entry["network"] for entry in model.history_] == ["tabm", "realmlp"]
+    X = frame.drop("y", "z", "w")
+    model.save(tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    before = log_loss(frame["y"], again.predict_proba(X))
+    again.partial_fit(X, frame["y"].to_numpy())
+    assert log_loss(frame["y"], again.predict_proba(X)) < before
 
 
 def test_labels_that_are_whole_numbers_become_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def numbers_in(series: polars.Series) -> tuple[polars.Series, polars.Series]:
     # What polars reads otherwise than the encoder does, as spaces around a number, and infinity, is read by the latter.
     better = series.replace_strict(texts, polars.Series(read), default=None, return_dtype=polars.Float64)
     found = found.zip_with(~failed, better).fill_nan(None)
-    return found, failed & ~series.is_in(texts.filter(polars.Series(known)).implode())
+    return found, failed & ~series.is_in(texts.filter(polars.Series(known)).to_list()).fill_null(False)
 
 
 def clean(frame: polars.DataFrame, encoder: Encoder) -> tuple[polars.DataFrame, list[Refused]]:
@@ -105,5 +105,5 @@ def _of_flags(series: polars.Series) -> polars.Series:
 def _dates_in(series: polars.Series) -> tuple[polars.Series, polars.Series]:
     texts = series.drop_nulls().unique()
     wrong = texts.filter(polars.Series(np.isnan(days_of(texts.to_list()))))
-    failed = series.is_in(wrong.implode()).fill_null(False)
+    failed = series.is_in(wrong.to_list()).fill_null(False)
     return polars.select(polars.when(~failed).then(series).otherwise(None).alias(series.name)).to_series(), failed

@@ -128,7 +128,8 @@ def _class_weights(model: Any, numbers: NDArray[np.int64], weights: Weights) -> 
             'class_weight="balanced" is not for partial_fit, which does not see all rows at once',
             remedy="give a dictionary, as sklearn.utils.compute_class_weight returns weights for some rows",
         )
-    factors = compute_class_weight(model.class_weight, classes=model.classes_, y=model.classes_)[numbers]
+    found = compute_class_weight(model.class_weight, classes=model.classes_, y=model.classes_)
+    factors = np.asarray(found, np.float64)[numbers]
     return factors if weights is None else weights * factors
 
 
