@@ -100,7 +100,10 @@ def _known(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _is_label(value: Any) -> bool:
-    return value is not None and bool(np.all(value == value))  # nan, NaT and pandas' NA are not themselves
+    try:
+        return value is not None and bool(value == value)  # nan and NaT are not themselves
+    except (TypeError, ValueError):
+        return False  # pandas' NA does not know
 
 
 def _finite(values: NDArray[Any]) -> NDArray[np.bool_]:

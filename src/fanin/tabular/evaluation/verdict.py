@@ -149,14 +149,10 @@ def _nearly_perfect(score: Score, carrier: str) -> bool:
 
 def _carrier(report: Evaluation) -> str:
     """Return the column that carries the model alone."""
-    if (
-        not report.importance
-        or len(report.importance.columns) + report.importance.others < 2
-        or not report.importance.columns
-    ):
+    found = report.importance
+    if found is None or len(found.columns) < 2:
         return ""
-    first = report.importance.columns[0]
-    return first.column if first.share >= CARRIES else ""
+    return found.columns[0].column if found.columns[0].share >= CARRIES else ""
 
 
 def _could_be_wrong(report: Evaluation) -> bool:
