@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
+import re
+import sys
 import time
 from typing import Any
 
@@ -16,6 +19,7 @@ from fanin.tabular.fitting.presets import recipe
 from fanin.tabular.search import Trials, default_space
 from fanin.tabular.search.halving import Halving, Trial
 from fanin.tabular.search.space import OF_A_STRUCTURE, draw
+from fanin.training import progress
 
 SMALL: dict[str, Any] = {
     "space": {"learning_rate": [1e-6, 0.003, 0.02], "hidden": [(8,), (24,)]},
@@ -165,6 +169,26 @@ def test_classes_weights_and_groups() -> None:
     assert search.table[0]["log_loss"] < 0.7
     assert search.best_estimator_.class_weight == "balanced"
     assert search.best_estimator_.score(X, np.where(y > 0, "up", "down")) > 0.7
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_terminal_shows_how_far_it_is(shown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(progress, "QUIET", 0.0)
+    monkeypatch.setattr(progress, "PAUSE", 0.0)
+    monkeypatch.setattr(progress, "_line", lambda stream: progress.PlainLine(stream))
+    monkeypatch.setattr(sys, "stderr", screen)
+    TabularRegressor.search(*rows(), trials=3, refit=False, progress=shown, **SMALL)
+    assert ("rung 2/2  2 of 2 networks  best 0." in screen.getvalue()) == shown
+    assert bool(screen.getvalue()) == shown
+    shares = [int(share) for share in re.findall(r"(\d+)%", screen.getvalue())]
+    assert shares == sorted(shares)
+    assert not shown or shares[-1] == 100
 
 
 # Ends -----------------------------------------------------------------------------------------------------------------
