@@ -18,6 +18,7 @@ from fanin.tabular.fitting.presets import Recipe
 from fanin.tabular.fitting.settings import Settings
 from fanin.tabular.fitting.watching import Watch
 from fanin.tabular.nets import Inputs
+from fanin.training.threads import threads_to_use
 
 Rows = NDArray[np.int64]
 
@@ -151,7 +152,7 @@ def _train(
     plan: Plan, part: Part, splits: Sequence[tuple[Rows, Rows]], seed: int, deadline: float | None, watch: Any
 ) -> list[Trained]:
     """Train a network for each split; with a deadline as many at a time as there are cores, each with its time."""
-    at_once = len(splits) if deadline is None else max(1, len(os.sched_getaffinity(0)))
+    at_once = len(splits) if deadline is None else threads_to_use() or os.cpu_count() or 1
     found: list[Trained] = []
     while len(found) < len(splits) and not any(each.stopped == "interrupted" for each in found):
         chosen = splits[len(found) : len(found) + at_once]
