@@ -15,6 +15,7 @@ import fanin as library
 from fanin.cli import main
 
 PENGUINS = Path(__file__).parents[2] / "data" / "penguins.csv.gz"
+QUICK = ("--preset", "fast", "--hidden", "4", "--epochs", "2", "--no-importance", "--no-baselines")
 
 
 @dataclass(frozen=True)
@@ -56,5 +57,7 @@ def fanin(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytes
 def penguins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a model of the penguins, quickly trained."""
     folder = tmp_path_factory.mktemp("models") / "penguins.fanin"
-    assert main(["train", str(PENGUINS), "--target", "species", "--out", str(folder), "--epochs", "30"]) == 0
+    quick = ("--preset", "fast", "--hidden", "16", "--epochs", "20", "--batch-size", "32")
+    quick += ("--no-importance", "--no-baselines")
+    assert main(["train", str(PENGUINS), "--target", "species", "--out", str(folder), *quick]) == 0
     return folder

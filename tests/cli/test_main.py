@@ -21,11 +21,11 @@ def test_version(fanin: Run) -> None:
 def test_help_names_the_commands(fanin: Run) -> None:
     answer = fanin("--help")
     assert answer.status == 0
-    for command in ("train", "predict"):
+    for command in ("train", "evaluate", "predict"):
         assert f"    {command} " in answer.out
 
 
-@pytest.mark.parametrize("command", ["train", "predict"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict"])
 def test_every_command_has_help_with_examples(fanin: Run, command: str) -> None:
     answer = fanin(command, "--help")
     assert answer.status == 0
@@ -43,13 +43,21 @@ def test_every_command_has_help_with_examples(fanin: Run, command: str) -> None:
         (("train", "t", "--target", "y", "--epochs", "x"), "fanin train: argument --epochs: invalid"),
         (
             ("train", "t", "--target", "y", "--held-out", "20"),
-            "fanin train: argument --held-out: 20 does not lie between 0",
+            "fanin train: argument --held-out: 20 is not 0 or more and below 1",
         ),
         (
             ("train", "t", "--target", "y", "--hidden", "a,b"),
             "fanin train: argument --hidden: 'a,b' is not a list of widths",
         ),
         (("train", "t", "--target", "y", "--hidden", "8,0"), "fanin train: argument --hidden: "),
+        (
+            ("train", "t", "--target", "y", "--time-limit", "soon"),
+            "fanin train: argument --time-limit: 'soon' is not a time",
+        ),
+        (
+            ("train", "t", "--target", "y", "--time-limit", "0s"),
+            "fanin train: argument --time-limit: 0s is not above 0",
+        ),
         (("predict", "d"), "fanin predict: the following arguments are required: TABLE"),
     ],
 )

@@ -24,6 +24,7 @@ except ImportError as error:
         'saving and loading models needs safetensors, which is not installed: pip install "fanin[tabular]"'
     ) from error
 
+import fanin.tabular.estimators  # first, as it says what to install where scikit-learn is missing
 from fanin.tabular.saving.folder import check_destination, is_model
 from fanin.tabular.saving.models import load_model, save_model
 

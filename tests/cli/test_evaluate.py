@@ -1,0 +1,79 @@
+"""`fanin evaluate`: a report on a labelled table."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import polars
+import pytest
+
+from fanin.tabular import load_model, open_table
+from tests.cli.conftest import PENGUINS, QUICK, Answer
+
+Run = Callable[..., Answer]
+
+
+def test_the_report_is_printed_and_written(fanin: Run, penguins: Path) -> None:
+    asked = ("--train", PENGUINS, "--no-importance")
+    answer = fanin("evaluate", penguins, PENGUINS, *asked, "--report", "r.html")
+    assert (answer.status, answer.err) == (0, "")
+    assert answer.out.startswith("TabularClassifier on 344 held-out rows\n")
+    assert "boosted trees" in answer.out
+    assert answer.out.endswith("Done\n  report  r.html\n\n")
+    assert Path("r.html").read_text().lower().startswith("<!doctype html>")
+    assert os.listdir() == ["r.html"]
+
+
+def test_scores_are_those_of_the_model(fanin: Run, penguins: Path) -> None:
+    assert fanin("evaluate", penguins, PENGUINS, "--no-importance", "--report", "r.json").status == 0
+    report = json.loads(Path("r.json").read_text())
+    table, model = open_table(PENGUINS).read(), load_model(penguins)
+    right = model.predict(table.select(model.feature_names_in_.tolist())) == table["species"].to_numpy()
+    ours = {score["name"]: score["value"] for score in report["scores"] if score["method"] == "this model"}
+    assert ours["accuracy"] == pytest.approx(right.mean(), abs=1e-12)
+    assert ours["accuracy"] > 0.9
+
+
+def test_numbers_labels_and_other_names(fanin: Run) -> None:
+    rows = [(n % 11, n % 3, 3 * (n % 11) + n % 3 + 0.5) for n in range(80)]
+    frame = polars.DataFrame(rows, ["a", "b", "y"], orient="row")
+    frame.write_csv("t.csv")
+    assert fanin("train", "t.csv", "--target", "y", *QUICK).status == 0
+    frame.rename({"y": "truth"}).with_columns(a=polars.col("a").cast(polars.String).replace("4", "four")).write_csv(
+        "n.csv"
+    )
+    refused(fanin("evaluate", "t.fanin", "n.csv"), 'n.csv has no column "y"')
+    answer = fanin("evaluate", "t.fanin", "n.csv", "--target", "truth", "--no-importance")
+    assert answer.status == 0
+    assert answer.out.startswith("TabularRegressor on 73 held-out rows\n")
+    assert answer.err == (
+        'fanin: warning: n.csv, column "a", row 5: "four" (and in 6 more) left out: a number is expected, as in all '
+        "rows learned from\n"
+    )
+    # Classes that are whole numbers in training are the same classes when they are written otherwise.
+    assert fanin("train", "t.csv", "--target", "b", "--out", "b", *QUICK).status == 0
+    frame.with_columns(polars.col("b").cast(polars.Float64)).write_parquet("n.parquet")
+    answer = fanin("evaluate", "b", "n.parquet", "--no-importance", "--report", "r.json")
+    assert answer.status == 0
+    assert json.loads(Path("r.json").read_text())["labels"] == ["0", "1", "2"]
+
+
+def refused(answer: Answer, expected: str) -> None:
+    assert (answer.status, answer.out) == (1, "")
+    assert answer.err.startswith("fanin: " + expected), answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_bad_input(fanin: Run, penguins: Path) -> None:
+    table = open_table(PENGUINS).read()
+    table.drop("sex").write_csv("t.csv")
+    refused(fanin("evaluate", penguins, "t.csv"), 't.csv has no column "sex"')
+    table.with_columns(species=polars.lit("")).write_csv("t.csv")
+    refused(fanin("evaluate", penguins, "t.csv"), 't.csv: the target "species" is missing in all rows')
+    table.with_columns(species=polars.lit("Emperor")).write_csv("t.csv")
+    refused(fanin("evaluate", penguins, "t.csv", "--no-importance"), "X: no row has a class that the model knows")
+    refused(fanin("evaluate", penguins, PENGUINS, "--report", "r.doc"), "r.doc: a report ends in .html, .txt, .json")
+    refused(fanin("evaluate", "gone", PENGUINS), "no such model folder: gone")
