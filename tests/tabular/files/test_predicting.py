@@ -102,7 +102,8 @@ def test_rows_that_cannot_be_used_are_told_and_have_no_prediction(tmp_path: Path
     ]
     assert (done.rows, done.left) == (7, 4)
     found = (tmp_path / "out.csv").read_text().splitlines()
-    assert [bool(line) for line in found[1:]] == [True, False, False, False, False, True, True]
+    # A row without a prediction is no empty line, over which readers pass: all that follow would move up.
+    assert [line != '""' for line in found[1:]] == [True, False, False, False, False, True, True]
 
 
 def test_a_table_of_which_no_row_can_be_used(tmp_path: Path, classifier: Any) -> None:

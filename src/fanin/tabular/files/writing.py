@@ -33,11 +33,22 @@ class CsvWriter:
 
     def write(self, frame: polars.DataFrame) -> None:
         """Write the next rows."""
-        frame.write_csv(self._file, include_header=not self._has_header)
+        frame.write_csv(self._file, include_header=not self._has_header, null_value=_missing(frame))
         self._has_header = True
 
     def finish(self) -> None:
         """Write what is left: nothing."""
+
+
+def _missing(frame: polars.DataFrame) -> str:
+    """Return what stands for None: nothing, but for a single column, as many readers pass over an empty line.
+
+    >>> _missing(polars.DataFrame({"prediction": [1.5, None]})), _missing(polars.DataFrame({"prediction": ["a", None]}))
+    ('NaN', '""')
+    """
+    if frame.width > 1:
+        return ""
+    return "NaN" if frame.to_series().dtype.is_numeric() else '""'
 
 
 class ParquetWriter:
