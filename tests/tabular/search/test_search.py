@@ -183,8 +183,8 @@ def test_a_terminal_shows_how_far_it_is(shown: bool, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(progress, "PAUSE", 0.0)
     monkeypatch.setattr(progress, "_line", lambda stream: progress.PlainLine(stream))
     monkeypatch.setattr(sys, "stderr", screen)
-    TabularRegressor.search(*rows(), trials=3, refit=False, progress=shown, **SMALL)
-    assert ("rung 2/2  2 of 2 networks  best 0." in screen.getvalue()) == shown
+    TabularRegressor.search(*rows(), trials=4, refit=False, progress=shown, **SMALL)
+    assert ("rung 2/2  4 of 4 networks  best 0." in screen.getvalue()) == shown
     assert bool(screen.getvalue()) == shown
     shares = [int(share) for share in re.findall(r"(\d+)%", screen.getvalue())]
     assert shares == sorted(shares)
@@ -245,6 +245,13 @@ def test_a_setting_that_diverges_is_last() -> None:
 def test_options_outside_their_domain(options: Any) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         TabularRegressor.search(*rows(20), **options)
+
+
+@pytest.mark.parametrize(("trials", "rungs"), [(1, 1), (3, 1), (4, 2), (9, 2), (10, 3), (32, 3), (1000, 3)])
+def test_as_many_rungs_as_have_a_choice(trials: int, rungs: int) -> None:
+    settings = settings_of({}, recipe("fast", "numbers", 100, {}), "numbers")
+    every = [Trial(number, settings) for number in range(trials)]
+    assert Halving(lambda _: None, [], every, 0).rungs == rungs  # type: ignore[arg-type,return-value]
 
 
 def test_ranks_are_by_how_far_a_trial_got() -> None:

@@ -72,8 +72,11 @@ class Halving:
 
     @property
     def rungs(self) -> int:
-        """How many there are: with three times as many settings, one more."""
-        return min(RUNGS, 1 + int(math.log(max(1, len(self.trials)), THIRD) + 1e-9))
+        """How many there are: as many as have two settings to choose from."""
+        left, count = len(self.trials), 1
+        while count < RUNGS and -(-left // THIRD) > 1:
+            left, count = -(-left // THIRD), count + 1
+        return count
 
     def run(self) -> None:
         """Run all rungs; what is known is kept when Ctrl-C, a listener or the clock ends it.
@@ -89,7 +92,7 @@ class Halving:
                 trials = [trial for trial in trials if trial.rung == rung and math.isfinite(trial.criterion)]
                 trials = sorted(trials, key=lambda trial: trial.order)[: max(1, -(-len(trials) // THIRD))]
                 trials.sort(key=lambda trial: trial.number)
-                if self.stopped not in ("finished", "time") or not trials:
+                if self.stopped not in ("finished", "time") or len(trials) < 2:
                     break
         except KeyboardInterrupt:
             self.stopped = "interrupted"
