@@ -21,6 +21,7 @@ from fanin.tabular.fitting import criteria
 from fanin.tabular.fitting.conformal import shifts, upper, widening
 from fanin.tabular.fitting.ensemble import Ensemble, Goal
 from fanin.tabular.fitting.losses import PinballLoss, SquareLoss
+from fanin.tabular.fitting.reach import reach
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -138,7 +139,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         X, y, weights = with_weight(X, y, sample_weight)
         self._levels = self._checked_levels(y)
         self._learn_scale(y, weights)
-        goals = [Goal(y.shape[1], _square_loss, criteria.squared_error, classes=False)]
+        goals = [Goal(y.shape[1], _square_loss, criteria.moderate_squared_error, classes=False)]
         if self._levels:
             loss = partial(_pinball_loss, levels=self._levels)
             goals.append(Goal(len(self._levels), loss, criteria.pinball(self._levels), classes=False))
@@ -146,7 +147,10 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         return Ready(X, y, scaled, weights, goals, place)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Return the expected numbers, (rows,) or (rows, targets) as y was, within the range of those learned from."""
+        """Return the expected numbers, (rows,) or (rows, targets) as y was, within the range of those learned from.
+
+        Where the held-out rows speak against numbers at an end of this range, it ends sooner.
+        """
         inputs = self._encoded(X)
         found = self._in_units(self._ensemble_of(0), inputs)
         return found[:, 0] if self._single else found
@@ -221,8 +225,11 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         judged = ensembles[0].judged
         self._judged_numbers = y[judged, 0]
         self._error_weights = None if weights is None else weights[judged]
-        means = np.clip(ensembles[0].held_out * self._spread + self._centre, *self._range)
-        self._errors = y[judged, 0] - means[:, 0]
+        means = ensembles[0].held_out * self._spread + self._centre
+        each = zip(means.T, y[judged].T, *self._range, strict=True)
+        low, high = zip(*(reach(*column, self._error_weights) for column in each), strict=True)
+        self._range = np.array(low), np.array(high)
+        self._errors = y[judged, 0] - np.clip(means[:, 0], low[0], high[0])
         self._quantile_ensemble = ensembles[1] if self._levels else None
         if self._levels:
             raw = np.sort(ensembles[1].held_out * self._spread + self._centre, axis=1)

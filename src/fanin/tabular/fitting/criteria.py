@@ -62,6 +62,23 @@ def squared_error(outputs: Array, numbers: Array, weights: Array | None = None) 
     return float(np.average(((means - numbers) ** 2).mean(axis=1), weights=weights))
 
 
+def moderate_squared_error(outputs: Array, numbers: Array, weights: Array | None = None) -> float:
+    """Return the mean squared error in which the largest hundredth of the rows counts as the largest of the others.
+
+    One row that is unlike all others otherwise decides which epoch is best: on ames, where a house of 600,000 by its
+    size was sold for 160,000, the sixth of sixty. With up to 100 rows, one of them is held down.
+
+    >>> moderate_squared_error(np.zeros((3, 1)), np.array([[1.0], [2.0], [100.0]]))
+    3.0
+    """
+    means = outputs.mean(axis=1) if outputs.ndim == 3 else outputs
+    squares = ((means - numbers) ** 2).mean(axis=1)
+    rank = len(squares) - 1 - -(-len(squares) // 100)
+    if rank >= 0:
+        squares = np.minimum(squares, np.partition(squares, rank)[rank])
+    return float(np.average(squares, weights=weights))
+
+
 def pinball(levels: tuple[float, ...]) -> Criterion:
     """Return the criterion of quantiles of these levels: the mean of max(q e, (q - 1) e), e = y - output.
 
