@@ -302,6 +302,10 @@ def test_what_cannot_be_judged() -> None:
         evaluate(Regressor(lambda X: np.full(len(X), np.nan)), X, np.ones(5))
     with pytest.raises(ArgumentError, match="no row has a class that the model knows, which are 'a', 'b'"):
         evaluate(Classifier(["a", "b"], said(two(np.full(5, 0.5)))), X, np.arange(5))
+    with pytest.raises(ArgumentTypeError, match=r"no rows yet: pass X\.collect"):
+        evaluate(model, polars.LazyFrame({"a": [1, 2]}), [1, 2])
+    with pytest.raises(ArgumentError, match=r"one column, \(rows,\), not of shape \(5, 2\)"):
+        evaluate(Classifier(["a", "b"], said(two(np.full(5, 0.5)))), X, np.ones((5, 2)))
     with pytest.raises(ArgumentTypeError, match="fitted model with predict"):
         evaluate(TabularRegressor, X, np.ones(5))
     with pytest.raises(ValueError, match="not fitted"):

@@ -26,7 +26,8 @@ from fanin.tabular.inputs.tables import read_table
 
 CONSTANT, LINEAR, TREES = "constant", "linear model", "boosted trees"
 MOST_LEVELS = 254  # boosted trees put every category into a bin of its own, of which they have 255 with the missing one
-MOST_ROWS = 200_000  # of which a linear model learns
+MOST_ROWS, LEAST_ROWS, WORK = 200_000, 5_000, 2 * 10**8  # of a linear model: rows, and rows x columns x classes
+ROUNDS, TREES_IN_ALL = 100, 3_000  # of boosting, which grows a tree for each class in each round
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def constant(train: Held | None, held: Held) -> Said:
 
 def linear_model(train: Held, held: Held, flat: Flat, seed: int) -> Said:
     """Return what logistic or ridge regression says: missing numbers are medians and told, categories one-hot."""
-    X, chosen = flat(train.table), _some_rows(len(train), seed)
+    X, chosen = flat(train.table), _some_rows(train, flat, seed)
     numbers = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
     one_hot = OneHotEncoder(handle_unknown="ignore", min_frequency=2)
     columns = ColumnTransformer(
@@ -96,20 +97,28 @@ def linear_model(train: Held, held: Held, flat: Flat, seed: int) -> Said:
 def boosted_trees(train: Held, held: Held, flat: Flat, seed: int) -> Said:
     """Return what scikit-learn's histogram gradient boosting says, with its default settings."""
     X, rows = flat(train.table), np.arange(len(train))
-    levels = [*range(flat.numbers, flat.columns)]
+    levels, rounds = [*range(flat.numbers, flat.columns)], int(np.clip(TREES_IN_ALL // _outputs(train), 10, ROUNDS))
+    settings = {"categorical_features": levels, "max_iter": rounds, "random_state": seed}
     if train.numbers is None:
-        model: Any = HistGradientBoostingClassifier(categorical_features=levels, random_state=seed)
+        model: Any = HistGradientBoostingClassifier(**settings)
     else:
-        model = HistGradientBoostingRegressor(categorical_features=levels, random_state=seed)
+        model = HistGradientBoostingRegressor(**settings)
         model = MultiOutputRegressor(model) if train.numbers.shape[1] > 1 else model
     what = "scikit-learn's HistGradientBoosting with its default settings, categories as they are"
+    what += f", but {rounds} rounds" if rounds < ROUNDS else ""
     return _fitted(Baseline(TREES, len(rows), what), model, X, train, rows, held, flat)
 
 
-def _some_rows(rows: int, seed: int) -> NDArray[np.int64]:
-    if rows <= MOST_ROWS:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, MOST_ROWS, replace=False))
+def _some_rows(train: Held, flat: Flat, seed: int) -> NDArray[np.int64]:
+    most = int(np.clip(WORK // (2 * flat.columns * _outputs(train)), LEAST_ROWS, MOST_ROWS))
+    if len(train) <= most:
+        return np.arange(len(train))
+    return np.sort(np.random.default_rng(seed).choice(len(train), most, replace=False))
+
+
+def _outputs(train: Held) -> int:
+    """Return how many numbers a model computes for a row: one for each target, or each class if there are several."""
+    return train.numbers.shape[1] if train.numbers is not None else (train.known if train.known > 2 else 1)
 
 
 def _fitted(
@@ -138,15 +147,20 @@ def doubles(train: Held, held: Held, flat: Flat) -> tuple[float, float]:
     """
     if not flat.columns:
         return 0.0, 0.0
-    ours, theirs = (_as_records(flat(each.table), each) for each in (train, held))
+    ours, theirs = (_keys(flat(each.table), each) for each in (train, held))
     _, inverse, counts = np.unique(ours, return_inverse=True, return_counts=True)
     return float(np.isin(theirs, ours).mean()), float((counts[inverse] > 1).mean())
 
 
-def _as_records(flat: Floats, held: Held) -> NDArray[np.void]:
-    """Return rows with their targets as bytes, which are equal where the rows are."""
+def _keys(flat: Floats, held: Held) -> NDArray[np.uint64]:
+    """Return a number for each row and its target: the same for the same, and hardly ever for others."""
     target = held.classes if held.numbers is None else held.numbers
     assert target is not None
     both = np.concatenate([flat, target.reshape(len(flat), -1).astype(np.float64)], axis=1) + 0.0  # -0.0 is 0.0
     both[np.isnan(both)] = np.nan  # of nan there are many patterns of bits
-    return np.ascontiguousarray(both).view(f"V{8 * both.shape[1]}")[:, 0]
+    keys = np.zeros(len(both), np.uint64)
+    for column in both.T:
+        # 2^64 over the golden ratio (Knuth, volume 3, section 6.4); the shift brings high bits down.
+        keys = (keys ^ np.ascontiguousarray(column).view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        keys ^= keys >> np.uint64(29)
+    return keys

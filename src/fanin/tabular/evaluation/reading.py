@@ -13,6 +13,7 @@ from fanin._core.errors import ArgumentError, ArgumentTypeError
 from fanin.tabular.checking import checked_target
 from fanin.tabular.evaluation.measures import Classes, Floats
 from fanin.tabular.evaluation.tables import as_table, take
+from fanin.tabular.inputs.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,13 @@ def is_classifier(model: Any) -> bool:
 def read_held(model: Any, X: Any, y: Any, name: str = "X") -> Held:
     """Return the rows of X that have a target, with it.
 
-    Raises ValueError where X and y have different lengths, no row has a target, or all labels are unknown to the model.
+    Raises ValueError where X is no table, X and y have different lengths, fewer than two rows have a target, or the
+    model knows none of the labels.
     """
+    rows = read_table(X, name).rows
     table, targets, values = as_table(X), _target_names(y), np.asarray(checked_target(y))
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    rows = len(table)
     if len(values) != rows:
         raise ArgumentError(f"{name} has {rows:,} rows, but its target has {len(values):,}: each row needs one")
     classes = is_classifier(model)
