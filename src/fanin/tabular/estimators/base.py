@@ -181,26 +181,22 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
 
         K. Jamieson, A. Talwalkar, "Non-stochastic best arm identification", arXiv 1502.07943.
         """
-        from fanin.tabular.search.run import search
+        from fanin.tabular.search.run import Options, search
 
-        return search(
-            cls,
-            X,
-            y,
-            space=space,
-            trials=trials,
-            time_limit=time_limit,
-            cv=cv,
-            validation_fraction=validation_fraction,
-            epochs=epochs,
-            sample_weight=sample_weight,
-            groups=groups,
-            callbacks=callbacks,
-            refit=refit,
-            progress=progress,
-            random_state=random_state,
-            parameters=parameters,
+        options = Options(
+            space,
+            trials,
+            time_limit,
+            cv,
+            validation_fraction,
+            epochs,
+            callbacks,
+            refit,
+            progress,
+            random_state,
+            parameters,
         )
+        return search(cls, (X, y), {"sample_weight": sample_weight, "groups": groups}, options)
 
     def _prepared(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Ready:
         """Return a table and its target as they are learned from, and take note of columns, classes and units."""

@@ -22,6 +22,11 @@ class Trials(list[dict[str, Any]]):
        2       8   1.5
     """
 
+    def __getitem__(self, place: Any) -> Any:
+        """Return a record, or the table of some."""
+        found = super().__getitem__(place)
+        return Trials(found) if isinstance(place, slice) else found
+
     def __str__(self) -> str:
         """Return the table as text."""
         if not self:
@@ -74,7 +79,7 @@ class Search:
 
     def __repr__(self) -> str:
         """Return the first rows of the table."""
-        shown = Trials(self.table[:10])
+        shown = self.table[:10]
         more = f"\n... and {len(self.table) - 10} more" if len(self.table) > 10 else ""
         return f"Search of {len(self.table)} settings, {self.stopped}:\n{shown}{more}"
 
