@@ -306,6 +306,8 @@ def test_what_cannot_be_judged() -> None:
         evaluate(model, polars.LazyFrame({"a": [1, 2]}), [1, 2])
     with pytest.raises(ArgumentError, match=r"one column, \(rows,\), not of shape \(5, 2\)"):
         evaluate(Classifier(["a", "b"], said(two(np.full(5, 0.5)))), X, np.ones((5, 2)))
+    with pytest.raises(KeyError, match="no score 'accuracy' of 'this model'"):
+        evaluate(model, X, np.ones(5), importance=False).score("accuracy")
     with pytest.raises(ArgumentTypeError, match="fitted model with predict"):
         evaluate(TabularRegressor, X, np.ones(5))
     with pytest.raises(ValueError, match="not fitted"):

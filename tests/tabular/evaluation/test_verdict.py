@@ -99,9 +99,11 @@ def test_a_copy_of_the_target_is_found_and_named() -> None:
     report = evaluate(model, frame[TEST], LINE[TEST], baselines=False)
     found = finding(report, "nearly perfect")
     assert '"c3" has' in found.cause
+    assert found.level == "warning"
     spread = Regressor(lambda X: X[:, 0] + X[:, 1] + X[:, 2])
     found = finding(evaluate(spread, X[TEST], X[TEST].sum(axis=1)), "nearly perfect")
     assert "No column carries it alone" in found.cause
+    assert found.level == "note"
 
 
 def test_a_copy_that_only_a_baseline_finds() -> None:

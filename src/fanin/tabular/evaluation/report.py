@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fanin._core.errors import MissingKeyError
 from fanin.tabular.evaluation.records import (
     Baseline,
     Calibration,
@@ -79,11 +80,15 @@ class Evaluation:
         return found
 
     def score(self, name: str, method: str = "this model", target: str | None = None) -> Score:
-        """Return the score of this name; of several targets that of the first, unless one is asked for."""
+        """Return the score of this name; of several targets that of the first, unless one is asked for.
+
+        Raises MissingKeyError (a KeyError) for a name that there is not.
+        """
         for each in self.scores:
             if each.name == name and each.method == method and target in (None, each.target):
                 return each
-        raise KeyError(f"no score {name!r} of {method!r}; there are {sorted({each.name for each in self.scores})}")
+        there = ", ".join(dict.fromkeys(each.name for each in self.scores))
+        raise MissingKeyError(f"no score {name!r} of {method!r}", remedy=f"Ask for one of these: {there}.")
 
 
 def _plain(value: Any) -> Any:
