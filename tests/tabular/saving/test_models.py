@@ -349,3 +349,12 @@ def test_models_of_version_1_are_read() -> None:
     for name, value in found.items():
         # Another machine's products are rounded otherwise.
         np.testing.assert_allclose(value, expected[name], rtol=1e-9, err_msg=name)
+
+
+def test_a_loaded_model_learns_on(tmp_path: Path) -> None:
+    model = TabularClassifier(**TINY).partial_fit(X, labels(), classes=["high", "low"])
+    loaded = through(model, tmp_path)
+    assert set(vars(model)) - set(vars(loaded)) <= LEFT_OUT | {"_learner"}
+    before = loaded.predict_proba(X)
+    loaded.partial_fit(X, labels())
+    assert not same_bits(loaded.predict_proba(X), before)

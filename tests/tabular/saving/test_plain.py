@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanin.tabular.saving.plain import array_from_plain, array_to_plain, from_plain, to_plain
@@ -32,6 +32,7 @@ def same(one: Any, two: Any) -> bool:
     return bool(one == two)
 
 
+@settings(max_examples=40)
 @given(VALUES)
 def test_values_come_back_through_json(value: Any) -> None:
     assert same(from_plain(json.loads(json.dumps(to_plain(value), allow_nan=False))), value)

@@ -71,10 +71,10 @@ def prepare(table: TableFile, target: str, options: Options) -> Prepared:
     table.need([target, *options.categories, *options.ignore, *([options.weight] if options.weight else [])])
     frame = table.read()
     goal = tell_target(frame.get_column(target), table.source, options.task)
+    left_out = _left_out(frame.drop(target), options)  # before rows go, as they are counted
     frame = frame.filter(polars.Series(goal.known))
     weights = _weights(frame, options.weight, table.source)
     others = frame.drop(target)
-    left_out = _left_out(others, options)
     X = typed(others.drop(left_out), options.categories)
     learned, judged = _split(goal, options)
     columns = told(others, X[learned], left_out)
