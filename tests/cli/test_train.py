@@ -111,6 +111,17 @@ def test_what_is_asked_for_is_done(fanin: Run) -> None:
     assert {score["method"] for score in report["scores"]} == {"this model"}
 
 
+def test_without_the_libraries_of_the_page_there_is_its_text(fanin: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.delitem(sys.modules, "fanin.tabular.evaluation.page", raising=False)
+    Path("t.csv").write_text(plane(60))
+    answer = fanin("train", "t.csv", "--target", "y", *QUICK)
+    assert answer.status == 0
+    assert answer.err.startswith("fanin: warning: no report.html: ")
+    assert answer.err.count("\n") == 1
+    assert line_of(answer.out, "report ") == "  report    t.fanin/report.txt"
+
+
 def test_without_held_out_rows_there_is_no_report(fanin: Run) -> None:
     Path("t.csv").write_text(plane(60))
     answer = fanin("train", "t.csv", "--target", "y", "--held-out", "0", *QUICK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from types import TracebackType
@@ -22,16 +23,17 @@ class Bar:
 
     def __init__(self, measure: str = "", limit: float | None = None) -> None:
         self._measure = measure
+        self._is_watched = False
         self._line: Any = None
-        self._started = time.monotonic()
-        self._end = None if limit is None else self._started + limit
+        self._width = 0  # of the words that stand on the terminal
+        self._began = time.monotonic()
+        self._end = None if limit is None else self._began + limit
         self._next = 0.0
-        self._what, self._began = "", self._started
+        self._what = ""
 
     def __enter__(self) -> Bar:
-        """Begin the line, where there is a terminal."""
-        if sys.stderr.isatty():
-            self._line = _line()
+        """Look whether there is a terminal."""
+        self._is_watched = sys.stderr.isatty()
         return self
 
     def __exit__(
@@ -40,42 +42,53 @@ class Bar:
         """Take the line away: the report says what it said."""
         if self._line is not None:
             self._line.close()
+        self._wipe()
 
     def say(self, text: str) -> None:
-        """Show what is going on."""
-        if self._line is not None:
-            self._line.show(0.0, text, None)
+        """Show what is going on, where nobody can say how much of it is done."""
+        if not self._is_watched:
+            return
+        self._wipe()
+        shown = text[: shutil.get_terminal_size().columns - 1]
+        sys.stderr.write(shown)
+        sys.stderr.flush()
+        self._width = len(shown)
 
     def __call__(self, moment: Moment) -> None:
-        """Show where a training is, a few times a second."""
-        now = time.monotonic()
-        if self._line is None or now < self._next:
-            return
-        self._next = now + PAUSE
-        self._line.show(moment.share, self._text(moment), self._left(moment.share, now))
+        """Show where a training is."""
+        if self._is_due():
+            self._show(moment.share, self._text(moment))
 
     def part(self, what: str, share: float) -> None:
         """Show which part of a job goes on, and how much of it is done."""
-        now = time.monotonic()
-        if self._line is None or now < self._next:
-            return
         if what != self._what:
-            self._what, self._began = what, now
-        self._next = now + PAUSE
-        left = (now - self._began) * (1 - share) / share if share else None
-        self._line.show(share, what, left)
+            self._what, self._began = what, time.monotonic()
+        if self._is_due():
+            self._show(share, what)
 
     def rows(self, done: int, total: int | None) -> None:
         """Show how many rows are done, of how many where that is known."""
-        now = time.monotonic()
-        if self._line is None or now < self._next:
-            return
-        self._next = now + PAUSE
-        share = done / total if total else 0.0
-        self._line.show(share, f"{done:,} rows", self._left(share, now) if total else None)
+        if self._is_due() and total:
+            self._show(done / total, f"{done:,} rows")
+        elif not total:
+            self.say(f"{done:,} rows")
 
-    def _left(self, share: float, now: float) -> float | None:
-        left = (now - self._started) * (1 - share) / share if share else None
+    def _is_due(self) -> bool:
+        """Say whether it is time to draw anew: a few times a second."""
+        now = time.monotonic()
+        if not self._is_watched or now < self._next:
+            return False
+        self._next = now + PAUSE
+        return True
+
+    def _show(self, share: float, text: str) -> None:
+        self._wipe()
+        self._line = self._line or _line()
+        self._line.show(share, text, self._left(share))
+
+    def _left(self, share: float) -> float | None:
+        now = time.monotonic()
+        left = (now - self._began) * (1 - share) / share if share else None
         if self._end is None:
             return left
         rest = max(0.0, self._end - now)
@@ -86,6 +99,12 @@ class Bar:
         # Numbers are scaled to variance 1, so that their squared error is what an R2 lacks.
         best = 1 - moment.best if self._measure == "R2" else moment.best
         return f"{which}  epoch {moment.epoch} of {moment.epochs}  best {self._measure} {best:.4f}"
+
+    def _wipe(self) -> None:
+        if self._width:
+            sys.stderr.write("\r" + " " * self._width + "\r")
+            sys.stderr.flush()
+            self._width = 0
 
 
 def _line() -> Any:
