@@ -93,6 +93,10 @@ def test_quoted_fields_may_hold_separators_quotes_and_line_ends(tmp_path: Path) 
     assert read(tmp_path, text) == {"a": ["x,y"], "b\nb": ['say "no"\nhere']}
 
 
+def test_a_quotation_mark_inside_of_a_field_is_one(tmp_path: Path) -> None:
+    assert read(tmp_path, 'a,b\n5" pipe,2\n') == {"a": ['5" pipe'], "b": ["2"]}
+
+
 def test_one_column_keeps_its_missing_rows(tmp_path: Path) -> None:
     assert read(tmp_path, "a\n1\n\n2\n") == {"a": ["1", None, "2"]}
 
@@ -125,7 +129,6 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     assert message(tmp_path, gzip.compress(b"a,b\n1,2\n" * 100)[:30]).startswith("table.csv is a damaged gzip file")
     assert message(tmp_path, b"PAR1 and then nothing of it").startswith("table.csv is a damaged Parquet file")
     assert message(tmp_path, 'a,b\n1,"2\n') == "table.csv, line 2: cannot be read as fields (unexpected end of data)"
-    assert message(tmp_path, 'a,b\n"1"x,2\n').startswith("table.csv, line 2: cannot be read as fields")
 
 
 def test_a_quotation_mark_that_nobody_closes_is_found_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +207,7 @@ def test_pieces_may_go_on_at_lines_that_cannot_be_read(tmp_path: Path) -> None:
 TEXTS = st.text(alphabet='ab1,;" \n\té', max_size=5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(rows=st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, max_size=8), size=st.integers(1, 40))
 def test_any_text_that_csv_writes_is_read_again(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], size: int
