@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fanin.tabular.fitting.criteria import Criterion
 from fanin.tabular.fitting.given import named
 from fanin.tabular.fitting.members import Part, Plan, Trained, train_each
 from fanin.tabular.fitting.settings import Settings
@@ -26,16 +27,16 @@ STEPS = 27  # at least, in a first rung that tells settings apart
 class Trial:
     """A setting, and how far it has come.
 
-    rung:      that it reached, from 1; 0 before the first.
-    criterion: there, infinite where its loss was no longer finite.
-    epochs:    there, of the network that took most.
-    seconds:   of all networks of all rungs.
+    rung:    that it reached, from 1; 0 before the first.
+    score:   there, the lower the better; infinite where its loss was no longer finite.
+    epochs:  there, of the network that took most.
+    seconds: of all networks of all rungs.
     """
 
     number: int
     settings: Settings
     rung: int = 0
-    criterion: float = math.inf
+    score: float = math.inf
     epochs: int = 0
     seconds: float = 0.0
     ended: str = ""
@@ -43,7 +44,7 @@ class Trial:
     @property
     def order(self) -> tuple[int, float, int]:
         """What ranks are made by: those that got further first."""
-        return (-self.rung, self.criterion, self.number)
+        return (-self.rung, self.score, self.number)
 
 
 @dataclass
@@ -51,6 +52,8 @@ class Halving:
     """The trials of a search.
 
     plan:     returns what is trained with settings.
+    score:    of (outputs, targets, weights), that trials are compared by, the lower the better; epochs are compared by
+              the criterion of the plan.
     pairs:    the rows that each trial's networks learn from, and those that judge them.
     trials:   settings, with the epochs of the last rung; those of one structure follow each other.
     seed:     of all networks.
@@ -59,6 +62,7 @@ class Halving:
     """
 
     plan: Callable[[Settings], Plan]
+    score: Criterion
     pairs: Sequence[tuple[Part, Part]]
     trials: Sequence[Trial]
     seed: int
@@ -89,7 +93,7 @@ class Halving:
         try:
             for rung in range(1, self.rungs + 1):
                 self._rung(rung, trials)
-                trials = [trial for trial in trials if trial.rung == rung and math.isfinite(trial.criterion)]
+                trials = [trial for trial in trials if trial.rung == rung and math.isfinite(trial.score)]
                 trials = sorted(trials, key=lambda trial: trial.order)[: max(1, -(-len(trials) // THIRD))]
                 trials.sort(key=lambda trial: trial.number)
                 if self.stopped not in ("finished", "time") or len(trials) < 2:
@@ -148,11 +152,16 @@ class Halving:
             return
         trial.rung = rung
         failed = len(trained) < len(found) or not all(math.isfinite(each.best) for each in trained)
-        trial.criterion = math.inf if failed else sum(each.best for each in trained) / len(trained)
+        trial.score = math.inf if failed else self._score(trained)
         trial.epochs = max((each.epochs for each in trained), default=0)
         trial.ended = "diverged" if failed else max(trained, key=lambda each: each.epochs).stopped
         if self.told is not None and self.told(trial) is True and self.stopped == "finished":
             self.stopped = "callback"
+
+    def _score(self, trained: Sequence[Trained]) -> float:
+        judged = [rows for _, rows in self.pairs]
+        pairs = zip(trained, judged, strict=True)
+        return sum(self.score(each.outputs, rows.target, rows.weights) for each, rows in pairs) / len(judged)
 
     # Progress ---------------------------------------------------------------------------------------------------------
 
@@ -170,7 +179,7 @@ class Halving:
         rung, networks = self._running
         ended = sum(share == 1.0 for share in self._shares.values())
         known = [trial for trial in self.trials if trial.rung]
-        best = f"  best {min(known, key=lambda trial: trial.order).criterion:.4g}" if known else ""
+        best = f"  best {min(known, key=lambda trial: trial.order).score:.4g}" if known else ""
         return f"rung {rung}/{self.rungs}  {ended} of {networks} networks{best}"
 
 

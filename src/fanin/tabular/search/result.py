@@ -14,7 +14,7 @@ class Trials(list[dict[str, Any]]):
     """A record for each setting that was tried, the best first; prints as a table.
 
     A record has the `rank`, the number of the `trial`, the settings that were searched, the `rung` that it reached, the
-    `epochs` there, the criterion (`log_loss`, `rmse`), the `seconds` of all rungs, and how it `ended`.
+    `epochs` there, the score (`log_loss`, `rmse`), the `seconds` of all rungs, and how it `ended`.
 
     >>> print(Trials([{"rank": 1, "hidden": (64, 64), "rmse": 0.25}, {"rank": 2, "hidden": (8,), "rmse": 1.5}]))
     rank  hidden  rmse

@@ -11,6 +11,7 @@ from typing import Any
 from sklearn.utils import check_random_state
 
 from fanin._core.errors import ArgumentError
+from fanin.tabular.fitting import criteria
 from fanin.tabular.fitting.ensemble import Goal
 from fanin.tabular.fitting.given import named, recipe_of, settings_of
 from fanin.tabular.fitting.members import Plan
@@ -79,7 +80,8 @@ def search(kind: Any, rows: tuple[Any, Any], weights: dict[str, Any], options: O
 
     writer = _Writer.of(given, goal, model)
     deadline = None if options.time_limit is None else started + OF_THE_TIME * options.time_limit
-    halving = Halving(plan, pairs, trials, seed, deadline, writer.teller(options.callbacks), options.progress)
+    score = criteria.log_loss if goal.classes else criteria.squared_error
+    halving = Halving(plan, score, pairs, trials, seed, deadline, writer.teller(options.callbacks), options.progress)
     halving.run()
     known = sorted((trial for trial in trials if trial.rung), key=lambda trial: trial.order)
     if not known:
@@ -130,7 +132,7 @@ class _Writer:
     """Makes records of trials.
 
     names: of the settings that are searched.
-    label: of the criterion, and `unit` makes it of the one that is compared.
+    label: of the score, and `unit` makes it of the one that is compared.
     """
 
     names: tuple[str, ...]
@@ -153,7 +155,7 @@ class _Writer:
             **columns(trial, self.names),
             "rung": trial.rung,
             "epochs": trial.epochs,
-            self.label: self.unit(trial.criterion),
+            self.label: self.unit(trial.score),
             "seconds": trial.seconds,
             "ended": trial.ended,
         }
