@@ -91,23 +91,30 @@ def test_without_training_rows_the_constant_is_the_best_there_is() -> None:
 
 
 def test_a_copy_of_the_target_is_found_and_named() -> None:
-    names = [f"c{number}" for number in range(4)]
     import pandas
 
-    frame = pandas.DataFrame(np.c_[X, LINE], columns=names)
-    model = Regressor(lambda X: X["c3"].to_numpy() + 0.001 * X["c0"].to_numpy())
-    report = evaluate(model, frame[TEST], LINE[TEST], baselines=False)
-    found = finding(report, "nearly perfect")
-    assert '"c3" has' in found.cause
+    frame = pandas.DataFrame(np.c_[X, LINE**3], columns=["a", "b", "c", "late"])
+    report = evaluate(Regressor(lambda X: np.cbrt(X["late"])), frame, LINE, baselines=False, importance=False)
+    found = finding(report, "copy of the target")
     assert found.level == "warning"
-    spread = Regressor(lambda X: X[:, 0] + X[:, 1] + X[:, 2])
-    found = finding(evaluate(spread, X[TEST], X[TEST].sum(axis=1)), "nearly perfect")
-    assert "No column carries it alone" in found.cause
+    assert found.text.startswith('"late" alone tells the target (R2 0.9')
+    frame["again"] = np.where(LINE > 0, "up", "down")
+    y = LINE > 0
+    model = Classifier([False, True], lambda X: two(np.where(X["again"] == "up", 0.9, 0.1)))
+    report = evaluate(model, frame, y, baselines=False, importance=False)
+    assert [each.column for each in report.copies] == ["again", "late"]
+    assert finding(report, "copy of the target").text.endswith("and so does 1 more column.")
+
+
+def test_nearly_perfect_with_many_columns_is_a_note() -> None:
+    model = Regressor(lambda X: X[:, 0] + X[:, 1] + X[:, 2])
+    found = finding(evaluate(model, X[TEST], X[TEST].sum(axis=1)), "nearly perfect")
     assert found.level == "note"
+    assert "No column tells it alone" in found.cause
 
 
-def test_a_copy_that_only_a_baseline_finds() -> None:
-    report = numbers(lambda X: 0.5 * X[:, 0], 2 * X[:, 0])
+def test_what_only_a_baseline_finds() -> None:
+    report = numbers(lambda X: 0.5 * X[:, 0], X.sum(axis=1))
     assert finding(report, "nearly perfect").text.startswith("With linear model nearly perfect (R2 1.0000)")
 
 

@@ -50,6 +50,17 @@ class Flat:
         self.numbers = sum(len(plan.parts) for plan in self.encoder.plans)
         self.columns = self.numbers + len(self.levels)
 
+    def places(self) -> dict[int, list[int]]:
+        """Return for each column of the table that tells anything where it is in the array."""
+        found: dict[int, list[int]] = {}
+        ends = np.cumsum([len(plan.parts) for plan in self.encoder.plans])
+        for column, plan in enumerate(self.encoder.plans):
+            own = [*range(int(ends[column]) - len(plan.parts), int(ends[column]))]
+            own += [self.numbers + self.levels.index(column)] if plan.levels else []
+            if own:
+                found[column] = own
+        return found
+
     def __call__(self, X: Any) -> Floats:
         """Return the rows of a table."""
         table = read_table(X)

@@ -84,7 +84,7 @@ def wilson(share: float, rows: int) -> tuple[float, float]:
     z = float(norm.ppf(ENDS[1]))
     centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
     reach = z / (1 + z**2 / rows) * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
-    return float(max(0.0, centre - reach)), float(min(1.0, centre + reach))
+    return float(centre - reach) if share > 0 else 0.0, float(centre + reach) if share < 1 else 1.0
 
 
 def lead_of(ours: Floats, theirs: Floats, better: str) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ import numpy as np
 from fanin.tabular.evaluation import details
 from fanin.tabular.evaluation.baselines import Flat, Said, boosted_trees, constant, doubles, linear_model
 from fanin.tabular.evaluation.bootstrap import interval_of, lead_of, quantiles, resampled, resamples_for
+from fanin.tabular.evaluation.copies import copies
 from fanin.tabular.evaluation.importance import permutation_importance
 from fanin.tabular.evaluation.measures import (
     Floats,
@@ -98,6 +99,7 @@ def evaluate(
         leads=leads,
         baselines=tuple(each.baseline for each in said),
         importance=columns,
+        copies=copies(held, seed),
         repeated=repeated[0],
         repeated_usual=repeated[1],
         notes=_notes(held, learned, baselines, columns),

@@ -141,6 +141,17 @@ class Importance:
 
 
 @dataclass(frozen=True)
+class Copy:
+    """A column that alone tells the target of rows that it was not learned from.
+
+    score: with which balanced accuracy, or R2.
+    """
+
+    column: str
+    score: float
+
+
+@dataclass(frozen=True)
 class Bin:
     """Rows of similar probability, or of one nominal coverage.
 

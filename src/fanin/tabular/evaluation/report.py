@@ -11,6 +11,7 @@ from fanin.tabular.evaluation.records import (
     Baseline,
     Calibration,
     Confusion,
+    Copy,
     Finding,
     Importance,
     Lead,
@@ -34,6 +35,7 @@ class Evaluation:
     scores:      with 95% intervals, of the model and of each baseline.
     leads:       by how much the model is better than each baseline, with 95% intervals.
     confusion, residuals, calibration, importance: None or empty where they do not apply.
+    copies:      columns that tell the target alone.
     repeated:    the share of the held-out rows that are training rows, too, with the same target; `repeated_usual` that
                  of the training rows that are there twice. 0 without training rows.
     notes:       how the numbers were made.
@@ -55,6 +57,7 @@ class Evaluation:
     residuals: tuple[Residuals, ...]
     calibration: Calibration | None
     importance: Importance | None
+    copies: tuple[Copy, ...]
     repeated: float
     repeated_usual: float
     notes: tuple[str, ...]

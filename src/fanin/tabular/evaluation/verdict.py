@@ -15,7 +15,6 @@ from fanin.tabular.evaluation.words import count, measured, number, percent, sho
 MEASURE = {"classes": "log-loss", "numbers": "RMSE"}
 NEARLY_PERFECT = 0.995  # accuracy or R2
 SURELY_PERFECT = {"accuracy": 0.98, "R2": 0.999}  # the lower end of the interval
-CARRIES = 0.8  # the share of all importance with which a column carries the model alone
 FEW_ROWS = 100
 
 
@@ -122,39 +121,41 @@ def _against_linear(lead: Lead, where: str, report: Evaluation) -> Finding:
 # Too good to be true --------------------------------------------------------------------------------------------------
 
 
+KNOWN = "Ask of each column whether it is known when predictions are made; leave out what is not; train anew."
+
+
 def _too_good(report: Evaluation) -> Iterator[Finding]:
     name = "accuracy" if report.task == "classes" else "R2"
-    if not _could_be_wrong(report):
+    if report.copies:
+        yield _copied(report)
         return
-    for method in (MODEL, *(each.name for each in report.baselines)):
-        carrier = _carrier(report) if method == MODEL else ""
-        perfect = [s for s in report.scores if (s.name, s.method) == (name, method) and _nearly_perfect(s, carrier)]
+    for method in (MODEL, *(each.name for each in report.baselines)) if _could_be_wrong(report) else ():
+        perfect = [s for s in report.scores if (s.name, s.method) == (name, method) and _nearly_perfect(s)]
         if perfect:
             told = f"{name} {measured(name, perfect[0].value)}"
-            # Many classes that are easy to tell are nearly perfect by right, with many columns that each tell a little.
-            by_right = method == MODEL and report.importance is not None and not carrier
-            yield Finding(
-                "nearly perfect",
-                "note" if by_right else "warning",
-                ("Nearly" if method == MODEL else f"With {method} nearly")
-                + f" perfect ({told}): is a column a copy of the target?",
-                _who_carries(report, carrier),
-                "Ask of each column whether it is known when predictions are made; leave out what is not; train anew.",
-            )
+            who = "Nearly" if method == MODEL else f"With {method} nearly"
+            text = f"{who} perfect ({told}): do some columns hold the target in other words?"
+            yield Finding("nearly perfect", "note", text, _who_carries(report), KNOWN)
             return
 
 
-def _nearly_perfect(score: Score, carrier: str) -> bool:
-    """Say whether a score is, and is not so by chance, for which a column that carries the model alone speaks, too."""
-    return score.value >= NEARLY_PERFECT and (bool(carrier) or score.low >= SURELY_PERFECT[score.name])
+def _copied(report: Evaluation) -> Finding:
+    measure = "balanced accuracy" if report.task == "classes" else "R2"
+    first = report.copies[0]
+    more = len(report.copies) - 1
+    also = f", and so {'does' if more == 1 else 'do'} {count(more, 'more column')}" if more else ""
+    return Finding(
+        "copy of the target",
+        "warning",
+        f'"{shortened(first.column)}" alone tells the target ({measure} {measured("", first.score)}){also}.',
+        "It may be the target in other words, or be known only after it.",
+        KNOWN,
+    )
 
 
-def _carrier(report: Evaluation) -> str:
-    """Return the column that carries the model alone."""
-    found = report.importance
-    if found is None or len(found.columns) < 2:
-        return ""
-    return found.columns[0].column if found.columns[0].share >= CARRIES else ""
+def _nearly_perfect(score: Score) -> bool:
+    """Say whether a score is nearly perfect, and not so by chance."""
+    return score.value >= NEARLY_PERFECT and score.low >= SURELY_PERFECT[score.name]
 
 
 def _could_be_wrong(report: Evaluation) -> bool:
@@ -164,17 +165,12 @@ def _could_be_wrong(report: Evaluation) -> bool:
     return max(each.rows for each in report.confusion.classes) / report.rows < 0.98
 
 
-def _who_carries(report: Evaluation, carrier: str) -> str:
+def _who_carries(report: Evaluation) -> str:
     if report.importance is None:
-        return "The importance of the columns, which would tell, was not measured."
+        return "No column tells it alone."
     columns = report.importance.columns[:3]
-    if carrier:
-        return (
-            f'"{shortened(carrier)}" has {percent(columns[0].share)} of all importance: it may be the target in other '
-            "words, or be known only after it."
-        )
     named = ", ".join(f'"{shortened(each.column, 30)}" {percent(each.share)}' for each in columns)
-    return f"No column carries it alone; the most important ones are {named}."
+    return f"No column tells it alone; the most important ones are {named}."
 
 
 def _repeated(report: Evaluation) -> Iterator[Finding]:

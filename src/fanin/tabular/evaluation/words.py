@@ -76,7 +76,7 @@ def percent(share: float) -> str:
     """
     if math.isnan(share):
         return "-"
-    return f"{share:.2%}" if 0.999 <= share < 1 else f"{share:.1%}"
+    return f"{share:.2%}" if 0.9995 <= share < 0.99995 else f"{share:.1%}"
 
 
 def count(rows: int, what: str) -> str:
