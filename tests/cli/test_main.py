@@ -82,6 +82,7 @@ def test_errors_become_one_line_and_a_status(fanin: Run, monkeypatch: pytest.Mon
         return fanin("fail")
 
     assert fail_with(ShapeError("first\n  second")) == Answer(1, "", "fanin: first second\n")
+    assert fail_with(ShapeError("what", remedy="what to do")) == Answer(1, "", "fanin: what; what to do\n")
     assert fail_with(KeyboardInterrupt()) == Answer(130, "", "fanin: stopped by Ctrl-C\n")
     assert fail_with(PermissionError(13, "Permission denied", "x")) == Answer(
         1, "", "fanin: [Errno 13] Permission denied: 'x'\n"

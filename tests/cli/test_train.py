@@ -274,15 +274,6 @@ def test_ctrl_c_keeps_the_best_epoch(tmp_path: Path) -> None:
     assert load_model(tmp_path / "t.fanin").history_[0]["stopped"] == "interrupted"
 
 
-def test_ctrl_c_ends_networks_side_by_side(tmp_path: Path) -> None:
-    when = "_progress.Bar.__call__ = lambda self, moment: moment.epoch == 2 and interrupt()"
-    done = interrupted(tmp_path, when, "--preset", "best")
-    assert (done.returncode, done.stderr) == (130, "")
-    history = load_model(tmp_path / "t.fanin").history_
-    assert {each["network"] for each in history} == {"tabm"}  # the second kind was not begun
-    assert all(each["stopped"] == "interrupted" for each in history)
-
-
 def test_ctrl_c_before_training_saves_nothing(tmp_path: Path) -> None:
     done = interrupted(tmp_path, "_progress.Bar.say = interrupt")
     assert (done.returncode, done.stderr) == (130, "fanin: stopped by Ctrl-C\n")

@@ -60,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (FaninError, OSError) as error:
-        return _fail(str(error))
+        # What to do about an error stands in notes below it.
+        return _fail("; ".join([str(error), *getattr(error, "__notes__", ())]))
     except MemoryError:
         return _fail("not enough memory")
 

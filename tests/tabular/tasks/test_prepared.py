@@ -110,6 +110,9 @@ def test_weights_are_there_and_not_below_zero(tmp_path: Path) -> None:
     table.write_csv(tmp_path / "t.csv")
     with pytest.raises(TableError, match='the weight "weight" is -1 in a row: weights are 0 or more'):
         ready(tmp_path / "t.csv", weight="weight")
+    table.with_columns(weight=0).write_csv(tmp_path / "t.csv")
+    with pytest.raises(TableError, match='the weight "weight" is 0 in all rows'):
+        ready(tmp_path / "t.csv", weight="weight")
     table.with_columns(weight=polars.Series([None, *[1.0] * 99])).write_csv(tmp_path / "t.csv")
     with pytest.raises(TableError, match='the weight "weight" is missing in 1 rows that have a target'):
         ready(tmp_path / "t.csv", weight="weight")
@@ -128,3 +131,10 @@ def test_rows_that_a_model_can_use() -> None:
     ]
     with pytest.raises(TableError, match=r'new\.csv, column "a", row 1: "x"'):
         usable(new[1:2], model, "new.csv")
+
+
+def test_columns_that_hold_no_values_are_named(tmp_path: Path) -> None:
+    frame().with_columns(pair=polars.lit([1, 2])).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(TableError, match=r'(?s)t\.parquet: column "pair" has the type List\(.*leave the column out'):
+        ready(tmp_path / "t.parquet")
+    assert "pair" not in ready(tmp_path / "t.parquet", ignore=("pair",)).X.columns

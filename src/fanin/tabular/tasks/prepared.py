@@ -77,10 +77,19 @@ def prepare(table: TableFile, target: str, options: Options) -> Prepared:
     others = frame.drop(target)
     X = typed(others.drop(left_out), options.categories)
     learned, judged = _split(goal, options)
-    columns = told(others, X[learned], left_out)
+    columns = _told(others, X[learned], left_out, table.source)
     if all(column.kind == "left out" for column in columns):
         raise TableError(f'{table.source} has no column to learn "{target}" from{_why_none(columns)}')
     return Prepared(table.source, goal, X, columns, weights, learned, judged)
+
+
+def _told(
+    frame: polars.DataFrame, learned: polars.DataFrame, left_out: dict[str, str], source: str
+) -> tuple[ColumnTold, ...]:
+    try:
+        return told(frame, learned, left_out)
+    except TableError as error:
+        raise TableError(f"{source}: {error}", remedy="leave the column out: --ignore COLUMN") from None
 
 
 def _left_out(frame: polars.DataFrame, options: Options) -> dict[str, str]:
@@ -97,6 +106,8 @@ def _weights(frame: polars.DataFrame, name: str | None, source: str) -> NDArray[
     if series.null_count():
         raise TableError(f'{source}: the weight "{name}" is missing in {series.null_count():,} rows that have a target')
     weights = numbers_as(series, source)
+    if not weights.any():
+        raise TableError(f'{source}: the weight "{name}" is 0 in all rows: nothing is left to learn from')
     if (weights < 0).any():
         raise TableError(f'{source}: the weight "{name}" is {weights.min():g} in a row: weights are 0 or more')
     return weights
