@@ -55,7 +55,6 @@ class ClassTarget:
         for label, count, weight in counted.iter_rows():
             self.rows[label] = self.rows.get(label, 0) + count
             self.weights[label] = self.weights.get(label, 0.0) + weight
-        self.weighted = stretch.weights is not None
         if len(self.rows) > MOST_CLASSES:
             raise TableError(
                 f"{self.source}: the target has more than {MOST_CLASSES:,} different values, too many for classes",
