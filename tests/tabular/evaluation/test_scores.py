@@ -100,10 +100,10 @@ def naive(measure: str, y: Any, proba: Floats, draws: int, seed: int) -> tuple[f
 @pytest.mark.parametrize("name", ["ROC AUC", "balanced accuracy"])
 def test_intervals_are_those_of_naive_resampling(name: str) -> None:
     proba, y = drawn(250, 2)
-    found, wanted = judged(proba, y).score(name), naive(name, y, proba, 120, 1)
+    found, wanted = judged(proba, y).score(name), naive(name, y, proba, 80, 1)
     width = wanted[1] - wanted[0]
-    assert abs(found.low - wanted[0]) < 0.3 * width
-    assert abs(found.high - wanted[1]) < 0.3 * width
+    assert abs(found.low - wanted[0]) < 0.35 * width
+    assert abs(found.high - wanted[1]) < 0.35 * width
     half = naive(name, y[:60], proba[:60], 60, 1)  # too wide: planted
     assert half[1] - half[0] > 1.4 * width
 
