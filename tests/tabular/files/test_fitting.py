@@ -18,7 +18,7 @@ from fanin._core.errors import ArgumentError, TableError
 from fanin.tabular import TabularClassifier, TabularRegressor, load_model
 from fanin.tabular.files.cleaning import clean, with_numbers
 from fanin.tabular.inputs import Encoder
-from fanin.tabular.streaming import fitting, store
+from fanin.tabular.streaming import budget, fitting, store
 from fanin.tabular.streaming.budget import Budget, budget_of
 from fanin.tabular.streaming.feed import Stretch
 from fanin.tabular.streaming.reservoir import Reservoir
@@ -120,8 +120,8 @@ def test_a_preset_of_several_networks_mixes_one_of_each_and_can_be_saved_and_tau
 def test_labels_that_are_whole_numbers_become_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "t.csv"
     path.write_text("x,y\n" + "".join(f"{i},{i % 3 + 8}\n" for i in range(300)))
-    for budget in (WHOLE, IN_PIECES):
-        monkeypatch.setattr(fitting, "budget_of", lambda memory, budget=budget: budget)
+    for shares in (WHOLE, IN_PIECES):
+        monkeypatch.setattr(fitting, "budget_of", lambda memory, shares=shares: shares)
         model = TabularClassifier(**QUICK | {"epochs": 1}, class_weight="balanced").fit_file(path, "y")
         assert model.classes_.tolist() == [8, 9, 10]
 
@@ -186,6 +186,16 @@ def test_memory_and_folds_that_do_not_go_together(source: Path, in_pieces: None)
         budget_of("64 MB")
     with pytest.raises(ArgumentError, match="memory must be bytes above 0"):
         budget_of("much")
+
+
+def test_what_the_process_happens_to_hold_does_not_change_the_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for held in (180, 210, 400, 900):
+        monkeypatch.setattr(budget, "resident", lambda held=held: held << 20)
+        found.append((budget_of(None), budget_of("1 GB") if held < 900 else found[0][1]))
+    assert set(found) == {found[0]}
+    assert sum((found[0][0].piece, found[0][0].sample, found[0][0].block)) < 200 << 20
+    assert budget_of("1200 MB").sample < found[0][0].sample  # where little of it is left
 
 
 def test_short_of_time_the_sample_is_learned(source: Path, in_pieces: None, monkeypatch: pytest.MonkeyPatch) -> None:

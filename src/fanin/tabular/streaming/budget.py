@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from fanin._core.errors import ArgumentError
 
 GROUND = 1 << 30  # bytes that a process may hold where nobody says otherwise
+USUAL = 256 << 20  # bytes that a process holds that has loaded what it needs
+LIBRARIES = 64 << 20  # bytes of libraries that are loaded on the way, and of compiled code
 LEAST = 192 << 20  # bytes without which there is nothing to share out
 WHOLE = 8  # how many times its size a frame needs, read and trained from as a whole
 UNITS = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
@@ -39,15 +41,18 @@ def budget_of(memory: int | str | None) -> Budget:
     """
     held = resident()
     asked = max(GROUND, held + GROUND // 2) if memory is None else bytes_of(memory)
-    # Libraries that are loaded on the way, and compiled code, take their part as well.
-    left = asked - held - (64 << 20)
-    if left < LEAST - (64 << 20):
+    left = asked - held - LIBRARIES
+    if left < LEAST - LIBRARIES:
         raise ArgumentError(
             f"memory={memory!r} leaves too little: this process holds {held >> 20} MB already, and needs "
             f"{LEAST >> 20} MB beside them"
         )
-    # Blocks of this size are large enough to be random, and small enough for a deadline to fall between two of them.
-    return Budget(left // WHOLE, min(left // 32, 16 << 20), min(left // 12, 64 << 20), min(left // 4, 64 << 20))
+    # By what was asked for, and not by what happens to be left, so that equal seeds give equal models.
+    share = max((GROUND if memory is None else asked) - USUAL, LEAST - LIBRARIES)
+    while share > 2 * left:
+        share //= 2
+    # Blocks of at most 64 MB are large enough to be random, and a deadline falls between two of them.
+    return Budget(share // WHOLE, min(share // 32, 16 << 20), min(share // 12, 64 << 20), min(share // 4, 64 << 20))
 
 
 def bytes_of(memory: int | str) -> int:
