@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import polars
 import pytest
 
-from fanin.tabular import load_model, open_table
+from fanin.tabular import TabularRegressor, load_model, open_table
 from tests.cli.conftest import PENGUINS, QUICK, Answer
 
 Run = Callable[..., Answer]
@@ -77,3 +78,14 @@ def test_bad_input(fanin: Run, penguins: Path) -> None:
     refused(fanin("evaluate", penguins, "t.csv", "--no-importance"), "X: no row has a class that the model knows")
     refused(fanin("evaluate", penguins, PENGUINS, "--report", "r.doc"), "r.doc: a report ends in .html, .txt, .json")
     refused(fanin("evaluate", "gone", PENGUINS), "no such model folder: gone")
+
+
+def test_models_that_a_file_does_not_suit(fanin: Run) -> None:
+    x, quick = np.arange(40.0)[:, None], {"epochs": 1, "hidden": (2,), "random_state": 0}
+    TabularRegressor("fast", **quick).fit(x, x[:, 0]).save("nameless")
+    refused(fanin("evaluate", "nameless", PENGUINS), "nameless was trained with columns without names")
+    frame = polars.DataFrame({"x": x[:, 0]})
+    TabularRegressor("fast", **quick).fit(frame, np.hstack([x, -x])).save("two")
+    refused(fanin("evaluate", "two", PENGUINS), "two predicts 2 targets")
+    TabularRegressor("fast", **quick).fit(frame, x[:, 0]).save("one")
+    refused(fanin("evaluate", "one", PENGUINS), "one does not say what its target was called: name it with --target")

@@ -15,14 +15,18 @@ if TYPE_CHECKING:
     from fanin.tabular.tasks import Target
 
 
+LEAST = 1 << 30  # bytes, which `fit_file` takes where nobody says otherwise
+
+
 def memory_for(arguments: argparse.Namespace) -> int | str | None:
-    """Return what training may use: what was asked for, else half of what the machine has left; None if unknown."""
+    """Return what training may use: what was asked for, else half of what the machine has left; None for 1 GB."""
     if arguments.memory is not None:
         return str(arguments.memory)
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text("ascii").splitlines()
         free = next(line for line in lines if line.startswith("MemAvailable:"))
-        return int(free.split()[1]) * 1024 // 2
+        half = int(free.split()[1]) * 1024 // 2
+        return half if half > LEAST else None
     return None
 
 

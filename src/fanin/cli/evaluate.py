@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fanin._core.errors import TableError
 
 DESCRIPTION = """\
@@ -51,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_report(arguments.report)
     model = load_model(arguments.model)
+    _check(model, arguments.model)
     target = _target(model, arguments)
     X, y = _labelled(model, arguments.table, target)
     train = None if arguments.train is None else _labelled(model, arguments.train, target)
@@ -63,6 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
         write_report(report, Path(arguments.report))
         show(facts("Done", [("report", arguments.report)]))
     return 0
+
+
+def _check(model: Any, folder: str) -> None:
+    """Raise TableError for a model that cannot find its columns in a file, or has several targets."""
+    if not hasattr(model, "feature_names_in_"):
+        raise TableError(f"{folder} was trained with columns without names: it cannot find them in a table")
+    if np.ndim(getattr(model, "_spread", 0.0)) and len(model._spread) > 1:
+        raise TableError(f"{folder} predicts {len(model._spread)} targets: judge it by fanin.tabular.evaluate")
 
 
 def _target(model: Any, arguments: argparse.Namespace) -> str:
@@ -81,7 +92,7 @@ def _labelled(model: Any, path: str, target: str) -> tuple[Any, Any]:
     from fanin.tabular.tasks import labels_as, numbers_as, usable
 
     table = open_table(path, missing=model.about_.get("missing", ()))
-    names = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    names = [str(name) for name in model.feature_names_in_]
     table.need([target, *names])
     frame = table.read()
     frame = frame.filter(frame.get_column(target).is_not_null())
