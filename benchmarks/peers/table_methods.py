@@ -119,7 +119,10 @@ def _pytabkit(name: str) -> Callable[[Split, int], Any]:
 
         kind = getattr(sklearn_interfaces, f"{name}_{'Classifier' if split.classes else 'Regressor'}")
         model = kind(random_state=0, device="cpu", n_threads=threads)
-        return _fitted(model, split, split.X, split.X_test, cat_col_names=split.categories)
+        # It refuses a table with missing numbers: they get the mean of the training rows.
+        means = split.X.mean(numeric_only=True)
+        X, X_test = (part.fillna(means) for part in (split.X, split.X_test))
+        return _fitted(model, split, X, X_test, cat_col_names=split.categories)
 
     return run
 

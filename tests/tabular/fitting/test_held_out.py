@@ -67,6 +67,21 @@ def test_few_rows_without_a_mistake_do_not_make_probabilities_certain() -> None:
     assert tempered(logs, 1.0) == pytest.approx(logs)
 
 
+def test_labels_are_softened_only_where_probabilities_would_become_more_certain() -> None:
+    """Nine of ten right at 0.99 ask for less; all right at 0.6 for more, and at 0.99 for no change."""
+    sure, unsure = np.log([[0.99, 0.01]] * 200), np.log([[0.6, 0.4]] * 200)
+    right, mostly = np.zeros(200, np.int64), (np.arange(200) % 10 == 0).astype(np.int64)
+    least = np.log(0.99 / 0.01) / np.log(9)  # at which the probability is 0.9
+    assert temperature(sure, mostly) == pytest.approx(least ** (200 / (200 + PRIOR)), rel=1e-3)
+    assert 0 < temperature(unsure, right) < 1
+    assert temperature(np.log([[0.9999, 0.0001]] * 200), right) == 1
+
+
+def test_of_networks_that_are_averaged_half_of_the_logarithm_is_left() -> None:
+    sure, mostly = np.log([[0.99, 0.01]] * 200), (np.arange(200) % 10 == 0).astype(np.int64)
+    assert temperature(sure, mostly, averaged=True) == pytest.approx(temperature(sure, mostly) ** 0.5)
+
+
 def test_weights_of_rows_count() -> None:
     logs = np.log(np.array([[0.9, 0.1], [0.9, 0.1]] * 500))
     classes = np.array([0, 1] * 500)
@@ -105,4 +120,5 @@ def test_shifts_and_widening_cover() -> None:
 def test_presets(name: str, task: str, rows: int) -> None:
     made = recipe(name, task, rows, {"epochs": 7, "hidden": (3,)})
     assert all(stage.epochs == 7 and stage.hidden == (3,) for stage in made.stages)
-    assert made.folds == {"fast": 1, "default": 4 if rows == 50 else 1, "best": 5}[name]
+    by_default = {50: 4, 5_000: 1 if task == "classes" else 3, 500_000: 1}[rows]
+    assert made.folds == {"fast": 1, "default": by_default, "best": 5}[name]

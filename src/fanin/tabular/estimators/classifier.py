@@ -112,8 +112,9 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         ready = self._prepared(X, y, sample_weight, groups)
         (self._ensemble,) = self._train(ready)
         judged, weights = self._ensemble.judged, ready.weights
+        several = len(self._ensemble.stages[0].networks) > 1
         self.temperature_ = temperature(
-            self._ensemble.held_out, ready.y[judged], None if weights is None else weights[judged]
+            self._ensemble.held_out, ready.y[judged], None if weights is None else weights[judged], several
         )
         probabilities = np.exp(tempered(self._ensemble.held_out, self.temperature_))
         self.oof_predictions_, found, known = ready.place.out_of_fold(probabilities, judged, len(ready.y))

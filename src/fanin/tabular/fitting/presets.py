@@ -68,8 +68,12 @@ def _fast(task: str, rows: int) -> Recipe:
 def _default(task: str, rows: int) -> Recipe:
     if rows <= FEW:
         return Recipe((_members(rows, 64, rate=4e-3, patience=12),), folds=4)
-    if rows <= SOME:
+    if rows <= SOME and task == "classes":
         return Recipe((_members(rows),), repeats=2)
+    if rows <= SOME:
+        # On five splits of ames the two kinds together were from 1% behind to 5% ahead of the members alone. Waves end
+        # after 9, 26, 60 and 128 epochs: where the third is no better than the second, the fourth seldom is.
+        return Recipe((_members(rows), realmlp(task, epochs=128, patience=40)), folds=3)
     if task == "classes":
         return Recipe((realmlp(task, epochs=_epochs(rows, 100)),))
     return Recipe((_members(rows), _small_realmlp(task, rows)))
@@ -84,7 +88,10 @@ def _small_realmlp(task: str, rows: int) -> Settings:
 def _best(task: str, rows: int) -> Recipe:
     if rows <= SOME:
         rate = 0.02 if task == "classes" else 0.1
-        return Recipe((_members(rows, members=16), realmlp(task, hidden=(128, 128), rate=rate, epochs=128)), folds=5)
+        small = realmlp(task, hidden=(128, 128), rate=rate, epochs=128)
+        # RealMLP-TD as it was published was 2 to 9% ahead of the small one on three splits of ames, by its odd houses.
+        second = realmlp(task) if rows > FEW and task == "numbers" else small
+        return Recipe((_members(rows, members=16), second), folds=5)
     return Recipe((_members(rows), realmlp(task, epochs=_epochs(rows, 128))), folds=5)
 
 
