@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from fanin.tabular.files import TableFile
     from fanin.tabular.tasks import Target
 
-
 LEAST = 1 << 30  # bytes, which `fit_file` takes where nobody says otherwise
 
 
