@@ -65,5 +65,6 @@ class Reservoir:
 def joined(parts: list[Stretch]) -> Stretch:
     """Return stretches one below the other."""
     weights = None if parts[0].weights is None else np.concatenate([part.weights for part in parts])
-    frame = polars.concat([part.frame for part in parts], rechunk=True)
-    return Stretch(frame, polars.concat([part.target for part in parts], rechunk=True), weights)
+    # In chunks, as they are: a copy of all would be the most memory that the first pass takes.
+    frame = polars.concat([part.frame for part in parts], rechunk=False)
+    return Stretch(frame, polars.concat([part.target for part in parts], rechunk=False), weights)
