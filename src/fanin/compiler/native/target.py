@@ -131,14 +131,22 @@ _PASSES = (
 )
 
 
-def optimised(text: str, isa: Isa) -> Any:
-    """Return LLVM's module of a text, verified and optimised."""
-    module = llvm.parse_assembly(text)
-    module.verify()
+@lru_cache(maxsize=8)
+def _passes(isa: Isa) -> tuple[Any, Any]:
+    """Return LLVM's manager of the passes, and what it needs besides; made once, for a new one takes 5 KB for good."""
     builder = llvm.create_pass_builder(_machine(isa), llvm.create_pipeline_tuning_options(speed_level=2))
     manager = llvm.create_new_module_pass_manager()
     for name in _PASSES:
         getattr(manager, f"add_{name}_pass")()
+    return manager, builder
+
+
+def optimised(text: str, isa: Isa) -> Any:
+    """Return LLVM's module of a text, verified and optimised."""
+    # In a context of its own, which goes with it: names and types of texts stay in LLVM's common one.
+    module = llvm.parse_assembly(text, llvm.create_context())
+    module.verify()
+    manager, builder = _passes(isa)
     manager.run(module, builder)
     return module
 
