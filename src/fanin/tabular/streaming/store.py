@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -77,7 +76,8 @@ class Store:
             return
         for start, whole, part in zip(self._starts, self.arrays, parts, strict=False):
             offset = block * self._starts[-1] + start + place * row_bytes(whole)
-            _write(self._file.fileno(), np.ascontiguousarray(part), offset)
+            self._file.seek(offset)
+            _write(self._file, np.ascontiguousarray(part))
 
     def load(self, block: int) -> None:
         """Bring a block into `arrays`."""
@@ -104,11 +104,10 @@ def check_room(size: int) -> None:
         )
 
 
-def _write(descriptor: int, array: NDArray[Any], offset: int) -> None:
+def _write(file: IO[bytes], array: NDArray[Any]) -> None:
     left = array.reshape(-1).view(np.uint8).data
     while len(left):
-        done = os.pwrite(descriptor, left, offset)
-        left, offset = left[done:], offset + done
+        left = left[file.write(left) :]
 
 
 def _read(file: Any, array: NDArray[Any]) -> None:
