@@ -20,6 +20,7 @@ from fanin.training.threads import threads_to_use
 THIRD = 3  # of the settings goes on, with so many times the epochs
 RUNGS = 3  # at most
 AT_ONCE = 16  # networks that are trained side by side, where no clock has to be looked at in between
+SHARES = 4  # of a rung's time that is left, of which those side by side take one: no setting takes it all
 STEPS = 27  # at least, in a first rung that tells settings apart
 
 
@@ -113,8 +114,9 @@ class Halving:
                 self.stopped = "time"
                 return
             count = self._at_once()
+            share = min(SHARES, -(-len(waiting) // count))
             chunk, waiting = waiting[:count], waiting[count:]
-            self._train(rung, chunk, due)
+            self._train(rung, chunk, None if due is None else now + (due - now) / share)
             longest = max(longest, time.monotonic() - now)
             if self.stopped not in ("finished", "time"):
                 return
