@@ -73,3 +73,64 @@ def test_threads_do_not_disturb_each_other(model: torch.nn.Module) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+# Outside of no_grad ---------------------------------------------------------------------------------------------------
+
+
+def test_quick_results_have_the_history_that_slow_ones_have(model: torch.nn.Module) -> None:
+    compiled, x = torch.compile(model), torch.randn(1, 5)
+    slow = compiled(x)
+    quick = compiled(x)
+    assert repr(quick) == repr(slow)
+    assert quick.grad_fn is not slow.grad_fn
+    found = []
+    for result in (slow, quick, model(x)):
+        model.zero_grad()
+        result.square().sum().backward()
+        found.append([p.grad.numpy().copy() for p in model.parameters()])
+    for parts in zip(*found, strict=True):
+        np.testing.assert_array_equal(parts[0], parts[1])
+        np.testing.assert_allclose(parts[0], parts[2], rtol=1e-5)
+
+
+def test_quick_results_go_back_when_several_are_there(model: torch.nn.Module) -> None:
+    compiled, rows = torch.compile(model), torch.randn(4, 1, 5)
+    total = sum(compiled(x).sum() for x in rows)
+    total.backward()
+    found = [p.grad.numpy().copy() for p in model.parameters()]
+    model.zero_grad()
+    sum(model(x).sum() for x in rows).backward()
+    for mine, p in zip(found, model.parameters(), strict=True):
+        np.testing.assert_allclose(mine, p.grad.numpy(), rtol=1e-5)
+
+
+def test_a_weight_or_a_row_that_changed_meanwhile_is_noticed(model: torch.nn.Module) -> None:
+    compiled = torch.compile(model)
+    for change in (lambda x: model[0].weight.mul_(2), lambda x: x.add_(1)):
+        x = torch.randn(1, 5)
+        compiled(x)
+        result = compiled(x)
+        with torch.no_grad():
+            change(x)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            result.sum().backward()
+
+
+def test_a_row_that_wants_a_gradient_gets_one(model: torch.nn.Module) -> None:
+    compiled = torch.compile(model)
+    compiled(torch.ones(1, 5))
+    x = torch.ones(1, 5, requires_grad=True)
+    compiled(x).sum().backward()
+    mine = x.grad.numpy().copy()
+    x.grad = None
+    model(x).sum().backward()
+    np.testing.assert_allclose(mine, x.grad.numpy(), rtol=1e-5)
+
+
+def test_a_view_of_something_with_a_history_keeps_it(model: torch.nn.Module) -> None:
+    compiled, wide = torch.compile(model), torch.ones(2, 5, requires_grad=True)
+    compiled(torch.ones(1, 5))
+    compiled(wide[:1]).sum().backward()
+    assert wide.grad[0].abs().sum() > 0
+    assert (wide.grad[1] == 0).all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -189,20 +189,32 @@ class FunctionNode(Node):
     @classmethod
     def attach(cls, function: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: Any) -> tuple[Any, ...]:
         """Make the node, and return the outputs as tensors that it made."""
-        op = Op(function.__name__, _no_evaluation, _any_spec, grad_name=f"{function.__name__}Backward")
         edges = [edge_of(x) if isinstance(x, TensorBase) else None for x in args]
-        first = next(x for x in outputs if isinstance(x, TensorBase))
         results = tuple(_fresh(x, args, ctx) if isinstance(x, TensorBase) else x for x in outputs)
-        node = cls(op, (), {}, edges, first._array, [])
-        node.ctx, node.function, node.count = ctx, function, len(outputs)
-        node.shapes = [(x._array.shape, x._array.dtype) if isinstance(x, TensorBase) else None for x in outputs]
+        arrays = [x._array if isinstance(x, TensorBase) else None for x in outputs]
+        node = cls.of(cls.op_of(function), function, ctx, edges, arrays, [])
         node._save(ctx, outputs, results)
-        ctx._node = node
         skipped = {id(x) for x in ctx._not_differentiable}
         for i, (raw, result) in enumerate(zip(outputs, results, strict=True)):
             if isinstance(result, TensorBase) and id(raw) not in skipped and result._array.dtype.kind == "f":
                 node.place(result, i)
         return results
+
+    @staticmethod
+    def op_of(function: type[Function]) -> Op:
+        """Return the operation that nodes of a function stand for."""
+        return Op(function.__name__, _no_evaluation, _any_spec, grad_name=f"{function.__name__}Backward")
+
+    @classmethod
+    def of(
+        cls, op: Op, function: type[Function], ctx: FunctionCtx, edges: list[Any], arrays: Sequence[Any], stamps: Any
+    ) -> FunctionNode:
+        """Return a node for outputs with these arrays, None for outputs that are no tensors."""
+        node = cls(op, (), {}, edges, next(array for array in arrays if array is not None), stamps)
+        node.ctx, node.function, node.count = ctx, function, len(arrays)
+        node.shapes = [None if array is None else (array.shape, array.dtype) for array in arrays]
+        ctx._node = node
+        return node
 
     def _save(self, ctx: FunctionCtx, outputs: tuple[Any, ...], results: tuple[Any, ...]) -> None:
         saved, stamps = [], []

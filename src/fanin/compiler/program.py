@@ -10,16 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from fanin.autograd.function import Function, once_differentiable
 from fanin.compiler import numpy_engine
 from fanin.compiler.capture.captured import ARGUMENT, OUTSIDE, Captured
 from fanin.compiler.capture.recorder import check_histories
-from fanin.compiler.capture.structure import put_together, take_apart
+from fanin.compiler.capture.structure import put_together
 from fanin.compiler.graph import Graph
+from fanin.compiler.history import History, differentiable
 from fanin.random.generator import default_generator
-from fanin.tensor.backward import grad as gradients
 from fanin.tensor.base import Changes
-from fanin.tensor.grad_mode import enable_grad, mode
+from fanin.tensor.grad_mode import mode
 from fanin.tensor.tape import wrap
 from fanin.tensor.tensor import Tensor
 
@@ -276,7 +275,6 @@ class Program:
         data, outputs = captured.graph.data, captured.outputs
         simple = (
             captured.pure
-            and not self.open
             and len(data) == len(outputs) == 1
             and outputs[0].kind == "result"
             and not captured.fixed
@@ -286,6 +284,7 @@ class Program:
             and not captured.guards.names
             and not self.lookups
             and not isinstance(captured.structure, (tuple, list, dict))
+            and all(t._node is None for t, required in captured.required if required)
         )
         return (data[0].shape, data[0].dtype, mode.enabled) if simple else None
 
@@ -302,6 +301,7 @@ class Program:
         single = getattr(self.execute, "single", None)
         compute = self._slowly if single is None else single(self.arrays)
         new, changes, grad_mode = object.__new__, Changes, mode
+        history = History(self) if self.open else None
 
         def predict(x: Any) -> Any:
             array = x._array
@@ -317,6 +317,8 @@ class Program:
             for tensor, memory in held:
                 if tensor._array is not memory:
                     return None
+            if history is not None:
+                return history.of(x, compute(array)) if x._base is None else None
             result = new(Tensor)
             result._array = compute(array)
             if grad_mode.inference:
@@ -335,80 +337,3 @@ def _count(tensor: Any) -> None:
         tensor = tensor._base
     if tensor._counter is not None:
         tensor._counter[0] += 1
-
-
-# Results with a history -----------------------------------------------------------------------------------------------
-
-
-class _Again(Function):
-    """The results of a program; its derivative runs the target again, on the tape."""
-
-    @staticmethod
-    def forward(ctx: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return the tensors among the results."""
-        call, *tensors = args
-        ctx.call = call
-        ctx.save_for_backward(*tensors)
-        results = tuple(wrap(array) for array in call.outputs)
-        if not all(call.tracked):
-            ctx.mark_non_differentiable(*(r for r, t in zip(results, call.tracked, strict=True) if not t))
-        return results
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        """Return the gradients of the arguments and of the parameters."""
-        return (None, *ctx.call.gradients(ctx.saved_tensors, grad_outputs))
-
-
-class _Call:
-    """One call whose results have a history: the arguments, and the results of the program."""
-
-    def __init__(self, program: Program, args: Any, given: Sequence[Any], outputs: Arrays) -> None:
-        self.program, self.args = program, args
-        self.given = list(given)
-        results = [o for o in program.captured.outputs if o.kind == "result"]
-        self.outputs = [outputs[o.index] for o in results]
-        self.tracked = [o.requires_grad for o in results]
-
-    def gradients(self, saved: Sequence[Any], grad_outputs: Sequence[Any]) -> list[Any]:
-        """Run the target on the tape and go back from its results."""
-        count = len(self.given)
-        with enable_grad():
-            stand_ins = [_stand_in(t, s) for t, s in zip(self.given, saved[:count], strict=True)]
-            found: list[Any] = []
-            structure = take_apart(self.args, found)
-            args, kwargs = put_together(structure, stand_ins)
-            results: list[Any] = []
-            take_apart(self.program.target(*args, **kwargs), results)
-            kinds = self.program.captured.outputs
-            results = [r for r, o in zip(results, kinds, strict=True) if o.kind == "result"]
-            pairs = [(r, g) for r, g, t in zip(results, grad_outputs, self.tracked, strict=True) if t]
-            leaves = [*stand_ins, *saved[count:]]
-            wanted = [x for x in leaves if x._requires_grad]
-            parts = iter(gradients([r for r, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True))
-        return [next(parts) if x._requires_grad else None for x in leaves]
-
-
-def _stand_in(tensor: Any, saved: Any) -> Any:
-    """Return the tensor off its history; itself where it is a leaf."""
-    if saved._node is None:
-        return saved
-    fresh = saved.detach()
-    fresh.requires_grad_(tensor._requires_grad)
-    return fresh
-
-
-def differentiable(program: Program, given: Sequence[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return the results of a program with a history, so that a backward pass goes on through them."""
-    outputs = program.compute(given, program.captured.scalars.row() or ())
-    call = _Call(program, (args, kwargs), given, outputs)
-    parameters = [t for t, required in program.captured.required if required and t._node is None]
-    known = {id(t) for t in given}
-    results = _Again.apply(call, *given, *(p for p in parameters if id(p) not in known))
-    waiting = iter(results if isinstance(results, tuple) else (results,))
-    tensors = [
-        next(waiting) if output.kind == "result" else program._output(output, given, outputs)
-        for output in program.captured.outputs
-    ]
-    return put_together(program.captured.structure, tensors)
