@@ -19,17 +19,17 @@ def temperature(
     .. math:: \log T = \frac{n}{n + 100}
         \arg\min_{\tau}\; -\sum_i w_i \sum_c q_{ic} \log\mathrm{softmax}(e^{-\tau} \log p_i)_c
 
-    Where that makes probabilities less certain, q is 1 for the label's class. Where it would make them more certain,
-    that class is given q = 1 - C / (2 (n + C)), and the others share the rest, as if each of the C classes had been
-    seen in half a row more: a few hundred rows without a mistake would else ask for probabilities of 0 and 1.
+    The label's class is given q = 1 - 1 / (n + 2), the others share the rest: as if one row of two more had had another
+    label. A few hundred rows without a mistake would else ask for probabilities of 0 and 1.
 
     Args:
         logs: log p, (rows, classes).
         classes: of the rows.
         weights: of the rows.
         averaged: whether new rows are answered by the mean of several networks, each of these rows by one. The mean is
-            less certain than each of them, so half of log T is left. (Means of four splits, with folds: breast_cancer
-            .062, penguins .011, titanic .461; with all of it and labels softened for both signs .067, .023, .462.)
+            less certain than each of them, so half of log T is left: on 14 splits the log-loss of breast_cancer and
+            penguins was .087 and .026 with all of it, .086 and .023 with half, .086 and .022 with none; of one network
+            alone, .093 and .040 with all of it, .099 and .045 with none.
 
     C. Guo et al., "On calibration of modern neural networks", arXiv 1706.04599; J. Platt, "Probabilistic outputs for
     support vector machines", 1999, section 2.2, for labels that are not certain.
@@ -41,24 +41,20 @@ def temperature(
     2.0
     """
     rows, count = logs.shape
-    hard, soft = (_best_logarithm(logs, wanted, weights) for wanted in (np.eye(count)[classes], _soft(classes, count)))
-    tau = hard if hard > 0 else min(0.0, soft)
-    return float(np.exp(tau * rows / (rows + PRIOR) * (0.5 if averaged else 1.0)))
-
-
-def _best_logarithm(logs: NDArray[Any], wanted: NDArray[np.float64], weights: NDArray[Any] | None) -> float:
-    """Return the logarithm of the temperature of the least log-loss against labels as probabilities."""
-    shares = np.ones(len(logs)) if weights is None else weights.astype(np.float64)
+    wanted = _soft(classes, count)
+    weights = np.ones(rows) if weights is None else weights.astype(np.float64)
 
     def loss(tau: float) -> float:
-        return float(np.average(-(wanted * tempered(logs, np.exp(tau))).sum(axis=1), weights=shares))
+        return float(np.average(-(wanted * tempered(logs, np.exp(tau))).sum(axis=1), weights=weights))
 
-    return _least(loss, *_BOUNDS)
+    part = 0.5 if averaged else 1.0
+    return float(np.exp(_least(loss, *_BOUNDS) * part * rows / (rows + PRIOR)))
 
 
 def _soft(classes: NDArray[Any], count: int) -> NDArray[np.float64]:
     """Return labels as probabilities, (rows, classes)."""
-    share = count / (2 * (len(classes) + count))
+    # Half a row for each class, as for two, would be one in 250 where 3,200 rows have 26 classes.
+    share = 1 / (len(classes) + 2)
     soft = np.full((len(classes), count), share / max(1, count - 1))
     soft[np.arange(len(classes)), classes] = 1 - share
     return soft
