@@ -195,7 +195,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, help="a folder with more tables")
     parser.add_argument("--fashion-mnist", type=Path, metavar="FOLDER", help="its IDX files, CSV files, or .npz")
-    parser.add_argument("--only", help="names of tables, separated by commas")
+    parser.add_argument("--only", help="names of tables, separated by commas; `none` runs nothing")
     parser.add_argument("--methods", help=f"of {', '.join(METHODS)}, separated by commas")
     parser.add_argument("--threads", type=int, default=2, help="that everybody may use (2)")
     parser.add_argument("--split", type=int, default=0, metavar="N", help="the seed by which rows are split (0)")
