@@ -33,7 +33,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         time_limit: seconds that `fit` may take: schedules are shortened to keep it. Then results depend on the
             machine's speed; without, on `random_state` alone, whatever the number of threads.
         validation_fraction: the share of the rows that is held out, to choose the best epoch and to calibrate; with
-            folds ("best", and up to 1,500 rows "default") each row is held out once instead.
+            folds ("best", and "default" up to 1,500 rows, for numbers 5,000) each row is held out once instead.
         cv: None for what the preset does; or how many folds, a splitter of scikit-learn, or pairs of row numbers: one
             network of each kind is trained for each fold, side by side, judged by the rows that it did not learn from,
             and all answer together.
