@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import hypothesis
@@ -10,6 +11,9 @@ import pytest
 hypothesis.settings.register_profile("fanin", derandomize=True, deadline=None, max_examples=50, database=None)
 hypothesis.settings.load_profile("fanin")
 
+# Tests run side by side: threads of OpenMP (scikit-learn's, PyTorch's) shall not wait for each other in loops, which
+# takes the cores from the others. To be said before these libraries are loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a worker of pytest-xdist; tests press Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
