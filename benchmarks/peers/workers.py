@@ -116,15 +116,18 @@ class Bench:
         return job.loss()
 
     def time(self, name: str, variant: str, seconds: float) -> float:
-        """Train for about so many seconds, after a sixth of that to warm the caches; return the seconds of a step."""
+        """Train for about so many seconds, after a sixth of that to warm the caches; return the seconds of a step.
+
+        One epoch at least is for warming: a process that waited has lost its caches, and in a virtual machine perhaps
+        its memory and its second core. Where an epoch is longer than the measurement, that hardly shows.
+        """
         key, job = (name, variant), self.job(name, variant)
         if key not in self.seconds:
             job.run(1)  # compiles
             self.seconds[key] = self.timed(job, 1)
-        for part in (seconds / 6, seconds):
-            units = round(part / self.seconds[key])
-            if units or part == seconds:
-                self.seconds[key] = self.timed(job, max(1, units))
+        if self.seconds[key] <= seconds:
+            self.seconds[key] = self.timed(job, max(1, round(seconds / 6 / self.seconds[key])))
+        self.seconds[key] = self.timed(job, max(1, round(seconds / self.seconds[key])))
         return self.seconds[key] / job.steps
 
     def engine(self, name: str, variant: str) -> str | None:
