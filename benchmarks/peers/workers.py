@@ -119,13 +119,13 @@ class Bench:
         """Train for about so many seconds, after a sixth of that to warm the caches; return the seconds of a step.
 
         One epoch at least is for warming: a process that waited has lost its caches, and in a virtual machine perhaps
-        its memory and its second core. Where an epoch is longer than the measurement, that hardly shows.
+        its memory and its second core. Where an epoch takes a second, that hardly shows.
         """
         key, job = (name, variant), self.job(name, variant)
         if key not in self.seconds:
             job.run(1)  # compiles
             self.seconds[key] = self.timed(job, 1)
-        if self.seconds[key] <= seconds:
+        if self.seconds[key] <= 1:
             self.seconds[key] = self.timed(job, max(1, round(seconds / 6 / self.seconds[key])))
         self.seconds[key] = self.timed(job, max(1, round(seconds / self.seconds[key])))
         return self.seconds[key] / job.steps
