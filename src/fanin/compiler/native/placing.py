@@ -1,9 +1,9 @@
 """Threads of one run on processors of their own, for as long as it takes.
 
-Threads that wait for each other at barriers look busy all the time, and give way often: Linux leaves two that were
-woken on the same processor there for seconds, each waiting half of the time while the next processor has nothing to do,
-and moves others in the middle of their work. 256 rows of 50-128-128-128-2 took 1,000 us where two threads shared a
-processor, 530 to 660 where each began on its own, 480 to 540 where each was kept there.
+Threads that wait for each other at barriers look busy all the time and are never away for long, so that Linux moves
+them late or not at all: two that were woken on the same processor stay there for seconds, each waiting half of the time
+while the next processor has nothing to do. 256 rows of 50-128-128-128-2 took 1,000 us then, with one thread 945, and
+445 to 530 with two processors.
 """
 
 from __future__ import annotations

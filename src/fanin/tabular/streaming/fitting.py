@@ -34,9 +34,8 @@ from fanin.tabular.streaming.targets import ClassTarget, NumberTarget, Target
 
 MOST_JUDGED = 20_000  # rows that are held out
 IN_SAMPLE = 1000  # rows at least
-ENCODING = (
-    3.0  # times the seconds of the first pass are needed for the second, which took 2.2 times as long, and to learn
-)
+# Times the seconds of the first pass that are needed for the second, which took 2.2 times as long, and to learn.
+ENCODING = 3.0
 ROWS_TO_SEE = 20_000_000  # of all passes together, where nobody names their number
 Progress = Callable[[str, float], Any]
 
