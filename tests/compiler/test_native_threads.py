@@ -21,6 +21,7 @@ from fanin.compiler.capture.captured import capture
 from fanin.compiler.native import executable, target
 from fanin.compiler.native.epochs import Epochs
 from fanin.compiler.native.executable import Executable
+from fanin.compiler.native.pace import Pace
 
 ROOT = Path(__file__).parents[2]
 
@@ -85,6 +86,7 @@ def test_bits_do_not_depend_on_threads(kind: str, monkeypatch: pytest.MonkeyPatc
     used = []
     monkeypatch.setattr(executable, "WORK_OF_A_TEAM", 0)
     monkeypatch.setattr(Executable, "threads_for", lambda self, steps, most: used.append(most) or (most or 1))
+    monkeypatch.setattr(Pace, "choose", lambda self, threads, steps: (threads, steps))
     results = [trained(kind, threads) for threads in (1, 2, 2, 3, 1)]
     assert used == [1, 2, 2, 3, 1]
     assert results[0][1] is (kind != "small")

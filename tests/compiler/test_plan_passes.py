@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 
 from fanin.compiler import numpy_engine
 from fanin.compiler.graph import DATA, SCALAR, STATE, Graph, Value
-from fanin.compiler.native.pace import TRIALS, Pace
 from fanin.compiler.passes.reciprocal import with_reciprocals
 from fanin.compiler.passes.recompute import recomputed
 from fanin.compiler.passes.rows import row_factors
@@ -104,31 +102,3 @@ def test_lanes_follow_from_the_work_and_cover_every_row_once() -> None:
     rows = [r for lane in range(len(cut.lanes)) for first, n in cut.blocks(lane) for r in range(first, first + n)]
     assert rows == list(range(1001))
     assert len(cut.lanes) > 1
-
-
-def paced(calls: int, seconds: Callable[[int, int], float]) -> list[int]:
-    """Return how many threads each call was given; `seconds` of (threads, number of the call) is what it took."""
-    pace, tried = Pace(), []
-    for number in range(calls):
-        tried.append(pace.choose(2))
-        pace.note(tried[-1], seconds(tried[-1], number))
-    return tried
-
-
-def test_the_quicker_number_of_threads_is_chosen_and_the_other_tried_again() -> None:
-    tried = paced(1000, lambda threads, _: 0.01 if threads == 1 else 0.03)
-    assert tried[: 2 * TRIALS] == [2, 1] * TRIALS
-    again = [i for i, threads in enumerate(tried) if threads == 2 and i >= 2 * TRIALS]
-    assert again[:3] == [37, 98, 219]  # after 0.3, 0.6 and 1.2 seconds
-    assert len(again) < 8
-
-
-def test_a_slow_first_call_does_not_count() -> None:
-    tried = paced(30, lambda threads, number: 1.0 if number == 0 else 0.02 / threads)
-    assert tried[2 * TRIALS :].count(2) > 15
-
-
-def test_what_becomes_slower_is_left() -> None:
-    tried = paced(400, lambda threads, number: 0.02 if threads == 1 else 0.01 if number < 100 else 0.05)
-    assert tried[50:100].count(2) > 45
-    assert tried[-100:].count(1) > 90

@@ -40,14 +40,16 @@ def alternate(one: Executable, other: Executable, turns: Any, epochs: int, threa
         told[_EACH * i : _EACH * (i + 1)] = context, code.address, steps, _address(keys[i])
     keys[1][1] += np.uint64(turns[0][1])
     told[-1] = epochs
-    wanted = min(code.threads_for(epochs * turn[1], threads) for code, turn in ((one, turns[0]), (other, turns[1])))
+    steps = epochs * turns[0][1]
+    most = min(code.threads_for(epochs * turn[1], threads) for code, turn in ((one, turns[0]), (other, turns[1])))
+    wanted = one.pace.choose(most, steps)[0] if most > 1 else 1
     started = time.perf_counter()
     if wanted == 1:
         _function()(_address(told), 0, 1)
     else:
         team_of(wanted).run(_function(), _address(told))
-    steps = epochs * turns[0][1]
-    one.took(wanted, (time.perf_counter() - started) / steps, steps)
+    if most > 1:
+        one.pace.note(wanted, (time.perf_counter() - started) / steps, steps)
     one.check()
     other.check()
 

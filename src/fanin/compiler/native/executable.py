@@ -193,13 +193,18 @@ class Executable:
 
         Raises IndexError when an index among the data is out of range.
         """
-        context, wanted = self.prepare(numbers, steps, first), self.threads_for(steps, threads)
-        started = time.perf_counter()
-        if wanted == 1:
-            self._run(context, 0, 1)
-        else:
-            team_of(wanted).run(self._run, context)
-        self.took(wanted, (time.perf_counter() - started) / steps, steps)
+        most, done = self.threads_for(steps, threads), 0
+        while done < steps:
+            used, count = self._pace.choose(most, steps - done) if most > 1 else (1, steps)
+            context = self.prepare(numbers, count, first + done)
+            started = time.perf_counter()
+            if used == 1:
+                self._run(context, 0, 1)
+            else:
+                team_of(used).run(self._run, context)
+            if most > 1:
+                self._pace.note(used, (time.perf_counter() - started) / count, count)
+            done += count
         self.check()
 
     def prepare(self, numbers: Any, steps: int, first: int = 0) -> int:
@@ -219,16 +224,16 @@ class Executable:
         self._arrays = {0: self._arena}
 
     def threads_for(self, steps: int, most: int | None) -> int:
-        """Return how many threads some steps are worth, at most `most`."""
+        """Return how many threads some steps may be worth, at most `most`."""
         lanes = len(self.plan.tiling.lanes)
         if lanes == 1 or most == 1 or self.work * steps < WORK_OF_A_TEAM:
             return 1
-        return self._pace.choose(min(lanes, cores() if most is None else most))
+        return min(lanes, cores() if most is None else most)
 
-    def took(self, threads: int, seconds: float, steps: int) -> None:
-        """Take note of what each of some steps took with so many threads: later runs are given the quicker number."""
-        if threads > 1 or self._pace.seconds:
-            self._pace.note(threads, seconds, steps)
+    @property
+    def pace(self) -> Pace:
+        """What chooses the number of threads where several may be worth it."""
+        return self._pace
 
     def check(self) -> None:
         """Raise what went wrong in the last run."""

@@ -1,16 +1,47 @@
 """How many threads a program is given: one or several, whichever turns out to be quicker.
 
-Results do not depend on the choice. What is quicker depends on the machine, and on what else runs on it.
+Results do not depend on the choice. What is quicker depends on the machine, and on what else runs on it. Each number is
+tried for a few milliseconds of steps, now and then again: a run of long steps should not spend an epoch on the slower.
 """
 
 from __future__ import annotations
 
-# Calls of each number before one is chosen. The first one does not count: threads begin, caches are cold.
-TRIALS = 4
+import math
+from dataclasses import dataclass, field
+
+# A trial has so many pieces, each of about so many seconds, or one step. The first one does not count: threads begin,
+# caches are cold.
+TRIALS, PIECE = 4, 1e-3
+# More threads are tried for so many seconds, unless they are better before: a processor of a virtual machine that had
+# nothing to do works only after 50 to 100 ms.
+WAKING = 0.05
+# A single thread so much slower in one piece is not looked at any longer.
+HOPELESS = 1.2
 # Seconds until the other number is tried again, the first time; twice as many each time that it turns out slower.
 AGAIN, LATEST = 0.3, 3.0
 # How quickly the least time that was seen is forgotten, a call.
 GROWTH = 1.05
+
+
+@dataclass
+class _Trial:
+    """A number of threads that is being tried: what a step took in each piece, and the seconds of all of them."""
+
+    threads: int
+    pieces: list[float] = field(default_factory=list)
+    spent: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return min(self.pieces[1:] or self.pieces)
+
+    def is_over(self, other: float | None) -> bool:
+        """Say whether enough is known; `other` is what a step takes with the other number."""
+        if self.threads == 1 and other is not None and self.seconds > HOPELESS * other:
+            return True
+        if len(self.pieces) < TRIALS:
+            return False
+        return self.threads == 1 or self.spent >= WAKING or (other is not None and self.seconds < other)
 
 
 class Pace:
@@ -21,26 +52,43 @@ class Pace:
 
     def __init__(self) -> None:
         self.seconds: dict[int, float] = {}
-        self._calls: dict[int, int] = {}
+        self._trial: _Trial | None = None
         self._since, self._wait = 0.0, AGAIN
 
-    def choose(self, threads: int) -> int:
-        """Return how many threads to use, of 1 or `threads`."""
-        numbers = (threads, 1)
-        fewest = min(numbers, key=lambda n: self._calls.get(n, 0))
-        if self._calls.get(fewest, 0) < TRIALS:
-            return fewest
-        best = min(numbers, key=self.seconds.__getitem__)
-        return best if self._since < self._wait else threads + 1 - best
+    def choose(self, threads: int, steps: int) -> tuple[int, int]:
+        """Return how many threads to use, of 1 or `threads`, and for how many of the next steps."""
+        unknown = [number for number in (threads, 1) if number not in self.seconds]
+        if self._trial is not None and self._trial.threads not in (1, threads):  # another call was given more or fewer
+            self._trial = None
+        if self._trial is None and (unknown or self._since >= self._wait):
+            self._trial = _Trial(unknown[0] if unknown else threads + 1 - self._best(threads))
+        if self._trial is None:
+            return self._best(threads), steps
+        return self._trial.threads, min(steps, self._steps_of_a_piece())
 
     def note(self, threads: int, seconds: float, steps: int = 1) -> None:
         """Take note of what each of some steps took."""
-        calls = self._calls[threads] = self._calls.get(threads, 0) + 1
-        before = self.seconds.get(threads)
-        self.seconds[threads] = seconds if before is None or calls <= 2 else min(seconds, GROWTH * before)
-        if min(self._calls.values()) < TRIALS:
-            return
-        if threads == min(self.seconds, key=self.seconds.__getitem__):
+        if self._trial is None:
+            self.seconds[threads] = min(seconds, GROWTH * self.seconds.get(threads, math.inf))
             self._since += seconds * steps
             return
-        self._since, self._wait = 0.0, min(LATEST, 2 * self._wait)
+        trial = self._trial
+        trial.pieces.append(seconds)
+        trial.spent += seconds * steps
+        others = [taken for number, taken in self.seconds.items() if number != trial.threads]
+        if trial.is_over(min(others, default=None)):
+            self._end(trial)
+
+    def _end(self, trial: _Trial) -> None:
+        known = trial.threads in self.seconds
+        self.seconds[trial.threads] = trial.seconds
+        better = trial.seconds <= min(self.seconds.values())
+        self._wait = min(LATEST, 2 * self._wait) if known and not better else AGAIN
+        self._trial, self._since = None, 0.0
+
+    def _best(self, threads: int) -> int:
+        return min((threads, 1), key=self.seconds.__getitem__)
+
+    def _steps_of_a_piece(self) -> int:
+        seen = [*self.seconds.values(), *(self._trial.pieces[-1:] if self._trial else [])]
+        return max(1, math.ceil(PIECE / max(min(seen), 1e-9))) if seen else 1
