@@ -59,6 +59,11 @@ class Program:
         """Say whether another program works on the same tensors, one by one, and changes the same ones."""
         return self._bound.seats is other._bound.seats and self._written == other._written
 
+    def covers(self, other: Program) -> bool:
+        """Say whether all tensors that another program changes are among those that this one changes."""
+        mine, others = self.tensors(), other.tensors()
+        return {id(others[i]) for i in other._written} <= {id(mine[i]) for i in self._written}
+
     def arrays(self, key: Any) -> list[Any]:
         """Return the arrays of the state as they lie now; `key` is that of the random masks."""
         arrays = [tensor._array for tensor in self.tensors()]

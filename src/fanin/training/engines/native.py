@@ -23,6 +23,7 @@ from fanin.training.engines.blocks import Blocks
 from fanin.training.engines.engine import NotFinite, Steps, Task, Watch
 from fanin.training.engines.first_look import look_for_symmetry
 from fanin.training.engines.graph import GraphEngine, Program, example
+from fanin.training.engines.journal import Journal
 from fanin.training.engines.pool import idle
 from fanin.training.engines.structure import Structure
 from fanin.training.source import Batch, Order, Rows
@@ -101,6 +102,7 @@ class NativeEngine(GraphEngine):
     program = NativeProgram
 
     def __init__(self, task: Task) -> None:
+        self._journal = Journal()
         self._in_one_call = 16  # steps; more or fewer as they turn out to be quick or slow
         self._sized: dict[int, NativeProgram] = {}
         self._sequence = np.arange(0)
@@ -114,6 +116,7 @@ class NativeEngine(GraphEngine):
         if not isinstance(source, Rows):
             return super().run_epoch(watch)
         self._new = None
+        self._journal.begin()
         order, done = source.order(randperm), 0
         rows = self._in_sequence(order) if order.rows is None else np.ascontiguousarray(order.rows)
         losses = np.empty(len(order.sizes), np.float64)
@@ -180,23 +183,22 @@ class NativeEngine(GraphEngine):
         if not count:
             return 0
         self._seed(program)
-        program.remember(program.arrays(self._key))
+        taken = rows[: count * size]
+        self._journal.before(program, taken, numbers, self._key)
         started = time.perf_counter()
         with self.task.aside():
-            losses[:count] = program.run(rows[: count * size], numbers, self._key).reshape(count)
+            losses[:count] = program.run(taken, numbers, self._key).reshape(count)
         self._pace(count, time.perf_counter() - started)
+        self._key[1] += np.uint64(count)
         bad = np.flatnonzero(~np.isfinite(losses[:count]))
         if len(bad):
-            self._go_to(int(bad[0]), program, rows, size, numbers)
+            self._journal.go_to(int(bad[0]), self._key, self._again)
         program.count_changes()
-        self._key[1] += np.uint64(count)
         return count
 
-    def _go_to(self, step: int, program: NativeProgram, rows: Any, size: int, numbers: Any) -> None:
-        """Leave the state as it was before a step of the last call, so that it can be looked at."""
-        program.go_back(program.arrays(self._key))
-        if step:
-            program.run(rows[: step * size], numbers[:step], self._key)
+    def _again(self, program: NativeProgram, rows: Any, numbers: Any) -> None:
+        """Take steps once more."""
+        program.run(rows, numbers, self._key)
 
     def _numbers(self, program: NativeProgram, steps: int, wanted: int) -> NDArray[np.float64]:
         """Return the scalars of the next steps, none where a flag has changed, and count these steps as taken."""
