@@ -70,6 +70,15 @@ SAMPLES: dict[str, list[Sample]] = {
         *probabilities(values(3, 4), chance(3, 4, seed=1), positive(3, 4, seed=2)),
     ],
     "class_target": [((SOME_IGNORED,), TARGETS), ((SOME_IGNORED, WEIGHT), TARGETS)],
+    "class_counts": [
+        ((target,), {"classes": classes, "ignore_index": ignored})
+        for target, classes, ignored in (
+            (CLASSES, 4, -100),
+            (SOME_IGNORED, 4, -100),
+            (SOME_IGNORED[:, None].repeat(9, axis=1), 4, -100),
+            (np.array([0, 9, 200], np.uint8), 201, 9),
+        )
+    ],
     "class_total": [
         ((SOME_IGNORED,), {"ignore_index": -100, "dtype": np.dtype(np.float64)}),
         ((SOME_IGNORED, WEIGHT), {"ignore_index": -100, "dtype": np.dtype(np.float64)}),

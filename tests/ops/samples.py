@@ -223,6 +223,7 @@ SAMPLES: dict[str, list[Sample]] = {
         ((values(2, 3), values(2, 3, seed=1)), {}),
         ((values(3), 2.0), {}),
     ],
+    "within": [((PLACES,), {"size": 4}), ((np.arange(30, dtype=np.int32).reshape(3, 10),), {"size": 30})],
     "scatter_combine": [
         (
             (distinct(4, 3), distinct(3, seed=1) + 0.05),

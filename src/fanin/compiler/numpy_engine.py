@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.quiet import SILENT, begin_silence, end_silence
+from fanin.compiler import positions
 from fanin.compiler.graph import CONSTANT, Graph, Value
 
 
@@ -32,8 +33,13 @@ def run(
 
 
 def evaluate(value: Value, inputs: list[Any]) -> Any:
-    """Return one value from those of its inputs; numbers of the host stay Python floats."""
+    """Return one value from those of its inputs; numbers of the host stay Python floats.
+
+    Raises IndexError for an index out of range.
+    """
     assert value.op is not None
+    if value.op.name in positions.INDEXED:
+        positions.check(value, inputs)
     if value.op.name == "cast" and isinstance(inputs[0], float):
         return np.asarray(inputs[0], value.attrs["dtype"])
     if value.weak:

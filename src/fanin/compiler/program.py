@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fanin.compiler import numpy_engine
+from fanin._core.errors import IndexRangeError
+from fanin.compiler import numpy_engine, positions
 from fanin.compiler.capture.captured import ARGUMENT, OUTSIDE, Captured
 from fanin.compiler.capture.recorder import check_histories
 from fanin.compiler.capture.structure import put_together
@@ -39,7 +40,7 @@ def executor(captured: Captured, engine: str) -> Execute:
     if engine == "native" or (engine == "auto" and importlib.util.find_spec("llvmlite") is not None):
         from fanin.compiler.native.executable import make
 
-        return _Bound(make(captured.graph))
+        return _Bound(make(captured.graph), captured.graph)
     return functools.partial(_run_with_numpy, captured.graph)
 
 
@@ -50,8 +51,8 @@ class _Bound:
     again when nobody holds it any more.
     """
 
-    def __init__(self, code: Any) -> None:
-        self.code = code
+    def __init__(self, code: Any, source: Graph) -> None:
+        self.code, self.source = code, source
         graph = code.graph
         self.written = {i for i, _ in graph.updates}
         self.data: list[Any] = [None] * len(graph.data)
@@ -66,21 +67,41 @@ class _Bound:
         return getattr(self.code, name)
 
     def __call__(self, data: Arrays, state: Arrays, scalars: Sequence[float]) -> Arrays:
-        """Take one step."""
+        """Take one step.
+
+        Raises IndexError when an index or a class number is out of range.
+        """
         code = self.code
-        if not all(array.flags.c_contiguous for array in state):
-            self.state = [None] * len(self.state)
-            self.data, self.bound = [None] * len(self.data), [None] * len(self.bound)
-            results: Arrays = code(data, state, scalars)
+        try:
+            if not all(array.flags.c_contiguous for array in state):
+                self.state = [None] * len(self.state)
+                self.data, self.bound = [None] * len(self.data), [None] * len(self.bound)
+                copied: Arrays = code(data, state, scalars)
+                return copied
+            _bind(code, "data", self.data, [np.ascontiguousarray(x) for x in data])
+            _bind(code, "state", self.state, state)
+            results = [self._free(i) for i in range(len(self.kinds))]
+            _bind(code, "output", self.bound, results)
+            if scalars:
+                self.numbers[0] = scalars
+            code.run(self.numbers, 1)
             return results
-        _bind(code, "data", self.data, [np.ascontiguousarray(x) for x in data])
-        _bind(code, "state", self.state, state)
-        results = [self._free(i) for i in range(len(self.kinds))]
-        _bind(code, "output", self.bound, results)
-        if scalars:
-            self.numbers[0] = scalars
-        code.run(self.numbers, 1)
-        return results
+        except IndexRangeError as error:
+            raise positions.named(error, self.source, data, state) from None
+
+    def single(self, state: Arrays) -> Callable[[Any], Any]:
+        """Return a quick function from one array to one, for a graph without scalars and updates."""
+        compute: Callable[[Any], Any] = self.code.single(state)
+        if not positions.any_in(self.code.graph):
+            return compute
+
+        def predict(array: Any) -> Any:
+            try:
+                return compute(array)
+            except IndexRangeError as error:
+                raise positions.named(error, self.source, (array,), state) from None
+
+        return predict
 
     def _free(self, i: int) -> Any:
         """Return memory for a result that nobody holds: of the last calls, or new."""

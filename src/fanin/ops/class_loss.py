@@ -37,6 +37,18 @@ def _counting(target: Any, classes: int, ignore_index: int) -> Any:
     return valid
 
 
+# Which rows count, as bools. It raises when it is carried out and a class that counts does not exist.
+class_counts: Op = define(
+    "class_counts",
+    lambda target, *, classes, ignore_index: (
+        np.ones(target.shape, np.bool_)
+        if (valid := _counting(target, classes, ignore_index)) is None
+        else np.asarray(valid)
+    ),
+    lambda target, **_: Spec(target.shape, np.dtype(np.bool_)),
+)
+
+
 def _chosen(target: Any, valid: Any) -> Any:
     """Return a class that exists for every row."""
     return target if valid is None else np.where(valid, target, 0)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import ShapeError
+from fanin._core.errors import IndexRangeError, ShapeError
 from fanin.ops.arithmetic import equal, sum_to, zeros_like
 from fanin.ops.elementwise import cast_like
 from fanin.ops.op import Op, Spec, define
@@ -181,6 +181,18 @@ scatter_add_zeros: Op = define(
     grad_name="ScatterAddBackward0",
 )
 
+
+def _within(positions: Any, *, size: int) -> Any:
+    wrong = (positions < 0) | (positions >= size)
+    if wrong.any():
+        found = positions[wrong].flat[0] if positions.ndim else positions
+        raise IndexRangeError(f"index {found} is out of range for a dimension of size {size}")
+    return positions
+
+
+# Positions as they are; it raises when it is carried out and one of them does not exist. For what comes later: where
+# positions are known already, they are looked at before.
+within: Op = define("within", _within, lambda positions, *, size: positions)
 
 _COMBINE = {"amax": np.maximum, "amin": np.minimum, "prod": np.multiply}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fanin._core.errors import DivergenceError
+from fanin._core.errors import DivergenceError, IndexRangeError
 from fanin.tensor.grad_mode import no_grad
 from fanin.training.callbacks import Callbacks, Training
 from fanin.training.checkpoint import CheckpointFile, Parts, check_same
@@ -20,6 +20,7 @@ from fanin.training.judging import Judge
 from fanin.training.progress import Progress
 from fanin.training.schedule import Schedule
 from fanin.training.several import Several
+from fanin.training.source import Rows
 from fanin.training.threads import product_threads
 from fanin.training.weights import Kept, Members
 
@@ -105,6 +106,9 @@ class Run:
                 self.best.settle()
         except NotFinite as problem:
             self._diverged(problem)
+        except IndexRangeError:
+            self._look_at_rows()
+            raise
         except KeyboardInterrupt:
             self._end("interrupted", True)
             raise
@@ -236,11 +240,22 @@ class Run:
         ) from None
 
     def _look_at_classes(self, problem: NotFinite) -> None:
-        """Let an eager loss raise its own error: native code makes an infinite loss of a class that does not exist."""
+        """Let an eager loss raise its own error, where a validation's rows have a class that does not exist."""
         if problem.batch is None or self.history.engine == "eager":
             return
         with no_grad():
             self.task.loss(self.task.model(*problem.batch.inputs), problem.batch.target)
+
+    def _look_at_rows(self) -> None:
+        """Let eager code raise its own error for an index or class that does not exist: native code says only that."""
+        if self.history.engine == "eager":
+            return
+        self._end("diverged", True)
+        source = self.task.source
+        self.task.model.eval()
+        with no_grad():
+            for batch in [source.whole()] if isinstance(source, Rows) else source.batches():
+                self.task.loss(self.task.model(*batch.inputs), batch.target)
 
     def _kept(self) -> str:
         if not self.restore_best:

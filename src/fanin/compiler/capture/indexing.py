@@ -83,6 +83,10 @@ def _planned(items: tuple[Any, ...], ndim: int) -> _Plan:
 def _rows(plan: _Plan, sizes: tuple[int, ...]) -> Any:
     """Return the row that the index tensors name together, counted over the indexed dimensions."""
     parts = [_from_front(a, n) for a, n in zip(plan.arrays, sizes, strict=True)]
+    if len(parts) == 1:
+        return parts[0]  # whoever reads there looks whether it exists
+    # Together they may name an element although one alone is out of range.
+    parts = [index.within(part, size=n) for part, n in zip(parts, sizes, strict=True)]
     row = parts[0]
     for part, size in zip(parts[1:], sizes[1:], strict=True):
         row = add(multiply(row, size), part)

@@ -9,6 +9,7 @@ from llvmlite import ir
 
 from fanin.compiler.graph import Value
 from fanin.compiler.native.vector import I1, Code, element_type, is_float, scalar_type
+from fanin.compiler.passes.rows import NOTING
 
 Emit = Callable[..., Any]
 
@@ -119,6 +120,8 @@ def has_code(value: Value) -> bool:
     name = value.op.name
     if name in _SAME or name == "cast":
         return not (value.attrs.get("decimals"))
+    if name in NOTING:
+        return value.inputs[0].dtype.kind in "iu"
     types = [x.dtype.kind for x in value.inputs if isinstance(x, Value)]
     if name in PLAIN:
         return name not in _FLOAT_ONLY or "f" in types

@@ -19,6 +19,8 @@ MAPS = frozenset(
     "cast isnan isinf isfinite remainder floor_divide trunc_divide fmod asin acos atan sinh cosh asinh "
     "acosh atanh atan2 copysign signbit".split()
 )
+# These go element by element, too, but need to be told where to note what is wrong: no product takes them along.
+NOTING = frozenset({"class_counts", "within"})
 
 
 def batch_rows(graph: Graph) -> int:
@@ -55,7 +57,7 @@ def _keeps_rows(value: Value, with_rows: list[Value], factors: dict[Value, int],
     """Say whether row i of the result is made of row i of those inputs that have rows."""
     assert value.op is not None
     name, attrs, first = value.op.name, value.attrs, value.inputs[0]
-    if name in MAPS:
+    if name in MAPS or name in NOTING:
         return all(x.ndim == value.ndim and factors[x] == factor for x in with_rows)
     if name in ("reshape", "copy"):
         return True

@@ -8,7 +8,8 @@ from fanin.compiler.graph import Value
 from fanin.compiler.native.frame import Frame
 from fanin.compiler.native.kernels.place import PlacedNest, emit_zeros
 from fanin.compiler.native.loops.access import Access
-from fanin.compiler.native.loops.nest import checked, fill
+from fanin.compiler.native.loops.nest import fill
+from fanin.compiler.native.loops.noting import checked
 from fanin.compiler.native.vector import I64, element_type, width_of
 from fanin.compiler.passes.plan import COPY, ROWS, SUM, Group
 from fanin.compiler.passes.views import Ref, dense

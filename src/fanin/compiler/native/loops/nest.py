@@ -14,11 +14,12 @@ from typing import Any
 from fanin.compiler.graph import Value
 from fanin.compiler.native import elementwise
 from fanin.compiler.native.frame import Frame, immediate, operand_type
+from fanin.compiler.native.loops import noting
 from fanin.compiler.native.loops.access import Access, Strides, aligned, gathered
 from fanin.compiler.native.vector import I8, I64, element_type, width_of
 from fanin.compiler.passes.fuse import HEAVY
 from fanin.compiler.passes.plan import INDEXED, ROWS, SUM, Group, passes_of
-from fanin.compiler.passes.rows import REDUCTIONS
+from fanin.compiler.passes.rows import NOTING, REDUCTIONS
 from fanin.compiler.passes.views import dense, is_number
 
 
@@ -258,6 +259,8 @@ class Nest:
         operands = [
             self._input(value, i, place, width) for i in range(len(value.inputs)) if value.inputs[i] is not None
         ]
+        if value.op.name in NOTING:
+            return noting.emit(self.f, value, operands[0])
         return elementwise.emit(self.code, value, operands)
 
     def _input(self, value: Value, i: int, place: list[Any], width: int) -> Any:
@@ -274,12 +277,12 @@ class Nest:
             read = self._read(self.loads[value, i], own, place, width)
             if value.op.name == "total":
                 read = self._over_lanes(x, self.loads[value, i], read, place)
-            return self._as(read, kind, value, width)
+            return self._as(read, kind, value, width, x)
         base = self.refs[x].base
         if base in self.memo:
-            return self._as(self.memo[base], kind, value, width)
+            return self._as(self.memo[base], kind, value, width, x)
         earlier = self._read(self.stores[base], element_type(base.dtype), place, width)  # of an earlier pass
-        return self._as(earlier, kind, value, width)
+        return self._as(earlier, kind, value, width, x)
 
     def _over_lanes(self, x: Value, access: Access, read: Any, place: list[Any]) -> Any:
         """Return what the first lane has made of a sum, combined with what the others have."""
@@ -292,11 +295,11 @@ class Nest:
             read = combine(self.code, read, self.code.load(at, kind, width_of(read)))
         return read
 
-    def _as(self, found: Any, kind: Any, value: Value, width: int) -> Any:
+    def _as(self, found: Any, kind: Any, value: Value, width: int, x: Value) -> Any:
         if width_of(found) != width:
             found = self.code.splat(found, width)
         assert value.op is not None
-        return found if value.op.name == "cast" else self.code.cast(found, kind)
+        return found if value.op.name == "cast" else self.code.cast(found, kind, x.dtype.kind == "u")
 
     def _random(self, value: Value, place: list[Any], width: int) -> Any:
         from fanin.compiler.native.random_keep import keep_mask
@@ -375,7 +378,7 @@ class Nest:
         assert access.index is not None
         kind = element_type(access.index.base.dtype)
         found = self.code.cast(self.code.load(self._at(access.index, place), kind), I64)
-        return checked(self.f, found, access.index_limit)
+        return noting.checked(self.f, found, access.index_limit)
 
     def _lane_by_lane(self, one: Callable[[list[Any]], Any], place: list[Any], width: int) -> Any:
         """Return a vector whose lanes are read one after the other."""
@@ -455,15 +458,6 @@ class Nest:
                 self._write(r.target, place, total)
             with meet:
                 self._meet(r, total, place)
-
-
-def checked(frame: Frame, position: Any, limit: int) -> Any:
-    """Return a position if it is inside [0, limit), else 0; that it was not is noted for the host."""
-    code = frame.code
-    inside = code.b.icmp_unsigned("<", position, I64(limit))
-    with code.b.if_then(code.b.not_(inside), likely=False):
-        code.store(I64(1), frame.source(len(frame.layout.sources)))
-    return code.b.select(inside, position, I64(0))
 
 
 def fill(frame: Frame, value: Value, number: Any, first: Any = None, count: int | None = None) -> None:

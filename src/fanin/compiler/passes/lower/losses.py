@@ -1,7 +1,8 @@
 """Losses of numbers and of class numbers, and the slopes of the latter.
 
-Class numbers come with the data and cannot be refused here: the caller sees that they exist. A row of a class that does
-not exist gets a loss of inf, and nothing is read outside of the arrays.
+Class numbers come with the data and cannot be refused here: `class_counts` notes one that does not exist when it is
+carried out, and every loss and slope reads its result, so that none can do without it. Nothing is read outside of the
+arrays; a row of such a class gets a loss of inf.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from fanin.compiler.passes.lower.common import astype, reduced, total, zero_unle
 from fanin.compiler.passes.lower.reductions import exp_of_shifted
 from fanin.compiler.passes.lower.rules import lowers
 from fanin.ops.arithmetic import equal, logical_and, maximum, minimum, not_equal, where
+from fanin.ops.class_loss import class_counts
 from fanin.ops.elementwise import absolute, log, log1p
 from fanin.ops.reduce import amax
 from fanin.ops.shape import reshape
@@ -70,16 +72,16 @@ def _column(x: Any) -> Any:
     return reshape(x, (x.size, 1))
 
 
-def _counting(target: Any, ignore_index: int) -> Any:
-    """Return which rows count, (N, 1)."""
-    return not_equal(_column(target), ignore_index)
+def _counting(target: Any, classes: int, ignore_index: int) -> Any:
+    """Return which rows count, (N, 1); the class of such a row has to exist."""
+    return class_counts(_column(target), classes=classes, ignore_index=ignore_index)
 
 
 def _hot(target: Any, classes: int, ignore_index: int) -> Any:
     """Return the one-hot rows as bools, (N, C), none of it in a row that does not count."""
     hot = equal(_column(target), constant(np.arange(classes)))
     if 0 <= ignore_index < classes:
-        hot = logical_and(hot, _counting(target, ignore_index))
+        hot = logical_and(hot, not_equal(_column(target), ignore_index))
     return hot
 
 
@@ -91,22 +93,23 @@ def _row_weight(hot: Any, weight: Any) -> Any:
 def _divisor(target: Any, weight: Any, classes: int, ignore_index: int, dtype: Any) -> Any:
     """Return the number of rows that count, or the sum of their classes' weights."""
     if weight is None:
-        return total(astype(_counting(target, ignore_index), dtype), (0, 1))
+        return total(astype(_counting(target, classes, ignore_index), dtype), (0, 1))
     return total(_row_weight(_hot(target, classes, ignore_index), weight), (0, 1))
 
 
-def _unless_none_counts(divisor: Any, target: Any, ignore_index: int) -> Any:
+def _unless_none_counts(divisor: Any, target: Any, classes: int, ignore_index: int) -> Any:
     """Return 1 where no row counts: the mean of nothing is nan, but its gradient is 0."""
-    rows = total(astype(_counting(target, ignore_index), divisor.dtype), (0, 1))
+    rows = total(astype(_counting(target, classes, ignore_index), divisor.dtype), (0, 1))
     return where(equal(rows, 0), 1.0, divisor)
 
 
 @lowers("class_total")
 def class_total(target: Any, weight: Any = None, *, ignore_index: int, dtype: Any) -> Any:
     """Return what a mean divides by, and 1 where no row counts."""
-    classes = 0 if weight is None else weight.size
+    # Without a weight nobody says here how many classes there are; the loss itself looks at them.
+    classes = int(np.iinfo(np.int64).max) if weight is None else weight.size
     divisor = astype(_divisor(target, weight, classes, ignore_index, dtype), dtype)
-    return _unless_none_counts(divisor, target, ignore_index)
+    return _unless_none_counts(divisor, target, classes, ignore_index)
 
 
 @lowers("class_target")
@@ -115,14 +118,12 @@ def class_target(
 ) -> Any:
     """Return the one-hot rows, smoothed and weighted; 0 in rows that do not count."""
     hot = astype(_hot(target, classes, ignore_index), dtype)
-    if not label_smoothing:
-        return hot if weight is None else hot * weight
-    q = hot * (1 - label_smoothing) + label_smoothing / (classes or 1)
-    return zero_unless(_counting(target, ignore_index), q if weight is None else q * weight)
+    q = hot * (1 - label_smoothing) + label_smoothing / (classes or 1) if label_smoothing else hot
+    return zero_unless(_counting(target, classes, ignore_index), q if weight is None else q * weight)
 
 
 def _loss_reduced(loss: Any, target: Any, weight: Any, classes: int, reduction: str, ignore_index: int) -> Any:
-    loss = zero_unless(_counting(target, ignore_index), loss)
+    loss = zero_unless(_counting(target, classes, ignore_index), loss)
     if reduction == "none":
         return reshape(loss, target.shape)
     summed = total(loss, (0, 1))
@@ -160,7 +161,7 @@ def _share(g: Any, target: Any, weight: Any, classes: int, reduction: str, ignor
     if reduction == "sum":
         return g
     divisor = _divisor(target, weight, classes, ignore_index, g.dtype)
-    return g / _unless_none_counts(divisor, target, ignore_index)
+    return g / _unless_none_counts(divisor, target, classes, ignore_index)
 
 
 @lowers("cross_entropy_slope")
@@ -179,7 +180,7 @@ def cross_entropy_slope(
     hot = _hot(target, classes, ignore_index)
     if weight is not None:
         share = share * _row_weight(hot, weight)
-    return (p - astype(hot, x.dtype)) * zero_unless(_counting(target, ignore_index), share)
+    return (p - astype(hot, x.dtype)) * zero_unless(_counting(target, classes, ignore_index), share)
 
 
 @lowers("nll_loss")
@@ -197,5 +198,6 @@ def nll(x: Any, target: Any, weight: Any = None, *, reduction: str, ignore_index
 def nll_slope(g: Any, target: Any, weight: Any = None, *, classes: int, reduction: str, ignore_index: int) -> Any:
     """Return -g in every row at its class, else 0."""
     share = -_share(g, target, weight, classes, reduction, ignore_index)
+    share = zero_unless(_counting(target, classes, ignore_index), share)
     hot = _hot(target, classes, ignore_index)
     return zero_unless(hot, share if weight is None else share * weight)

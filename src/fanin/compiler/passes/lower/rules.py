@@ -25,7 +25,7 @@ ELEMENTWISE = frozenset(
 REDUCTIONS = frozenset("sum prod amax amin any all".split())
 LAYOUT = frozenset("reshape permute expand getitem put_zeros cat flip".split())
 INDEXED = frozenset("gather scatter_add_zeros embedding add_rows".split())
-PRIMITIVES = ELEMENTWISE | REDUCTIONS | LAYOUT | INDEXED | {"matmul", "random_keep"}
+PRIMITIVES = ELEMENTWISE | REDUCTIONS | LAYOUT | INDEXED | {"matmul", "random_keep", "class_counts", "within"}
 
 
 def lowers(*names: str) -> Callable[[Rule], Rule]:
