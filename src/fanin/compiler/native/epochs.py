@@ -42,11 +42,15 @@ class Epochs:
     graph:  the captured step.
     arrays: the data, (rows, ...) each, C-contiguous, in the order of the graph's data leaves.
     result: the number of the output that is kept for every step: the loss.
+
+    Attributes:
+        copies: arrays for copies of the state, which whoever runs the epochs may leave for the next.
     """
 
     def __init__(self, graph: Graph, arrays: Sequence[Any], result: int, isa: Isa | None = None) -> None:
         self.batch = next(leaf.shape[0] for leaf in graph.data if leaf.ndim)
         self._own = len(graph.state)
+        self.copies: list[Any] = []
         graph = replace(graph, outputs=(graph.outputs[result],))
         self.executable = Executable(gathering(graph, [len(array) for array in arrays]), isa)
         for i, array in enumerate(arrays):

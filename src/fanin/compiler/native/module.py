@@ -25,6 +25,7 @@ from fanin.compiler.native.product import Products
 from fanin.compiler.native.product.plan import inner_blocks
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I1, I8, I64, POINTER, Code, element_type, function, has_type
+from fanin.compiler.native.wakes import Wake, wakes
 from fanin.compiler.passes.plan import INDEXED, PLACES, ROWS, SCATTERS, SUM, Group, Plan
 from fanin.compiler.passes.products import parts_of, product_work
 from fanin.compiler.passes.rows import REDUCTIONS
@@ -92,6 +93,8 @@ class Builder:
         self.products = Products(self.module, isa)
         self.kernels: dict[tuple[int, int | None], Any] = {}
         self.hosted: list[Value] = []
+        self.wakes = wakes(plan.groups, len(plan.tiling.lanes), self._may_follow)
+        self._followed = {id(wake.loop): wake for wake in self.wakes.values()}
 
     def build(self) -> str:
         """Return the text of the module."""
@@ -199,17 +202,50 @@ class Builder:
 
     def _whole(self, frame: Frame, groups: list[Group]) -> None:
         """Write a level of work on whole values, with a barrier before what another thread may have prepared."""
-        code = frame.code
         since: list[Group] = []
         for group in groups:
-            if any(self._meet(group, earlier) for earlier in since):
+            if id(group) in self._followed:
+                continue
+            wake = self.wakes.get(group.number)
+            together = [group] if wake is None else [group, wake.loop]
+            if any(self._meet(mine, earlier) for earlier in since for mine in together):
                 self._wait(frame)
                 since = []
-            since.append(group)
-            parts = list(self._parts(group))
-            for number, (start, count) in enumerate(parts):
-                with self._taken(code, group, number, len(parts)):
-                    self._call(frame, group, count, I64(start), I64(0), I1(1))
+            since += together
+            if wake is None:
+                self._shared(frame, group)
+            else:
+                self._with_wake(frame, group, wake)
+
+    def _shared(self, frame: Frame, group: Group) -> None:
+        """Write a group's parts, each for one thread."""
+        parts = list(self._parts(group))
+        for number, (start, count) in enumerate(parts):
+            with self._taken(frame.code, group, number, len(parts)):
+                self._call(frame, group, count, I64(start), I64(0), I1(1))
+
+    def _with_wake(self, frame: Frame, product: Group, wake: Wake) -> None:
+        """Write a product and the loop that follows it, part by part."""
+        code, (total, columns) = frame.code, product.extent
+        whole, rest = divmod(total, wake.rows)
+        low, high = self._share(code, whole + bool(rest))
+
+        def both(first: Any, rows: int) -> None:
+            self._call(frame, product, rows, first, I64(0), I1(1))
+            self._call(frame, wake.loop, rows * columns, code.b.mul(first, I64(columns)), I64(0), I1(1))
+
+        with code.loop(low, _least(code, high, whole), name="part") as part:
+            both(code.b.mul(part, I64(wake.rows)), wake.rows)
+        if rest:
+            with code.b.if_then(code.b.icmp_signed(">", high, I64(whole))):
+                both(I64(whole * wake.rows), rest)
+
+    def _may_follow(self, product: Group, loop: Group) -> bool:
+        """Say whether a loop can follow a product part by part."""
+        own = set(product.members)
+        used = [x for v in loop.members for x in v.inputs if isinstance(x, Value) and self.plan.refs[x].base in own]
+        in_step = bool(used) and all(self.plan.refs[x].base is x and x.shape == loop.extent for x in used)
+        return in_step and self._is_flat(loop) and not self._touched(loop)[1] & self._touched(product)[0]
 
     @contextmanager
     def _taken(self, code: Code, group: Group, number: int, parts: int) -> Iterator[None]:
@@ -238,6 +274,12 @@ class Builder:
     def _parts(self, group: Group) -> Iterator[tuple[int, int | None]]:
         """Cut a group's work into parts that threads can do side by side."""
         lanes = len(self.plan.tiling.lanes)
+        wake = self.wakes.get(group.number) or self._followed.get(id(group))
+        if wake is not None:
+            size = 1 if group.kind == "product" else group.extent[1]
+            for start in range(0, group.extent[0], wake.rows):
+                yield start * size, min(wake.rows, group.extent[0] - start) * size
+            return
         if group.kind == "product" and len(group.extent) == 2:
             for start, count in parts_of(group.extent[0], product_work(group.members[0]), lanes):
                 yield start, None if count == group.extent[0] else count

@@ -43,6 +43,7 @@ class NativeProgram(Program):
         if isinstance(task.source, Rows):
             self._arrays = [np.ascontiguousarray(array) for array in self.data(task.source.tensors)]
             self.epochs = idle.take(self.captured.graph, self._arrays, self.loss)
+            self._before = self.epochs.copies or self._before
 
     @cached_property
     def execute(self) -> Callable[..., Any]:
@@ -52,6 +53,7 @@ class NativeProgram(Program):
     def close(self) -> None:
         """Leave the compiled code to the next run."""
         if self.epochs is not None:
+            self.epochs.copies = self._before  # memory that is fresh costs as much as copying to it
             idle.give(self.captured.graph, self._arrays, self.loss, self.epochs)
             self.epochs = None
 

@@ -1,0 +1,106 @@
+"""Optimisers' rules right after the products they read, part by part: which, how large, and that nothing changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fanin as torch
+from fanin.compiler.capture.captured import capture
+from fanin.compiler.native import executable, wakes
+from fanin.compiler.native.executable import Executable, prepared
+from fanin.compiler.native.memory import lay_out
+from fanin.compiler.native.module import Builder, NativeMachine
+from fanin.compiler.native.target import named
+from fanin.compiler.passes.schedule import schedule
+
+AVX2 = named("avx2")
+
+
+def step_of(outputs: int, *, tied: bool = False, inputs: int = 96, rows: int = 64) -> tuple[Any, list[Any]]:
+    """Return a captured step of Adam on one matrix, and its data.
+
+    tied: whether the gradient is a product of which the matrix itself is a factor.
+    """
+    torch.manual_seed(3)
+    w = torch.nn.Parameter(torch.randn(outputs, inputs) * 0.1)
+    optimizer = torch.optim.Adam([w], lr=1e-2)
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        if tied:
+            loss, w.grad = x.mean(), (y.T @ y) @ w.detach()
+        else:
+            loss = torch.nn.functional.mse_loss(torch.nn.functional.linear(x, w), y)
+            loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss.detach()
+
+    data = [torch.randn(rows, inputs), torch.randn(rows, outputs)]
+    captured = capture(step, tuple(data), {})
+    return captured, data
+
+
+def built(outputs: int, *, tied: bool = False) -> Builder:
+    graph = step_of(outputs, tied=tied)[0].graph
+    plan = schedule(prepared(graph), NativeMachine(AVX2))
+    return Builder(plan, lay_out(plan), AVX2)
+
+
+def trained(captured: Any, data: list[Any], steps: int = 3, threads: int = 1) -> list[Any]:
+    code = Executable(captured.graph)
+    state = [t._array.copy() for t in captured.state_tensors]
+    for i, tensor in enumerate(data):
+        code.bind("data", i, np.stack([tensor._array] * steps))
+    for i, array in enumerate(state):
+        code.bind("state", i, array)
+    for i, value in enumerate(code.graph.outputs):
+        code.bind("output", i, np.empty((steps, *value.shape), value.dtype))
+    code.run(np.ascontiguousarray(captured.scalars.table(steps)), steps, threads=threads)
+    return state
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a part be of a few rows, in code that is compiled for this test alone."""
+    monkeypatch.setattr(wakes, "WAKE_BYTES", 4096)
+    monkeypatch.setattr(executable, "compiler_version", lambda: "parts of 4 KB")
+    monkeypatch.setattr(executable, "WORK_OF_A_TEAM", 0)
+
+
+@pytest.mark.parametrize(("outputs", "rows"), [(1024, 512), (1000, 500), (1021, 511), (64, 32)])
+def test_parts_fit_the_cache_and_divide_the_whole(outputs: int, rows: int) -> None:
+    (wake,) = built(outputs).wakes.values()
+    assert wake.loop.kind == "loops"
+    assert wake.rows == rows
+    assert wake.rows * 96 * 4 <= wakes.WAKE_BYTES
+
+
+def test_a_loop_that_overwrites_what_the_product_reads_waits_for_all_of_it() -> None:
+    assert built(64).wakes
+    assert not built(64, tied=True).wakes
+
+
+@pytest.mark.parametrize("outputs", [64, 100, 61], ids=["even", "a last thread with less", "a shorter last part"])
+def test_what_is_computed_is_the_same(outputs: int, small_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    captured, data = step_of(outputs)
+    one, two = trained(captured, data), trained(captured, data, threads=2)
+    monkeypatch.setattr("fanin.compiler.native.module.wakes", lambda *_: {})
+    monkeypatch.setattr(executable, "compiler_version", lambda: "no wakes")
+    plain = trained(captured, data)
+    for a, b, c, before in zip(one, two, plain, (t._array for t in captured.state_tensors), strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_allclose(a, c, rtol=1e-5, atol=1e-7)
+        assert not np.array_equal(a, before)
+
+
+def test_a_hazard_that_is_overlooked_would_be_seen(small_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    captured, data = step_of(64, tied=True)
+    right = trained(captured, data)
+    monkeypatch.setattr(Builder, "_may_follow", lambda self, product, loop: True)
+    monkeypatch.setattr(executable, "compiler_version", lambda: "overlooked")
+    wrong = trained(captured, data)
+    assert not all(np.allclose(a, b, rtol=1e-3) for a, b in zip(right, wrong, strict=True))
