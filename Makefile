@@ -1,23 +1,25 @@
 # Every target makes the environment it needs, from PYTHON; a second call finds it made and is quick.
 PYTHON ?= python3
-PIP_FLAGS ?= -q --disable-pip-version-check
+# What is imported is compiled when it is imported, and kept; pip would compile all of it, one file after the other.
+PIP_FLAGS ?= -q --disable-pip-version-check --no-compile
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST_FLAGS ?=
 # Tests run side by side, as many as there are cores; WORKERS=0 for one after the other, as a debugger wants them.
 WORKERS ?= auto
 TORCH := torch==2.13.0
 
-# Four environments: what a user has, what the tests need (no PyTorch), the one with PyTorch, and that of the benchmarks,
-# with all peers. `make bench BENCH=.venv-live` makes do with PyTorch.
+# Four environments: what a user has, what the tests need (no PyTorch) with the tools of lint, the same and PyTorch, and
+# that of the benchmarks, with all peers. `make bench BENCH=.venv-live` makes do with PyTorch.
 DEMO := .venv-demo
 TEST := .venv
 LIVE := .venv-live
 BENCH ?= .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test parity record lint bench clean
+.PHONY: help demo test parity record lint bench environments clean
 
 help: ## show this text
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 # The fast preset, so that CI has an answer in a minute; the time limit is for machines on which it would take three.
 demo: $(DEMO)/.made ## train on the diamonds table from the command line and print the report
@@ -34,7 +36,7 @@ record: $(LIVE)/.made ## record anew what PyTorch answers to the parity cases an
 	$(LIVE)/bin/python -m tests.parity.record
 	$(LIVE)/bin/python -m tests.programs.record
 
-lint: $(TEST)/.dev ## check style, types and the rooms' imports
+lint: $(TEST)/.made ## check style, types and the rooms' imports
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/ruff format --check .
 	$(TEST)/bin/mypy
@@ -42,6 +44,8 @@ lint: $(TEST)/.dev ## check style, types and the rooms' imports
 
 bench: $(BENCH)/.made ## run the benchmarks, beside PyTorch, JAX and scikit-learn
 	@set -e; for program in benchmarks/*.py; do echo "== $$program"; $(BENCH)/bin/python $$program $(BENCH_FLAGS); done
+
+environments: $(DEMO)/.made $(TEST)/.made $(LIVE)/.made ## make the environments of demo, test, parity and lint
 
 clean: ## remove the environments
 	rm -rf $(DEMO) $(TEST) $(LIVE) $(BENCH)
@@ -58,17 +62,18 @@ $(DEMO)/.made: pyproject.toml
 	$(call new_environment,fanin and what it needs,-e '.[tabular]')
 
 $(TEST)/.made: pyproject.toml
-	$(call new_environment,fanin and its tests,-e '.[test]')
+	$(call new_environment,fanin with its tests and development tools,-e '.[dev]')
 
-$(LIVE)/.made: pyproject.toml
-	$(call new_environment,fanin and its tests beside $(TORCH),-e '.[test]' $(TORCH) expecttest)
+# PyTorch alone is added: for everything else, pip included, Python looks into the environment of the tests.
+PACKAGES := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+$(LIVE)/.made: $(TEST)/.made
+	@echo "making $(@D) ($(TORCH) beside the packages of $(TEST))"
+	@$(PYTHON) -m venv --clear --without-pip $(@D)
+	@echo "import site; site.addsitedir('$$($(TEST)/bin/python $(PACKAGES))')" > "$$($(@D)/bin/python $(PACKAGES))/tests.pth"
+	@$(@D)/bin/python -m pip install $(PIP_FLAGS) $(TORCH) expecttest
+	@touch $@
 
 ifneq ($(BENCH),$(LIVE))
 $(BENCH)/.made: pyproject.toml
 	$(call new_environment,fanin beside its peers,-e '.[test]' $(TORCH) jax scikit-learn)
 endif
-
-$(TEST)/.dev: $(TEST)/.made
-	@echo "adding the development tools to $(@D)"
-	@$(@D)/bin/pip install $(PIP_FLAGS) -e '.[dev]'
-	@touch $@
