@@ -23,9 +23,10 @@ from tests.ops.test_table import REFUSED, SAMPLES, differentiable_inputs, floats
 # No form in primitives: NumPy evaluates them.
 UNLOWERED = frozenset(
     """
-    argsort bitwise_left_shift bitwise_right_shift cholesky cumprod cumsum det digamma eigh_outer eigvalsh erfinv gcd
-    inverse lcm lgamma log_abs_det logcumsumexp nextafter opaque polygamma recurrence scatter_combine solve svd_outer
-    svdvals
+    argsort bitwise_left_shift bitwise_right_shift cholesky cumprod cumsum det digamma eigh eigh_outer eigvalsh erfinv
+    exponent gcd histogram histogram_edges inverse isin lcm lgamma log_abs_det logcumsumexp lstsq mantissa matrix_exp
+    matrix_rank most_frequent nextafter pinv polygamma qr recurrence running_extreme scatter_combine searchsorted
+    sign_of_det solve svd svd_outer svdvals
     """.split()
 )
 DTYPES = [np.float32, np.float64]

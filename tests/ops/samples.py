@@ -104,6 +104,8 @@ SAMPLES: dict[str, list[Sample]] = {
     "maximum": [((distinct(3, 4), distinct(3, 4, seed=1) + 0.05), {}), ((distinct(3), distinct(2, 1) + 0.02), {})],
     "minimum": [((distinct(3, 4), distinct(3, 4, seed=1) + 0.05), {}), ((distinct(3), distinct(2, 1) + 0.02), {})],
     "atan2": binary(positive, values),
+    "exponent": unary(),
+    "mantissa": [((values(3, 4) + 0.001,), {}), ((values(seed=3),), {})],
     "xlogy": binary(values, positive),
     "fmax": [((distinct(3, 4), distinct(3, 4, seed=1) + 0.05), {}), ((distinct(3), distinct(2, 1) + 0.02), {})],
     "fmin": [((distinct(3, 4), distinct(3, 4, seed=1) + 0.05), {}), ((distinct(3), distinct(2, 1) + 0.02), {})],
@@ -251,6 +253,21 @@ SAMPLES: dict[str, list[Sample]] = {
     "softmax": along(),
     "log_softmax": along(),
     "argsort": along(distinct),
+    # order
+    "running_extreme": [((distinct(3, 5),), {"dim": dim, "largest": up}) for dim in (0, 1) for up in (True, False)],
+    "most_frequent": [((np.array([[1.0, 2, 2, 3, 3], [5, 5, 1, 1, 0]]),), {"dim": dim}) for dim in (0, 1)],
+    "isin": [((PLACES, np.array([3, 1])), {"invert": invert}) for invert in (False, True)],
+    "searchsorted": [
+        ((np.array([0.5, 1.0, 2.0]), values(3, 4)), {"side": "left"}),
+        ((np.sort(values(3, 4)), values(3, 2, seed=1)), {"side": "right"}),
+        ((np.array([1, 3, 3, 5]), np.array(3)), {"side": "right"}),
+    ],
+    "histogram": [
+        ((values(3, 4),), {"bins": 3, "low": 0.0, "high": 0.0, "density": False}),
+        ((values(3, 4), None, positive(3, 4)), {"bins": 4, "low": -1.0, "high": 1.0, "density": True}),
+        ((values(3, 4), np.array([-1.0, 0.0, 1.5])), {"bins": 0, "low": 0.0, "high": 0.0, "density": False}),
+    ],
+    "histogram_edges": [((values(3, 4),), {"bins": 3, "low": low, "high": 1.0}) for low in (-1.0, 1.0)],
     # linalg
     "matmul": [
         ((values(3, 4), values(4, 2, seed=1)), {}),
@@ -284,7 +301,18 @@ SAMPLES: dict[str, list[Sample]] = {
     + [((distinct(3, 4) + 5,), {"p": p, "dim": (0, 1)}) for p in (np.inf, -np.inf)],
     "inverse": [((values(3, 3) + 3 * np.eye(3),), {})],
     "solve": [((values(3, 3) + 3 * np.eye(3), values(3, 2, seed=1)), {})],
-    "opaque": [((values(3),), {"value": np.ones(2), "what": "a thing"})],
+    "sign_of_det": [((values(3, 3),), {}), ((values(2, 3, 3, seed=1),), {})],
+    # decomposition
+    "qr": [((values(*shape),), {"mode": mode}) for shape in ((5, 3), (2, 3, 4)) for mode in ("reduced", "complete")],
+    "svd": [((values(*shape),), {"full": full}) for shape in ((5, 3), (2, 3, 4)) for full in (False, True)],
+    "eigh": [((POSITIVE_DEFINITE,), {"uplo": "L"}), ((POSITIVE_DEFINITE,), {"uplo": "U"})],
+    "pinv": [((values(2, 5, 3),), {"atol": None, "rtol": None}), ((values(3, 4),), {"atol": 0.3, "rtol": None})],
+    "matrix_rank": [
+        ((values(2, 5, 3),), {"atol": None, "rtol": None}),
+        ((values(3, 1) * np.ones(4),), {"atol": None, "rtol": 1e-3}),
+    ],
+    "lstsq": [((values(5, 3), values(5, 2, seed=1)), {"rtol": None})],
+    "matrix_exp": [((values(3, 3),), {}), ((values(2, 2, 2, seed=1) * 3,), {})],
     "cholesky": [((POSITIVE_DEFINITE,), {})],
     "svdvals": [((values(3, 4),), {})],
     "svd_outer": [((values(3), values(3, 4, seed=1)), {})],

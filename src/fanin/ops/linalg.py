@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import GraphError, OperationError, ShapeError
+from fanin._core.errors import OperationError, ShapeError
 from fanin.ops.arithmetic import equal, expand, ones_vector, sum_to, where, zeros_like
 from fanin.ops.elementwise import absolute, sign
 from fanin.ops.op import Op, Spec, define
 from fanin.ops.power import power
 from fanin.ops.reduce import reduced_shape, spread, sum_
 from fanin.ops.rules import broadcast_shape, require_same_dtype, shape_of
-from fanin.ops.shape import reshape, transpose, tril
+from fanin.ops.shape import reshape, transpose
 
 # matmul ---------------------------------------------------------------------------------------------------------------
 
@@ -54,7 +54,8 @@ def _unfit(a: Spec, b: Spec, rows: tuple[int, ...], columns: tuple[int, ...]) ->
     return f"mat1 and mat2 shapes cannot be multiplied ({height}x{rows[-1]} and {columns[-2]}x{columns[-1]})"
 
 
-def _swap(x: Any) -> Any:
+def swap(x: Any) -> Any:
+    """Return matrices transposed."""
     return x.T if len(x.shape) == 2 else transpose(x, dim0=-2, dim1=-1)
 
 
@@ -66,8 +67,8 @@ def _matmul_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
         return reshape(g, (*g.shape, 1)) * b
     if len(shape_a) == 1:
         g = reshape(g, (*g.shape[:-1], 1, g.shape[-1]))
-        return reshape(sum_to(matmul(g, _swap(b)), (1, *shape_a)), shape_a)
-    return sum_to(matmul(g, _swap(b)), shape_a)
+        return reshape(sum_to(matmul(g, swap(b)), (1, *shape_a)), shape_a)
+    return sum_to(matmul(g, swap(b)), shape_a)
 
 
 def _matmul_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
@@ -78,8 +79,8 @@ def _matmul_vjp_b(g: Any, out: Any, a: Any, b: Any) -> Any:
         return sum_to(reshape(a, (*shape_a, 1)) * reshape(g, (*g.shape[:-1], 1, g.shape[-1])), shape_b)
     if len(shape_b) == 1:
         g = reshape(g, (*g.shape, 1))
-        return reshape(sum_to(matmul(_swap(a), g), (*shape_b, 1)), shape_b)
-    return sum_to(matmul(_swap(a), g), shape_b)
+        return reshape(sum_to(matmul(swap(a), g), (*shape_b, 1)), shape_b)
+    return sum_to(matmul(swap(a), g), shape_b)
 
 
 def _matmul(a: Any, b: Any) -> Any:
@@ -270,13 +271,16 @@ norm: Op = define(
 # Solvers --------------------------------------------------------------------------------------------------------------
 
 
-def _square_spec(x: Spec) -> Spec:
+def square_spec(x: Spec) -> Spec:
+    """Return what square matrices become where their shape stays; raise RuntimeError for others."""
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
         raise ShapeError(f"linalg: A must be batches of square matrices, but they are {list(x.shape)}")
     return x
 
 
-def _raise_singular(function: Any) -> Any:
+def raise_singular(function: Any) -> Any:
+    """Return a function of NumPy that raises RuntimeError where a matrix is singular."""
+
     def evaluate(*xs: Any) -> Any:
         try:
             return function(*xs)
@@ -288,16 +292,16 @@ def _raise_singular(function: Any) -> Any:
 
 inverse: Op = define(
     "inverse",
-    _raise_singular(np.linalg.inv),
-    _square_spec,
-    vjps=(lambda g, out, x: -matmul(_swap(out), matmul(g, _swap(out))),),
+    raise_singular(np.linalg.inv),
+    square_spec,
+    vjps=(lambda g, out, x: -matmul(swap(out), matmul(g, swap(out))),),
     reads_out=True,
     grad_name="LinalgInvExBackward0",
 )
 
 
 def _solve_spec(a: Spec, b: Spec) -> Spec:
-    _square_spec(a)
+    square_spec(a)
     if b.shape[-2:-1] != a.shape[-1:]:
         raise ShapeError(f"linalg.solve: Incompatible shapes of A and B: {list(a.shape)} and {list(b.shape)}")
     return Spec(broadcast_shape(a.shape[:-2], b.shape[:-2]) + b.shape[-2:], b.dtype)
@@ -305,11 +309,11 @@ def _solve_spec(a: Spec, b: Spec) -> Spec:
 
 solve: Op = define(
     "solve",
-    _raise_singular(np.linalg.solve),
+    raise_singular(np.linalg.solve),
     _solve_spec,
     vjps=(
-        lambda g, out, a, b: sum_to(-matmul(solve(_swap(a), g), _swap(out)), shape_of(a)),
-        lambda g, out, a, b: sum_to(solve(_swap(a), g), shape_of(b)),
+        lambda g, out, a, b: sum_to(-matmul(solve(swap(a), g), swap(out)), shape_of(a)),
+        lambda g, out, a, b: sum_to(solve(swap(a), g), shape_of(b)),
     ),
     reads=(0,),
     reads_by=((0, -1), (0,)),
@@ -319,87 +323,22 @@ solve: Op = define(
 det: Op = define(
     "det",
     np.linalg.det,
-    lambda x: Spec(_square_spec(x).shape[:-2], x.dtype),
-    vjps=(lambda g, out, x: reshape(g * out, (*shape_of(out), 1, 1)) * _swap(inverse(x)),),
+    lambda x: Spec(square_spec(x).shape[:-2], x.dtype),
+    vjps=(lambda g, out, x: reshape(g * out, (*shape_of(out), 1, 1)) * swap(inverse(x)),),
     reads=(0,),
     reads_out=True,
     grad_name="LinalgDetBackward0",
 )
+sign_of_det: Op = define(
+    "sign_of_det",
+    lambda x: np.asarray(np.linalg.slogdet(x)[0], x.dtype),
+    lambda x: Spec(square_spec(x).shape[:-2], x.dtype),
+)
 log_abs_det: Op = define(
     "log_abs_det",
     lambda x: np.asarray(np.linalg.slogdet(x)[1], x.dtype),
-    lambda x: Spec(_square_spec(x).shape[:-2], x.dtype),
-    vjps=(lambda g, out, x: reshape(g, (*shape_of(g), 1, 1)) * _swap(inverse(x)),),
+    lambda x: Spec(square_spec(x).shape[:-2], x.dtype),
+    vjps=(lambda g, out, x: reshape(g, (*shape_of(g), 1, 1)) * swap(inverse(x)),),
     reads=(0,),
     grad_name="LinalgSlogdetBackward0",
-)
-
-# Decompositions. Of most of them fanin has the values and no derivative; it says so where PyTorch would have one. -----
-
-
-def _refuse(*_: Any, what: str = "this decomposition", **__: Any) -> Any:
-    raise GraphError(
-        f"the derivative of {what} is not part of fanin; take .detach() of its input when no gradient is needed there"
-    )
-
-
-# A value that was found elsewhere, standing where it would stand on the tape.
-opaque: Op = define(
-    "opaque",
-    lambda x, *, value, what: value,
-    lambda x, *, value, what: Spec(value.shape, value.dtype),
-    vjps=(lambda g, out, x, *, value, what: _refuse(what=what),),
-)
-
-
-def _halved_triangle(x: Any) -> Any:
-    return (tril(x, diagonal=0) + tril(x, diagonal=-1)) * 0.5
-
-
-def _cholesky_vjp(g: Any, out: Any, x: Any) -> Any:
-    # Sebastian F. Walter, "Structured higher-order algorithmic differentiation", 2012, section 3.4.
-    middle = solve(_swap(out), _halved_triangle(matmul(_swap(out), g)))
-    outer = _swap(solve(_swap(out), _swap(middle)))
-    return (outer + _swap(outer)) * 0.5
-
-
-cholesky: Op = define(
-    "cholesky",
-    _raise_singular(np.linalg.cholesky),
-    _square_spec,
-    vjps=(_cholesky_vjp,),
-    reads_out=True,
-    grad_name="LinalgCholeskyExBackward0",
-)
-
-
-def _svd_outer(g: Any, x: Any) -> Any:
-    u, _, vh = np.linalg.svd(x, full_matrices=False)
-    return np.matmul(u * g[..., None, :], vh)
-
-
-svd_outer: Op = define("svd_outer", _svd_outer, lambda g, x: x, vjps=(_refuse, _refuse), reads=None)
-singular_values: Op = define(
-    "svdvals",
-    lambda x: np.linalg.svd(x, compute_uv=False),
-    lambda x: Spec((*x.shape[:-2], min(x.shape[-2:])), x.dtype),
-    vjps=(lambda g, out, x: svd_outer(g, x),),
-    reads=(0,),
-    grad_name="LinalgSvdBackward0",
-)
-
-
-def _eigh_outer(g: Any, x: Any) -> Any:
-    _, vectors = np.linalg.eigh(x)
-    return np.matmul(vectors * g[..., None, :], np.swapaxes(vectors, -1, -2))
-
-
-eigh_outer: Op = define("eigh_outer", _eigh_outer, lambda g, x: x, vjps=(_refuse, _refuse), reads=None)
-eigenvalues: Op = define(
-    "eigvalsh",
-    lambda x: np.linalg.eigvalsh(x),
-    lambda x: Spec(_square_spec(x).shape[:-1], x.dtype),
-    vjps=(lambda g, out, x: eigh_outer(g, x),),
-    reads=(0,),
-    grad_name="LinalgEighBackward0",
 )

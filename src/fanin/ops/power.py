@@ -20,8 +20,8 @@ from fanin.ops.arithmetic import (
     where,
     zeros_like,
 )
-from fanin.ops.elementwise import log
-from fanin.ops.op import Op, define
+from fanin.ops.elementwise import cast_like, log
+from fanin.ops.op import Op, Spec, define
 from fanin.ops.rules import broadcast, shape_of, to_common, to_float
 
 
@@ -105,4 +105,18 @@ xlogy: Op = define(
     vjps=(_xlogy_vjp_a, lambda g, out, a, b: sum_to(g * (a / b), shape_of(b))),
     reads=None,
     promote=to_float,
+)
+
+# The two parts of a number: x = mantissa * 2^exponent with 0.5 <= |mantissa| < 1. -------------------------------------
+
+exponent: Op = define(
+    "exponent", lambda x: np.frexp(x)[1].astype(np.int32), lambda x: Spec(x.shape, np.dtype(np.int32))
+)
+mantissa: Op = define(
+    "mantissa",
+    lambda x: np.frexp(x)[0],
+    lambda x: x,
+    vjps=(lambda g, out, x: g * power(2.0, cast_like(-exponent(x), g)),),
+    reads=(0,),
+    grad_name="FrexpBackward0",
 )

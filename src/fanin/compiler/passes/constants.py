@@ -18,7 +18,7 @@ from fanin.ops.shape import reshape
 # Larger results are computed with each call: they would be stored with the code.
 MOST_ELEMENTS = 4096
 # A number spread stays one: loops read one number instead of an array.
-_KEPT = frozenset({"expand", "random_keep", "opaque"})
+_KEPT = frozenset({"expand", "random_keep"})
 
 
 def fold_constants(graph: Graph) -> Graph:

@@ -152,20 +152,21 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
     if rtol < 0 or atol < 0:
         name, value = ("rtol", rtol) if rtol < 0 else ("atol", atol)
         raise OperationError(f"{name} must be greater than or equal to zero, but got {value}")
-    return wrap(_close(a, b, rtol, atol, equal_nan))
+    return _close(input.detach(), other.detach(), rtol, atol, equal_nan)
 
 
 def _close(a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
-    ops.broadcast_shape(a.shape, b.shape)
-    if a.dtype.kind != "f":
-        a, b = (a, b) if a.dtype.kind == "b" else (a.astype(np.float64), b.astype(np.float64))
-    with np.errstate(all="ignore"):
-        close = a == b
-        if equal_nan:
-            close = close | (np.isnan(a) & np.isnan(b))
-        if a.dtype.kind == "b" or (rtol == 0 and atol == 0):
-            return close
-        return close | (np.isfinite(b) & (np.abs(a - b) <= atol + np.abs(rtol * b)))
+    kind = a._array.dtype.kind
+    if kind in "iu":
+        a, b = a.double(), b.double()
+    close = a == b
+    if kind == "b" or (rtol == 0 and atol == 0 and not equal_nan):
+        return close
+    if equal_nan:
+        close = close | (isnan(a) & isnan(b))
+    if rtol == 0 and atol == 0:
+        return close
+    return close | (isfinite(b) & ((a - b).abs() <= atol + (rtol * b).abs()))
 
 
 def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from fanin._core.errors import DtypeError, OperationError, ShapeError
-from fanin.ops import linalg
+from fanin.ops import decomposition, linalg
+from fanin.ops.arithmetic import where
+from fanin.ops.elementwise import copy
+from fanin.ops.index import getitem
+from fanin.ops.op import Op
 from fanin.tensor import return_types
-from fanin.tensor.functions.operands import require_tensor, to_out
+from fanin.tensor.base import TensorBase
+from fanin.tensor.functions.operands import require_known, require_tensor, to_out
 from fanin.tensor.tape import apply, label, wrap
 
 
@@ -27,19 +33,17 @@ def _matrices(function: str, A: Any, *, square: bool = False) -> Any:
     return A
 
 
-def _part(A: Any, value: Any, what: str, name: str) -> Any:
-    """Return a part of a decomposition, which says so when a derivative is asked for."""
-    value = np.asarray(value)
-    if value.dtype.kind != "f":
-        return wrap(value)
-    return label(apply(linalg.opaque, (A,), {"value": value, "what": what}), name)
-
-
-def _attempt(function: Any, *arguments: Any) -> Any:
-    try:
-        return function(*arguments)
-    except np.linalg.LinAlgError as error:
-        raise OperationError(f"linalg: the algorithm failed on this matrix: {error}") from None
+def _parts(A: Any, op: Op, attrs: dict[str, Any], shapes: Any, name: str) -> list[Any]:
+    """Return the matrices of a decomposition, each in memory of its own."""
+    together, batch = apply(op, (A,), attrs), A._array.shape[:-2]
+    found, start = [], 0
+    for shape in shapes:
+        stop = start + math.prod(shape)
+        part = apply(getitem, (together,), {"index": (Ellipsis, slice(start, stop))})
+        copied = apply(copy, (part.reshape(*batch, *shape),), {"order": "C"})
+        found.append(label(copied, name))
+        start = stop
+    return found
 
 
 # Systems --------------------------------------------------------------------------------------------------------------
@@ -104,24 +108,20 @@ def slogdet(input: Any) -> Any:
 
 def _sign_and_size(A: Any) -> tuple[Any, Any]:
     _matrices("linalg.slogdet", A, square=True)
-    sign, _ = np.linalg.slogdet(A._array)
-    return wrap(np.asarray(sign, A._array.dtype)), apply(linalg.log_abs_det, (A,), {})
+    return apply(linalg.sign_of_det, (A.detach(),), {}), apply(linalg.log_abs_det, (A,), {})
 
 
 def logdet(input: Any) -> Any:
     """Return log(det) of square matrices: nan where the determinant is negative."""
     sign, size = _sign_and_size(input)
-    return label(size + wrap(np.where(sign._array < 0, np.nan, 0).astype(input._array.dtype)), "WhereBackward0")
+    hidden = apply(where, (sign < 0, math.nan, wrap(np.zeros((), input._array.dtype))), {})
+    return label(size + hidden, "WhereBackward0")
 
 
 def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False, out: Any = None) -> Any:
     """Return the pseudoinverse of Moore and Penrose; singular values below the tolerance count as 0."""
-    array = _matrices("linalg.pinv", A)._array
-    u, s, vh = _attempt(np.linalg.svd, array, False)
-    kept = s > _tolerance(array, s, atol, rtol)
-    scale = np.divide(1, s, out=np.zeros_like(s), where=kept)
-    value = np.matmul(np.swapaxes(vh, -1, -2) * scale[..., None, :], np.swapaxes(u, -1, -2))
-    return to_out(out, _part(A, value, "the pseudoinverse", "LinalgPinvBackward0"), "linalg.pinv")
+    limits = {"atol": _tolerance("pinv", atol), "rtol": _tolerance("pinv", rtol)}
+    return to_out(out, apply(decomposition.pinv, (_matrices("linalg.pinv", A),), limits), "linalg.pinv")
 
 
 def pinverse(input: Any, rcond: float = 1e-15) -> Any:
@@ -129,20 +129,18 @@ def pinverse(input: Any, rcond: float = 1e-15) -> Any:
     return pinv(input, rtol=rcond)
 
 
-def _tolerance(array: Any, s: Any, atol: Any, rtol: Any) -> Any:
-    """Return the size below which a singular value counts as 0: by default eps * the larger side * the largest."""
-    if rtol is None:
-        rtol = 0.0 if atol is not None and np.any(atol) else np.finfo(array.dtype).eps * max(array.shape[-2:])
-    if not s.size:
-        return np.zeros_like(s)
-    return np.maximum(0.0 if atol is None else atol, rtol * s[..., :1])
+def _tolerance(function: str, value: Any) -> Any:
+    """Return a tolerance as a number, or an array of numbers; None as it is."""
+    if not isinstance(value, TensorBase):
+        return None if value is None else float(value)
+    array = require_known(function, value, "compares with a tolerance", "Give the tolerance as a number.")
+    return array if array.ndim else array.item()
 
 
 def matrix_rank(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False, out: Any = None) -> Any:
     """Return how many singular values are above the tolerance."""
-    array = _matrices("linalg.matrix_rank", A)._array
-    s = _attempt(lambda x: np.linalg.svd(x, compute_uv=False), array)
-    return to_out(out, wrap(np.asarray((s > _tolerance(array, s, atol, rtol)).sum(axis=-1), np.int64)), "matrix_rank")
+    limits = {"atol": _tolerance("matrix_rank", atol), "rtol": _tolerance("matrix_rank", rtol)}
+    return to_out(out, apply(decomposition.matrix_rank, (_matrices("linalg.matrix_rank", A),), limits), "matrix_rank")
 
 
 def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: str | None = None) -> Any:
@@ -151,23 +149,28 @@ def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: str | None = None) -> An
     residuals are the squared errors of each column, for the drivers gels, gelsd and gelss; else empty, as where A has
     no more rows than its rank.
     """
-    a = _matrices("linalg.lstsq", A)._array
-    vector = B._array.ndim == a.ndim - 1
-    b = B._array[..., None] if vector else B._array
-    if a.shape[:-1] != b.shape[:-1]:
-        raise ShapeError(f"linalg.lstsq: input.size(-2) should match other.size(-2), got {a.shape} and {b.shape}")
-    u, s, vh = _attempt(np.linalg.svd, a, False)
-    kept = s > (np.finfo(a.dtype).eps * max(a.shape[-2:]) if rcond is None else rcond) * s[..., :1]
-    scale = np.divide(1, s, out=np.zeros_like(s), where=kept)
-    x = np.matmul(np.swapaxes(vh, -1, -2) * scale[..., None, :], np.matmul(np.swapaxes(u, -1, -2), b))
-    rank = np.asarray(kept.sum(axis=-1), np.int64)
-    wanted = driver in ("gels", "gelsd", "gelss")  # the default, gelsy, leaves them out
-    full = wanted and a.shape[-2] > a.shape[-1] and bool((rank == a.shape[-1]).all())
-    residuals = ((np.matmul(a, x) - b) ** 2).sum(axis=-2) if full else np.zeros(0, a.dtype)
-    solution = _part(A, x[..., 0] if vector else x, "lstsq", "LinalgLstsqBackward0")
-    values = s if driver in ("gelsd", "gelss") else np.zeros(0, a.dtype)
-    shown = rank if driver in ("gelsd", "gelss", "gelsy") or driver is None else np.zeros(0, np.int64)
-    return return_types.linalg_lstsq((solution, wrap(residuals), wrap(shown), wrap(values)))
+    shape, kind = _matrices("linalg.lstsq", A)._array.shape, A._array.dtype
+    vector = B._array.ndim == len(shape) - 1
+    b = B.unsqueeze(-1) if vector else B
+    if shape[:-1] != b._array.shape[:-1]:
+        raise ShapeError(f"linalg.lstsq: input.size(-2) should match other.size(-2), got {shape} and {b._array.shape}")
+    rtol = _tolerance("lstsq", rcond)
+    x = apply(decomposition.lstsq, (A, b), {"rtol": rtol})
+    rank = apply(decomposition.matrix_rank, (A,), {"atol": None, "rtol": rtol})
+    residuals = wrap(np.zeros(0, kind))
+    if driver in ("gels", "gelsd", "gelss") and shape[-2] > shape[-1] and _is_full("lstsq", rank, shape[-1]):
+        residuals = ((A.detach() @ x.detach() - b.detach()) ** 2).sum(-2)  # the default, gelsy, leaves them out
+    values = svdvals(A.detach()) if driver in ("gelsd", "gelss") else wrap(np.zeros(0, kind))
+    shown = wrap(np.zeros(0, np.int64)) if driver == "gels" else rank
+    solution = label(x.squeeze(-1) if vector else x, "LinalgLstsqBackward0")
+    return return_types.linalg_lstsq((solution, residuals, shown, values))
+
+
+def _is_full(function: str, rank: Any, columns: int) -> bool:
+    found = require_known(
+        function, rank, "has residuals where A has its full rank", "Leave out driver=, and compute the residuals."
+    )
+    return bool((found == columns).all())
 
 
 # Decompositions -------------------------------------------------------------------------------------------------------
@@ -178,7 +181,7 @@ def cholesky(input: Any, upper: bool = False, *, out: Any = None) -> Any:
 
     Raises RuntimeError when A is not positive-definite.
     """
-    result = apply(linalg.cholesky, (_matrices("linalg.cholesky", input, square=True),), {})
+    result = apply(decomposition.cholesky, (_matrices("linalg.cholesky", input, square=True),), {})
     return to_out(out, result.mT if upper else result, "linalg.cholesky")
 
 
@@ -189,17 +192,14 @@ def qr(input: Any, some: bool = True, *, out: Any = None) -> Any:
 
 def linalg_qr(A: Any, mode: str = "reduced", *, out: Any = None) -> Any:
     """Return (Q, R) with A = Q R, Q with orthonormal columns and R upper triangular; mode "complete" or "r" as well."""
-    array = _matrices("linalg.qr", A)._array
+    shape = _matrices("linalg.qr", A)._array.shape
     if mode not in ("reduced", "complete", "r"):
         raise OperationError(
             f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
         )
-    if mode == "r":
-        q, r = np.zeros(0, array.dtype), np.linalg.qr(array, "r")
-    else:
-        q, r = _attempt(np.linalg.qr, array, mode)
-    parts = (_part(A, q, "qr", "LinalgQrBackward0"), _part(A, r, "qr", "LinalgQrBackward0"))
-    return return_types.linalg_qr(parts)
+    how = "complete" if mode == "complete" else "reduced"
+    q, r = _parts(A, decomposition.qr, {"mode": how}, decomposition.qr_shapes(shape, how), "LinalgQrBackward0")
+    return return_types.linalg_qr((wrap(np.zeros(0, r._array.dtype)) if mode == "r" else q, r))
 
 
 def svd(input: Any, some: bool = True, compute_uv: bool = True, *, out: Any = None) -> Any:
@@ -210,29 +210,30 @@ def svd(input: Any, some: bool = True, compute_uv: bool = True, *, out: Any = No
 
 def linalg_svd(A: Any, full_matrices: bool = True, *, driver: Any = None, out: Any = None) -> Any:
     """Return (U, S, Vh) with A = U diag(S) Vh: U and V with orthonormal columns, S in descending order."""
-    found = _attempt(np.linalg.svd, _matrices("linalg.svd", A)._array, full_matrices)
-    u, vh = (_part(A, part, "svd", "LinalgSvdBackward0") for part in (found[0], found[2]))
-    return return_types.linalg_svd((u, svdvals(A) if A.requires_grad else wrap(found[1]), vh))
+    full = bool(full_matrices)
+    shapes = decomposition.svd_shapes(_matrices("linalg.svd", A)._array.shape, full)
+    u, s, vh = _parts(A, decomposition.svd, {"full": full}, shapes, "LinalgSvdBackward0")
+    return return_types.linalg_svd((u, svdvals(A) if A.requires_grad else s, vh))
 
 
 def svdvals(A: Any, *, driver: Any = None, out: Any = None) -> Any:
     """Return the singular values in descending order."""
-    return to_out(out, apply(linalg.singular_values, (_matrices("linalg.svdvals", A),), {}), "linalg.svdvals")
+    return to_out(out, apply(decomposition.singular_values, (_matrices("linalg.svdvals", A),), {}), "linalg.svdvals")
 
 
 def eigh(A: Any, UPLO: str = "L", *, out: Any = None) -> Any:
     """Return (eigenvalues, eigenvectors) of symmetric matrices, in ascending order; one triangle of A is read."""
     _matrices("linalg.eigh", A, square=True)
-    values, vectors = _attempt(np.linalg.eigh, A._array, UPLO)
-    vectors = _part(A, vectors, "the eigenvectors of eigh", "LinalgEighBackward0")
-    return return_types.linalg_eigh((eigvalsh(A, UPLO) if A.requires_grad else wrap(values), vectors))
+    shape = A._array.shape
+    values, vectors = _parts(A, decomposition.eigh, {"uplo": UPLO}, (shape[-1:], shape[-2:]), "LinalgEighBackward0")
+    return return_types.linalg_eigh((eigvalsh(A, UPLO) if A.requires_grad else values, vectors))
 
 
 def eigvalsh(A: Any, UPLO: str = "L", *, out: Any = None) -> Any:
     """Return the eigenvalues of symmetric matrices in ascending order; one triangle of A is read."""
     _matrices("linalg.eigvalsh", A, square=True)
     lower = A if UPLO == "L" else A.mT
-    return to_out(out, apply(linalg.eigenvalues, (lower,), {}), "linalg.eigvalsh")
+    return to_out(out, apply(decomposition.eigenvalues, (lower,), {}), "linalg.eigvalsh")
 
 
 def cond(A: Any, p: Any = None, *, out: Any = None) -> Any:
@@ -249,13 +250,4 @@ def cond(A: Any, p: Any = None, *, out: Any = None) -> Any:
 def matrix_exp(A: Any) -> Any:
     """Return exp of square matrices: scaled down, summed by its series, and squared up again."""
     _matrices("linalg.matrix_exp", A, square=True)
-    size = float(np.abs(A._array).sum(axis=-1).max()) if A._array.size else 0.0
-    squarings = max(0, int(np.ceil(np.log2(size))) + 4) if size else 0
-    x = A / 2.0**squarings
-    term = total = wrap(np.broadcast_to(np.eye(A._array.shape[-1], dtype=A._array.dtype), A._array.shape).copy())
-    for k in range(1, 13):
-        term = term @ x / k
-        total = total + term
-    for _ in range(squarings):
-        total = total @ total
-    return total
+    return apply(decomposition.matrix_exp, (A,), {})

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import ArgumentError, DimensionError, OperationError, ShapeError
+from fanin._core.errors import ArgumentError, CaptureError, DimensionError, OperationError, ShapeError
 from fanin.ops import shape as ops
 from fanin.ops.elementwise import copy
 from fanin.ops.index import getitem
+from fanin.ops.order import searchsorted
 from fanin.ops.rules import wrap_dim, wrap_dims
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import TensorBase, known
 from fanin.tensor.functions.operands import is_dim, numpy_names, require_dim, require_tensor, require_tensors, to_out
 from fanin.tensor.functions.shaping import (
     atleast_1d,
@@ -23,7 +24,7 @@ from fanin.tensor.functions.shaping import (
     sizes,
     unsqueeze,
 )
-from fanin.tensor.tape import apply, label
+from fanin.tensor.tape import apply, label, wrap
 
 
 def cat(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = None) -> Any:
@@ -270,29 +271,37 @@ def repeat_interleave(
     tensor([5, 5, 6, 6])
     """
     if repeats is None:
-        counts = input._array
-        return _index_tensor(np.repeat(np.arange(counts.size), counts))
+        return _repeated(input, input.numel(), output_size)
     if dim is None:
         input, dim = reshape(input, (input.numel(),)), 0
     if not input._array.ndim:
         input = reshape(input, (1,))
     dim = wrap_dim(dim, input._array.ndim)
-    counts = repeats._array if isinstance(repeats, TensorBase) else np.asarray(repeats)
-    if counts.dtype.kind not in "iu":
-        raise OperationError(f"repeats has to be Long or Int tensor, got {counts.dtype}")
-    if (counts < 0).any():
+    counts = repeats if isinstance(repeats, TensorBase) else wrap(np.asarray(repeats))
+    array, n = counts._array, input._array.shape[dim]
+    if array.dtype.kind not in "iu":
+        raise OperationError(f"repeats has to be Long or Int tensor, got {array.dtype}")
+    if known(array) and (array < 0).any():
         raise OperationError("repeats can not be negative")
-    n = input._array.shape[dim]
-    if counts.size not in (1, n) or counts.ndim > 1:
-        raise OperationError(f"repeats must have the same size as input along dim, got {counts.shape} for {n}")
-    rows = np.repeat(np.arange(n), np.broadcast_to(counts.reshape(-1), (n,)))
-    return apply(getitem, (input,), {"index": (slice(None),) * dim + (rows,)})
+    if array.size not in (1, n) or array.ndim > 1:
+        raise OperationError(f"repeats must have the same size as input along dim, got {array.shape} for {n}")
+    rows = _repeated(counts, n, output_size)
+    return apply(getitem, (input,), {"index": (slice(None),) * dim + (rows._array,)})
 
 
-def _index_tensor(values: Any) -> Any:
-    from fanin.tensor.tape import wrap
-
-    return wrap(values.astype(np.int64))
+def _repeated(counts: Any, n: int, length: int | None) -> Any:
+    """Return 0, 1, ..., n - 1, each as often as it counts; `length` of them together."""
+    array = counts._array
+    if known(array):
+        return wrap(np.repeat(np.arange(n), np.broadcast_to(array.reshape(-1), (n,))).astype(np.int64))
+    if length is None:
+        raise CaptureError(
+            "repeat_interleave() returns as many elements as its repeats add up to, which is not known in a captured "
+            "step",
+            remedy="Say how many they are: repeat_interleave(x, repeats, output_size=n).",
+        )
+    ends = reshape(counts, (array.size,)).expand(n).cumsum(0)
+    return apply(searchsorted, (ends, wrap(np.arange(length))), {"side": "right"})
 
 
 # Turning --------------------------------------------------------------------------------------------------------------

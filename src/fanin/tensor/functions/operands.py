@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fanin._core.dtypes import can_cast, from_numpy, python_dtype, to_numpy
-from fanin._core.errors import ArgumentTypeError, DtypeError, GraphError
+from fanin._core.errors import ArgumentTypeError, CaptureError, DtypeError, GraphError
 from fanin.ops.elementwise import cast
 from fanin.ops.op import Op
 from fanin.ops.rules import wrap_dims
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import TensorBase, known
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.operators import operand
 from fanin.tensor.tape import apply, wrap
@@ -94,6 +94,11 @@ def store_out(out: Any, result: Any, function: str = "") -> Any:
             f"result type {from_numpy(array.dtype).legacy_name} can't be cast to the desired output type "
             f"{from_numpy(target.dtype).legacy_name}"
         )
+    if mode.capture is not None and target.shape == array.shape:
+        return mode.capture.store(out, array)
+    if mode.capture is not None:
+        out._array = converted(result, from_numpy(target.dtype))._array
+        return out
     if target.shape != array.shape:
         out._array = np.empty(array.shape, target.dtype)
     np.copyto(out._array, array, casting="unsafe")
@@ -144,6 +149,14 @@ def require_tensor(function: str, value: Any, name: str = "input") -> Any:
             "make one with torch.tensor(...)"
         )
     return value
+
+
+def require_known(function: str, tensor: Any, what: str, remedy: str) -> Any:
+    """Return a tensor's array; raise CaptureError where its numbers, which decide on a shape, come later."""
+    array = tensor._array
+    if not known(array):
+        raise CaptureError(f"{function}() {what}, which is not known in a captured step", remedy=remedy)
+    return array
 
 
 def require_tensors(function: str, values: Sequence[Any]) -> tuple[Any, ...]:

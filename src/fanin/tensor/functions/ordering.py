@@ -14,27 +14,42 @@ from fanin._core.errors import (
     ShapeError,
     UnsupportedDtypeError,
 )
+from fanin.ops import order as order_ops
 from fanin.ops import reduce
-from fanin.ops.index import gather
+from fanin.ops.arithmetic import where
+from fanin.ops.elementwise import copy
+from fanin.ops.index import gather, getitem
 from fanin.ops.rules import wrap_dim
 from fanin.tensor import return_types
-from fanin.tensor.base import TensorBase
-from fanin.tensor.functions.operands import numpy_names, require_dim, require_tensor, store_out, to_out
+from fanin.tensor.base import TensorBase, known
+from fanin.tensor.functions.operands import (
+    numpy_names,
+    require_dim,
+    require_known,
+    require_tensor,
+    store_out,
+    to_out,
+)
 from fanin.tensor.functions.selecting import along_dim
 from fanin.tensor.tape import apply, label, wrap
 
 
 def _order(input: Any, dim: int, descending: bool) -> Any:
-    """Return the positions in sorted order along dim as an array; nan counts as larger than all numbers."""
-    return apply(reduce.argsort, (input,), {"dim": dim, "descending": bool(descending)})._array
+    """Return the positions in sorted order along dim; nan counts as larger than all numbers."""
+    return apply(reduce.argsort, (input,), {"dim": dim, "descending": bool(descending)})
 
 
-def _picked(input: Any, dim: int, index: Any, keepdim: bool, name: str) -> tuple[Any, Any]:
+def _stretch(order: Any, dim: int, start: int, stop: int) -> Any:
+    """Return some of the positions along dim, in memory of their own."""
+    part = apply(getitem, (order,), {"index": along_dim(dim, slice(start, stop))})
+    return apply(copy, (part,), {"order": "C"})
+
+
+def _picked(input: Any, dim: int, indices: Any, keepdim: bool, name: str) -> tuple[Any, Any]:
     """Return the values and positions picked along dim; dim is dropped unless kept."""
     if not input._array.ndim:
         return label(input.clone(), name), wrap(np.zeros((), np.int64))
-    values = apply(gather, (input, index), {"dim": dim})
-    indices = wrap(index)
+    values = apply(gather, (input, indices), {"dim": dim})
     if not keepdim:
         values, indices = values.squeeze(dim), indices.squeeze(dim)
     return label(values, name), indices
@@ -65,7 +80,7 @@ def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = Fal
 def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
     """Return the indices that sort the elements along dim."""
     dim = wrap_dim(dim, require_tensor("argsort", input)._array.ndim)
-    return wrap(_order(input, dim, descending))
+    return _order(input, dim, descending)
 
 
 def msort(input: Any) -> Any:
@@ -89,7 +104,7 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     if not 0 <= k <= n:
         raise OperationError("selected index k out of range", remedy=f"k is {k}, and dimension {dim} has {n} elements.")
     order = _order(input, dim, largest)
-    chosen = np.ascontiguousarray(order[along_dim(dim, slice(0, k))]) if array.ndim else order
+    chosen = _stretch(order, dim, 0, k) if array.ndim else order
     values, indices = _picked(input, dim, chosen, True, "TopkBackward0")
     return _named(return_types.topk, values, indices, out, "topk")
 
@@ -108,14 +123,8 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False, *, out: A
     return _named(return_types.kthvalue, values, indices, out, "kthvalue")
 
 
-def _at(input: Any, dim: int, order: Any, rank: Any, keepdim: bool, name: str) -> tuple[Any, Any]:
-    if not input._array.ndim:
-        return _picked(input, dim, order, keepdim, name)
-    if isinstance(rank, np.ndarray):
-        chosen = np.take_along_axis(order, rank, axis=dim)
-    else:
-        chosen = np.ascontiguousarray(order[along_dim(dim, slice(rank, rank + 1))])
-    return _picked(input, dim, chosen, keepdim, name)
+def _at(input: Any, dim: int, order: Any, rank: int, keepdim: bool, name: str) -> tuple[Any, Any]:
+    return _picked(input, dim, _stretch(order, dim, rank, rank + 1) if input._array.ndim else order, keepdim, name)
 
 
 # The middle -----------------------------------------------------------------------------------------------------------
@@ -155,19 +164,16 @@ def _middle(input: Any, dim: int, keepdim: bool, skip_nan: bool, label_: str) ->
     array = input._array
     if not array.ndim:
         return _picked(input, dim, None, keepdim, label_)
-    missing = np.isnan(array).sum(axis=dim, keepdims=True) if array.dtype.kind == "f" else np.zeros(1, np.int64)
-    n = array.shape[dim]
-    order = _order(input, dim, False)
-    rank = np.broadcast_to((n - 1) // 2, _one_along(array.shape, dim))
-    if missing.any():
-        # Sorted, nan stand last: take the first of them where they win, the middle of the others where they do not.
-        with_nan = np.maximum((n - missing - 1) // 2, 0) if skip_nan else n - missing
-        rank = np.where(missing > 0, with_nan, rank)
-    return _at(input, dim, order, np.ascontiguousarray(rank), keepdim, label_)
-
-
-def _one_along(shape: tuple[int, ...], dim: int) -> tuple[int, ...]:
-    return (*shape[:dim], 1, *shape[dim + 1 :])
+    n, order = array.shape[dim], _order(input, dim, False)
+    if array.dtype.kind != "f":
+        return _at(input, dim, order, (n - 1) // 2, keepdim, label_)
+    # Sorted, nan stand last: take the first of them where they win, the middle of the others where they do not.
+    missing = input.isnan().sum(dim, keepdim=True)
+    if skip_nan:
+        rank = ((n - missing - 1) // 2).clamp(min=0)
+    else:
+        rank = apply(where, (missing > 0, n - missing, wrap(np.full(missing.shape, (n - 1) // 2))), {})
+    return _picked(input, dim, apply(gather, (order, rank), {"dim": dim}), keepdim, label_)
 
 
 @numpy_names
@@ -179,12 +185,7 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False, *, out: Any = None) -
         raise DimensionError(f"mode(): Expected reduction dim {dim} to have non-zero size.")
     if not array.ndim:
         return _named(return_types.mode, *_picked(input, dim, None, keepdim, "ModeBackward0"), out, "mode")
-    moved = np.moveaxis(array, dim, -1)
-    index = np.empty(moved.shape[:-1], np.int64)
-    for place in np.ndindex(index.shape):
-        found, counts = np.unique(moved[place], return_counts=True)
-        index[place] = np.flatnonzero(moved[place] == found[counts.argmax()])[-1]
-    chosen = np.expand_dims(index, dim)
+    chosen = apply(order_ops.most_frequent, (input,), {"dim": dim})
     return _named(return_types.mode, *_picked(input, dim, chosen, keepdim, "ModeBackward0"), out, "mode")
 
 
@@ -224,11 +225,12 @@ def _quantile(input: Any, q: Any, dim: Any, keepdim: bool, method: str, name: st
     flat = input.reshape(-1) if dim is None else input if ndim else input.reshape(1)
     axis = 0 if dim is None else wrap_dim(dim, ndim)
     ordered = sort(flat, axis).values
-    missing = np.isnan(flat._array).sum(axis=axis, keepdims=True)
+    missing = flat.detach().isnan().sum(axis, keepdim=True)
     n = flat._array.shape[axis]
-    results = [_level(ordered, axis, float(level), n, missing, method, skip_nan) for level in np.atleast_1d(levels)]
+    each = levels.reshape(-1)
+    results = [_level(ordered, axis, each[i], n, missing, method, skip_nan) for i in range(each.numel())]
     results = [_reshaped_result(r, ndim, dim, axis, keepdim) for r in results]
-    if not levels.ndim:
+    if not levels._array.ndim:
         return results[0]
     from fanin.tensor.functions.joining import stack
 
@@ -237,7 +239,8 @@ def _quantile(input: Any, q: Any, dim: Any, keepdim: bool, method: str, name: st
 
 def _levels(input: Any, q: Any, name: str) -> Any:
     array = require_tensor(name, input)._array
-    levels = q._array if isinstance(q, TensorBase) else np.asarray(q, array.dtype)
+    given = q.detach() if isinstance(q, TensorBase) else wrap(np.asarray(q, array.dtype))  # type: ignore[attr-defined]
+    levels = given._array
     if not array.size:
         raise OperationError(f"{name}() input tensor must be non-empty")
     if array.dtype not in (np.float32, np.float64):
@@ -246,30 +249,29 @@ def _levels(input: Any, q: Any, name: str) -> Any:
         raise ShapeError(f"{name}() q must be a scalar or 1D tensor")
     if levels.dtype != array.dtype:
         raise DtypeError(f"{name}() q tensor must be same dtype as the input tensor")
-    if levels.size and not ((levels >= 0) & (levels <= 1)).all():
+    if levels.size and known(levels) and not ((levels >= 0) & (levels <= 1)).all():
         raise OperationError(f"{name}() q values must be in the range [0, 1]")
-    return levels
+    return given
 
 
-def _level(ordered: Any, axis: int, level: float, n: int, missing: Any, method: str, skip_nan: bool) -> Any:
+def _level(ordered: Any, axis: int, level: Any, n: int, missing: Any, method: str, skip_nan: bool) -> Any:
     """Return one quantile along axis, which stays with size 1."""
-    count = n - missing if skip_nan else np.full_like(missing, n)
-    kind = ordered._array.dtype
-    place = np.asarray(level, kind) * np.maximum(count - 1, 0).astype(kind)
-    if not skip_nan:
-        place = np.where(missing > 0, kind.type(n - 1), place)  # the last in order is nan where there is one
-    below, above = np.floor(place), np.ceil(place)
+    if skip_nan:
+        place = level * (n - missing - 1).clamp(min=0).to(level.dtype)
+    else:  # the last in order is nan where there is one
+        place = apply(where, (missing > 0, float(n - 1), level * float(n - 1)), {})
+    below, above = place.floor(), place.ceil()
     if method == "nearest":
-        below = above = np.rint(place)
+        below = above = place.round()
     low, high = (_taken(ordered, axis, rank) for rank in (above if method == "higher" else below, above))
     if method in ("lower", "higher", "nearest"):
         return low
-    weight = wrap(np.full_like(place, 0.5) if method == "midpoint" else place - below)
-    return low.lerp(high, weight)
+    half = wrap(np.full(place.shape, 0.5, place._array.dtype))
+    return low.lerp(high, half if method == "midpoint" else place - below)
 
 
 def _taken(ordered: Any, axis: int, rank: Any) -> Any:
-    return apply(gather, (ordered, rank.astype(np.int64)), {"dim": axis})
+    return apply(gather, (ordered, rank.long()), {"dim": axis})
 
 
 def _reshaped_result(result: Any, ndim: int, dim: Any, axis: int, keepdim: bool) -> Any:
@@ -283,6 +285,12 @@ def _reshaped_result(result: Any, ndim: int, dim: Any, axis: int, keepdim: bool)
 # Sets -----------------------------------------------------------------------------------------------------------------
 
 
+_AS_MANY = "returns as many elements as there are different ones"
+_NEIGHBOURS = (
+    "Call it outside of the compiled function; or keep the shape: sort, and compare neighbours with x[1:] != x[:-1]."
+)
+
+
 def unique(
     input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
@@ -294,7 +302,7 @@ def unique(
     >>> torch.unique(torch.tensor([3, 1, 3]), return_counts=True)
     (tensor([1, 3]), tensor([1, 2]))
     """
-    array = require_tensor("unique", input)._array
+    array = require_known("unique", require_tensor("unique", input), _AS_MANY, _NEIGHBOURS)
     axis = None if dim is None else wrap_dim(dim, array.ndim)
     found, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
     inverse = inverse.reshape(array.shape if axis is None else -1)
@@ -312,7 +320,7 @@ def unique_consecutive(
     input: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
     """Return the elements, or slices along dim, without those that equal the one before."""
-    array = require_tensor("unique_consecutive", input)._array
+    array = require_known("unique_consecutive", require_tensor("unique_consecutive", input), _AS_MANY, _NEIGHBOURS)
     axis = 0 if dim is None else wrap_dim(dim, array.ndim)
     rows = array.reshape(-1) if dim is None else array
     n = rows.shape[axis]
@@ -331,8 +339,8 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
     for x in (elements, test_elements):
         if not isinstance(x, (TensorBase, int, float)):
             raise ArgumentTypeError(f"isin() takes tensors and numbers, not {type(x).__name__}")
-    a, b = (x._array if isinstance(x, TensorBase) else np.asarray(x) for x in (elements, test_elements))
-    return wrap(np.isin(a, b, assume_unique=assume_unique, invert=invert))
+    a, b = (x if isinstance(x, TensorBase) else wrap(np.asarray(x)) for x in (elements, test_elements))
+    return apply(order_ops.isin, (a, b), {"invert": bool(invert)})
 
 
 # Search ---------------------------------------------------------------------------------------------------------------
@@ -360,27 +368,12 @@ def searchsorted(
         raise OperationError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if right and side == "left":
         raise OperationError("torch.searchsorted(): side and right can't be set to opposites")
-    keys = sorted_sequence._array
+    keys = sorted_sequence
     if sorter is not None:
-        keys = np.take_along_axis(keys, sorter._array, axis=-1)
-    found = _searched(keys, input, "right" if right or side == "right" else "left")
-    return to_out(out, wrap(found.astype(np.int32 if out_int32 else np.int64)), "searchsorted")
-
-
-def _searched(keys: Any, input: Any, side: Any) -> Any:
-    values = input._array if isinstance(input, TensorBase) else np.asarray(input)
-    if keys.ndim == 1 or not isinstance(input, TensorBase):
-        return np.asarray(np.searchsorted(keys, values, side=side))
-    if keys.shape[:-1] != values.shape[:-1]:
-        raise ShapeError(
-            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
-            f"tensor and input value tensor must match, but we got boundaries tensor {list(keys.shape)} and input "
-            f"value tensor {list(values.shape)}"
-        )
-    found = np.empty(values.shape, np.int64)
-    for row in np.ndindex(keys.shape[:-1]):
-        found[row] = np.searchsorted(keys[row], values[row], side=side)
-    return found
+        keys = apply(gather, (keys, sorter), {"dim": keys._array.ndim - 1})
+    values = input if isinstance(input, TensorBase) else wrap(np.asarray(input))
+    found = apply(order_ops.searchsorted, (keys, values), {"side": "right" if right or side == "right" else "left"})
+    return to_out(out, found.int() if out_int32 else found, "searchsorted")
 
 
 def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False, out: Any = None) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from fanin._core.errors import OperationError, ShapeError
 from fanin.ops import arithmetic, reduce
 from fanin.ops.index import gather, getitem
+from fanin.ops.order import running_extreme
 from fanin.ops.rules import wrap_dim
 from fanin.tensor import return_types
 from fanin.tensor.functions.joining import cat
@@ -52,29 +53,24 @@ def logcumsumexp(input: Any, dim: int, *, out: Any = None) -> Any:
 @numpy_names
 def cummax(input: Any, dim: int, *, out: Any = None) -> Any:
     """Return (values, indices) of the largest element so far along dim, the later one among equals."""
-    return _running_extreme("cummax", input, dim, np.maximum)
+    return _running_extreme("cummax", input, dim, True)
 
 
 @numpy_names
 def cummin(input: Any, dim: int, *, out: Any = None) -> Any:
     """Return (values, indices) of the smallest element so far along dim, the later one among equals."""
-    return _running_extreme("cummin", input, dim, np.minimum)
+    return _running_extreme("cummin", input, dim, False)
 
 
-def _running_extreme(name: str, input: Any, dim: int, extreme: np.ufunc) -> Any:
+def _running_extreme(name: str, input: Any, dim: int, largest: bool) -> Any:
     array = require_tensor(name, input)._array
     dim = wrap_dim(dim, array.ndim)
     kind = getattr(return_types, name)
     if not array.ndim:
         return kind((input.clone(), wrap(np.zeros((), np.int64))))
-    reached = array == extreme.accumulate(array, axis=dim)
-    if array.dtype.kind == "f":
-        reached |= np.isnan(array)
-    shape = [-1 if axis == dim else 1 for axis in range(array.ndim)]
-    places = np.where(reached, np.arange(array.shape[dim]).reshape(shape), 0)
-    indices = np.maximum.accumulate(places, axis=dim)
+    indices = apply(running_extreme, (input,), {"dim": dim, "largest": largest})
     values = label(apply(gather, (input, indices), {"dim": dim}), f"{name.capitalize()}Backward0")
-    return kind((values, wrap(indices)))
+    return kind((values, indices))
 
 
 @numpy_names

@@ -10,7 +10,7 @@ from fanin._core.errors import DimensionError, DtypeError, IndexRangeError, Oper
 from fanin.ops import index as ops
 from fanin.ops.rules import wrap_dim
 from fanin.tensor.base import TensorBase, known
-from fanin.tensor.functions.operands import number, numpy_names, require_dim, require_tensor, to_out
+from fanin.tensor.functions.operands import number, numpy_names, require_dim, require_known, require_tensor, to_out
 from fanin.tensor.functions.shaping import broadcast_tensors
 from fanin.tensor.tape import apply, label, wrap
 
@@ -198,7 +198,12 @@ def nonzero(input: Any, *, as_tuple: bool = False, out: Any = None) -> Any:
     tensor([[1],
             [3]])
     """
-    array = require_tensor("nonzero", input)._array
+    array = require_known(
+        "nonzero",
+        require_tensor("nonzero", input),
+        "returns a row for each element that is not 0",
+        "Keep the shape: torch.where(mask, x, 0), or x * mask. How many they are is (x != 0).sum().",
+    )
     if as_tuple:
         return tuple(wrap(found) for found in np.nonzero(array.reshape(-1) if not array.ndim else array))
     if not array.ndim:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from fanin._core.dtypes import default_numpy
 from fanin._core.errors import OperationError
-from fanin.ops import arithmetic, elementwise
+from fanin.ops import arithmetic, elementwise, power
 from fanin.tensor.functions.operands import converted, require_tensor, to_out
-from fanin.tensor.tape import apply, label, wrap
+from fanin.tensor.tape import apply, label
 
 
 def _floating(function: str, input: Any) -> Any:
@@ -83,6 +81,6 @@ def frexp(input: Any) -> Any:
     """Return (mantissa, exponent) with input = mantissa * 2 ** exponent and 0.5 <= |mantissa| < 1."""
     from fanin.tensor import return_types
 
-    _, exponent = np.frexp(_floating("frexp", input)._array)
-    factor = wrap(np.ldexp(np.ones_like(input._array), -exponent))
-    return return_types.frexp((label(input * factor, "FrexpBackward0"), wrap(exponent.astype(np.int32))))
+    x = _floating("frexp", input)
+    mantissa, exponent = apply(power.mantissa, (x,), {}), apply(power.exponent, (x,), {})
+    return return_types.frexp((label(mantissa, "FrexpBackward0"), exponent))

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import ArgumentTypeError, DtypeError, OperationError, UnsupportedDtypeError
-from fanin.ops import reduce
+from fanin.ops import order, reduce
 from fanin.tensor import return_types
-from fanin.tensor.functions.operands import numpy_names, reduction_dims, require_tensor, to_out
+from fanin.tensor.base import known
+from fanin.tensor.functions.operands import numpy_names, reduction_dims, require_known, require_tensor, to_out
 from fanin.tensor.functions.reductions import mean
 from fanin.tensor.tape import apply, label, wrap
 
@@ -120,8 +121,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         divisor = total - correction
     centred = x - average
     found = centred @ (centred if weights is None else centred * weights).t()
-    scale = float(divisor)
-    return (found / (scale if scale > 0 else 0.0)).squeeze()
+    return (found / (divisor.clamp(min=0) if hasattr(divisor, "_array") else max(divisor, 0))).squeeze()
 
 
 def _weights(fweights: Any, aweights: Any, x: Any) -> Any:
@@ -129,7 +129,7 @@ def _weights(fweights: Any, aweights: Any, x: Any) -> Any:
     for w in given:
         if w._array.shape != (x._array.shape[1],):
             raise OperationError("cov(): expected fweights and aweights to have one entry for each observation")
-        if (w._array < 0).any():
+        if known(w._array) and (w._array < 0).any():
             raise OperationError("cov(): fweights and aweights cannot be negative")
     if not given:
         return None
@@ -153,7 +153,12 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
 
     Raises RuntimeError for anything but a vector of non-negative integers.
     """
-    array = require_tensor("bincount", input)._array
+    array = require_known(
+        "bincount",
+        require_tensor("bincount", input),
+        "returns as many counts as the largest number says",
+        "Say how many there are: torch.nn.functional.one_hot(x, n).sum(0), or torch.zeros(n).index_add(0, x, weights).",
+    )
     if array.dtype.kind == "f":
         raise UnsupportedDtypeError(f'"bincount_cpu" not implemented for {input.dtype}; convert with .long() first')
     if array.ndim != 1 or array.dtype.kind not in "iu" or (array.size and array.min() < 0):
@@ -172,31 +177,27 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
 
 def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0, *, out: Any = None) -> Any:
     """Return how many elements fall into each of `bins` equal parts of min to max (the data's when both are 0)."""
-    array = require_tensor("histc", input)._array
+    require_tensor("histc", input)
     if bins <= 0:
         raise OperationError(f"bins must be > 0, but got {bins} for dimension 0")
-    low, high = _bounds(array, float(min), float(max))
-    counts, _ = np.histogram(array, bins, (low, high))
-    return to_out(out, wrap(counts.astype(array.dtype)), "histc")
-
-
-def _bounds(array: Any, low: float, high: float) -> tuple[float, float]:
-    if low > high:
+    limits = {"bins": int(bins), "low": float(min), "high": float(max)}
+    if limits["low"] > limits["high"]:
         raise OperationError("max must be larger than min")
-    if low == high and array.size:
-        low, high = float(array.min()), float(array.max())
-    if not np.isfinite(low) or not np.isfinite(high):
-        raise OperationError(f"range of [{low}, {high}] is not finite")
-    return (low - 1, high + 1) if low == high else (low, high)
+    result = apply(order.histogram, (input,), {**limits, "density": False})
+    return to_out(out, result, "histc")
 
 
 def histogram(
     input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False, out: Any = None
 ) -> Any:
     """Return (hist, bin_edges): the number (or weight) of elements in each interval, and the bounds."""
-    array = require_tensor("histogram", input)._array
-    edges = bins._array if hasattr(bins, "_array") else int(bins)
-    limits = range if range is not None or not isinstance(edges, int) else _bounds(array, 0.0, 0.0)
-    weights = None if weight is None else weight._array.reshape(-1)
-    found, bounds = np.histogram(array.reshape(-1), edges, limits, density=density, weights=weights)
-    return return_types.histogram((wrap(found.astype(array.dtype)), wrap(bounds.astype(array.dtype))))
+    require_tensor("histogram", input)
+    low, high = (0.0, 0.0) if range is None else map(float, range)
+    if hasattr(bins, "_array"):
+        edges, limits = bins, {"bins": 0, "low": low, "high": high}
+        bounds = bins.to(input.dtype).clone()
+    else:
+        edges, limits = None, {"bins": int(bins), "low": low, "high": high}
+        bounds = apply(order.histogram_edges, (input,), limits)
+    counts = apply(order.histogram, (input, edges, weight), {**limits, "density": bool(density)})
+    return return_types.histogram((counts, bounds))

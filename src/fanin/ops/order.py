@@ -1,0 +1,115 @@
+"""Where things are in an order: running extremes, the most frequent, places in a sorted sequence, counts in intervals.
+
+All of these are positions, counts or truths, and have no derivative; values are gathered at the positions with one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fanin._core.errors import OperationError, ShapeError
+from fanin.ops.op import Op, Spec, define
+
+_INT64, _BOOL = np.dtype(np.int64), np.dtype(np.bool_)
+
+
+def _running_extreme(x: Any, *, dim: int, largest: bool) -> Any:
+    reached = x == (np.maximum if largest else np.minimum).accumulate(x, axis=dim)
+    if x.dtype.kind == "f":
+        reached |= np.isnan(x)
+    shape = [-1 if axis == dim else 1 for axis in range(x.ndim)]
+    places = np.where(reached, np.arange(x.shape[dim]).reshape(shape), 0)
+    return np.maximum.accumulate(places, axis=dim)
+
+
+# The position of the largest, or smallest, element so far; of the later one among equals.
+running_extreme: Op = define("running_extreme", _running_extreme, lambda x, **_: Spec(x.shape, _INT64))
+
+
+def _most_frequent(x: Any, *, dim: int) -> Any:
+    moved = np.moveaxis(x, dim, -1)
+    index = np.empty(moved.shape[:-1], np.int64)
+    for place in np.ndindex(index.shape):
+        found, counts = np.unique(moved[place], return_counts=True)
+        index[place] = np.flatnonzero(moved[place] == found[counts.argmax()])[-1]
+    return np.expand_dims(index, dim)
+
+
+# The last position of the most frequent element, the smallest of equally frequent ones; dim stays with size 1.
+most_frequent: Op = define(
+    "most_frequent",
+    _most_frequent,
+    lambda x, *, dim: Spec((*x.shape[:dim], 1, *x.shape[dim + 1 :]), _INT64),
+)
+
+
+def _isin_spec(x: Spec, tests: Spec, *, invert: bool) -> Spec:
+    return Spec(x.shape, _BOOL)
+
+
+# Whether each element is among the tests.
+isin: Op = define("isin", lambda x, tests, *, invert: np.isin(x, tests, invert=invert), _isin_spec)
+
+# A sorted sequence ----------------------------------------------------------------------------------------------------
+
+
+def _searchsorted_spec(keys: Spec, values: Spec, *, side: str) -> Spec:
+    if keys.ndim != 1 and values.ndim and keys.shape[:-1] != values.shape[:-1]:
+        raise ShapeError(
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+            f"tensor and input value tensor must match, but we got boundaries tensor {list(keys.shape)} and input "
+            f"value tensor {list(values.shape)}"
+        )
+    return Spec(values.shape, _INT64)
+
+
+def _searchsorted(keys: Any, values: Any, *, side: Any) -> Any:
+    if keys.ndim == 1 or not values.ndim:
+        return np.asarray(np.searchsorted(keys, values, side=side), np.int64)
+    _searchsorted_spec(Spec.of(keys), Spec.of(values), side=side)
+    found = np.empty(values.shape, np.int64)
+    for row in np.ndindex(keys.shape[:-1]):
+        found[row] = np.searchsorted(keys[row], values[row], side=side)
+    return found
+
+
+# Where each value would be put into a sorted sequence: before ("left") or behind ("right") equal elements.
+searchsorted: Op = define("searchsorted", _searchsorted, _searchsorted_spec)
+
+# Counts in intervals --------------------------------------------------------------------------------------------------
+
+
+def bounds(x: Any, low: float, high: float) -> tuple[float, float]:
+    """Return the range of the intervals: that of the elements when both bounds are equal."""
+    if low > high:
+        raise OperationError("max must be larger than min")
+    if low == high and x.size:
+        low, high = float(x.min()), float(x.max())
+    if not np.isfinite(low) or not np.isfinite(high):
+        raise OperationError(f"range of [{low}, {high}] is not finite")
+    return (low - 1, high + 1) if low == high else (low, high)
+
+
+def _histogram(
+    x: Any, edges: Any = None, weight: Any = None, *, bins: int, low: float, high: float, density: bool
+) -> Any:
+    intervals, limits = (bins, bounds(x, low, high)) if edges is None else (edges, None)
+    weights = None if weight is None else weight.reshape(-1)
+    counts, _ = np.histogram(x.reshape(-1), intervals, limits, density=density, weights=weights)
+    return counts.astype(x.dtype)
+
+
+# How many elements, or how much weight, fall into each interval: between edges, or in `bins` equal parts of a range.
+histogram: Op = define(
+    "histogram",
+    _histogram,
+    lambda x, edges=None, weight=None, *, bins, **_: Spec((bins if edges is None else edges.shape[0] - 1,), x.dtype),
+)
+# The edges of equal parts.
+histogram_edges: Op = define(
+    "histogram_edges",
+    lambda x, *, bins, low, high: np.histogram_bin_edges(x, bins, bounds(x, low, high)).astype(x.dtype),
+    lambda x, *, bins, **_: Spec((bins + 1,), x.dtype),
+)
