@@ -24,6 +24,10 @@ def new(tmp_path: Path) -> polars.DataFrame:
     return open_table(PENGUINS).read().drop("species").head(12)
 
 
+TEXTS = pytest.mark.filterwarnings("ignore::fanin.tabular.UnfamiliarWarning")  # that `read` leaves as they are
+
+
+@TEXTS
 def test_classes_with_their_probabilities(fanin: Run, penguins: Path) -> None:
     answer = fanin("predict", penguins, PENGUINS)
     assert (answer.status, answer.err) == (0, "")
@@ -37,6 +41,7 @@ def test_classes_with_their_probabilities(fanin: Run, penguins: Path) -> None:
     assert (frame["prediction"] == table["species"]).mean() > 0.9
 
 
+@TEXTS
 def test_numbers_to_the_bit_with_interval_and_key(fanin: Run) -> None:
     rows = [f"k{n},{n * 0.37 % 5},{n % 7},{(n * 0.37 % 5) * 1e-3 / 3}" for n in range(100)]
     Path("t.csv").write_text("\n".join(["key,a,b,y", *rows]))
@@ -66,7 +71,24 @@ def test_a_new_category_counts_as_unknown(fanin: Run, penguins: Path, new: polar
     new.with_columns(island=polars.Series(islands)).write_csv("new.csv")
     one = fanin("predict", penguins, "new.csv")
     new.with_columns(island=polars.Series([None, *islands[1:]])).write_csv("new.csv")
-    assert fanin("predict", penguins, "new.csv") == one == Answer(0, one.out, "")
+    assert fanin("predict", penguins, "new.csv") == Answer(0, one.out, "")
+    assert one.status == 0
+    assert one.err == (
+        "fanin: note: new.csv, column \"island\": 'Atlantis' in 1 row, a category that training rows do not have: "
+        "counted as missing\n"
+    )
+
+
+def test_numbers_far_outside_are_told_in_one_line_for_all_pieces(
+    fanin: Run, penguins: Path, new: polars.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fanin.tabular.files.predicting.ROWS", 64)
+    many = polars.concat([new] * 20).with_columns(body_mass_g=polars.lit(4e6))
+    many.write_parquet("new.parquet")
+    answer = fanin("predict", penguins, "new.parquet", "--out", "p.csv")
+    assert (answer.status, answer.out) == (0, "")
+    start, end = 'fanin: note: new.parquet, column "body_mass_g": 4e+06 in 240 rows, far outside of ', " the same\n"
+    assert [answer.err.startswith(start), answer.err.endswith(end), answer.err.count("\n")] == [True, True, 1]
 
 
 def test_rows_that_cannot_be_used_are_told(fanin: Run, penguins: Path, new: polars.DataFrame) -> None:

@@ -79,3 +79,8 @@ def write_whole(path: Path, text: str) -> None:
 def warn(text: Any) -> None:
     """Print a warning on the standard error, in one line."""
     print(f"fanin: warning: {one_line(str(text))}", file=sys.stderr)
+
+
+def note(text: Any) -> None:
+    """Print what is worth knowing, and no mistake, on the standard error, in one line."""
+    print(f"fanin: note: {one_line(str(text))}", file=sys.stderr)

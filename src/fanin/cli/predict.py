@@ -23,7 +23,8 @@ Predict every row of a table with a model that `fanin train` saved.
 Writes one row for each of the table's, in its order: the column "prediction", and for classes the probability of
 each. The table needs the columns that the model was trained with; others, the target too, are ignored. It may be
 larger than memory. A row that cannot be used (a line with too few fields, a text where the model expects a number) has
-no prediction, and the standard error says why; a level that training did not see counts as unknown.
+no prediction, and the standard error says why. It tells, too, of categories that training did not see, which count
+as missing, and of numbers far outside of the range of training.
 """
 EPILOG = """\
 examples:
@@ -104,8 +105,13 @@ def _predicted(model: Any, arguments: argparse.Namespace, path: Path) -> Predict
 
 
 def _warn(done: PredictedFile, table: str) -> None:
-    from fanin.cli._reports import warn
+    from fanin.cli._reports import note, warn
     from fanin.cli._show import count
+
+    for strange in done.unfamiliar[:TOLD]:
+        note(f"{table}, {strange}")
+    if len(done.unfamiliar) > TOLD:
+        note(f"{table}: {len(done.unfamiliar) - TOLD:,} more columns have values unlike those that were learned from")
 
     for each in done.unusable[:TOLD]:
         warn(f"{table}, {each}")

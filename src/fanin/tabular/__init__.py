@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from fanin.tabular.estimators import TabularClassifier, TabularRegressor
     from fanin.tabular.evaluation import Evaluation, evaluate
     from fanin.tabular.files import PredictedFile, TableFile, open_table, predict_file
+    from fanin.tabular.inputs.unfamiliar import UnfamiliarWarning
     from fanin.tabular.saving import load_model, save_model
 
 _HOMES = {
     **dict.fromkeys(("TabularClassifier", "TabularRegressor"), "estimators"),
     **dict.fromkeys(("Evaluation", "evaluate"), "evaluation"),
     **dict.fromkeys(("PredictedFile", "TableFile", "open_table", "predict_file"), "files"),
+    "UnfamiliarWarning": "inputs.unfamiliar",
     **dict.fromkeys(("load_model", "save_model"), "saving"),
 }
 
@@ -32,6 +34,7 @@ __all__ = [
     "TableFile",
     "TabularClassifier",
     "TabularRegressor",
+    "UnfamiliarWarning",
     "evaluate",
     "load_model",
     "open_table",

@@ -13,7 +13,7 @@ import polars
 import pyarrow
 import pytest
 
-from fanin.tabular import TabularClassifier, TabularRegressor
+from fanin.tabular import TabularClassifier, TabularRegressor, UnfamiliarWarning
 from fanin.tabular.nets import TabM
 
 QUICK: dict[str, Any] = {"preset": "fast", "epochs": 15, "hidden": (32,), "learning_rate": 0.02, "random_state": 0}
@@ -59,7 +59,8 @@ def test_unknown_levels_and_missing_values_are_predicted() -> None:
     table = columns()
     model = TabularClassifier(**QUICK).fit(pandas.DataFrame(table), answers(table))
     new = pandas.DataFrame({"number": [None, 1.0], "small": ["z", None], "large": ["unseen", "level 1"]})
-    assert np.isfinite(model.predict_proba(new)).all()
+    with pytest.warns(UnfamiliarWarning, match="'z' in 1 row"):
+        assert np.isfinite(model.predict_proba(new)).all()
 
 
 def test_other_columns_are_named() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fanin._core.errors import ArgumentError
-from fanin.tabular import TabularClassifier, TabularRegressor
+from fanin.tabular import TabularClassifier, TabularRegressor, UnfamiliarWarning
 from fanin.tabular.fitting.ensemble import Goal
 from fanin.tabular.fitting.losses import SquareLoss
 from fanin.tabular.fitting.members import Part
@@ -138,7 +138,12 @@ def test_new_categories_and_wider_ranges_are_taken() -> None:
     model = TabularClassifier(**SMALL)
     model.partial_fit(polars.DataFrame({"c": ["a", "b"] * 10, "x": [1.0, 2.0, 3.0, 4.0] * 5}), [0, 1] * 10, [0, 1, 2])
     later = polars.DataFrame({"c": ["new", None] * 10, "x": [1e6, None] * 10})
-    assert model.partial_fit(later, [2, 2] * 10).predict_proba(later).shape == (20, 3)
+    model.partial_fit(later, [2, 2] * 10)
+    # The range has become wider, but a category stays unknown.
+    with pytest.warns(UnfamiliarWarning) as told:
+        assert model.predict_proba(later).shape == (20, 3)
+    assert [str(each.message).count("\n- column") for each in told] == [1]
+    assert "'new' in 10 rows" in str(told[0].message)
 
 
 def test_rows_of_weight_0_are_not_learned_from() -> None:

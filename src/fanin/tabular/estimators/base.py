@@ -22,6 +22,7 @@ from fanin.tabular.fitting.members import Part
 from fanin.tabular.fitting.presets import recipe
 from fanin.tabular.fitting.watching import Listener, Watch
 from fanin.tabular.inputs import Encoder
+from fanin.tabular.inputs.unfamiliar import Unfamiliar, tell
 from fanin.tabular.nets import Inputs
 
 if TYPE_CHECKING:
@@ -239,7 +240,10 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _encoded(self, X: Any) -> tuple[NDArray[Any], ...]:
         check_is_fitted(self, "n_iter_")
-        return inputs_of(self._encoder.transform(checked_table(self, X, reset=False)))[1]
+        strange: list[Unfamiliar] = []
+        encoded = self._encoder.transform(checked_table(self, X, reset=False), strange)
+        tell(strange, type(self).__name__)
+        return inputs_of(encoded)[1]
 
 
 def with_weight(X: Any, target: NDArray[Any], sample_weight: Any) -> tuple[Any, NDArray[Any], NDArray[Any] | None]:

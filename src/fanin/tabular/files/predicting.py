@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 
 from fanin._core.errors import ArgumentError, OperationError, TableError
 from fanin.tabular.files.cleaning import clean
+from fanin.tabular.files.csv_file import CsvFile
 from fanin.tabular.files.opening import open_table
 from fanin.tabular.files.table_file import Piece, TableFile, Unusable, bytes_of
 from fanin.tabular.files.writing import format_of, written
 from fanin.tabular.frames import polars
+from fanin.tabular.inputs.unfamiliar import Unfamiliar, gathered, joined
 
 ROWS = 1 << 15  # of a piece; of a wide table, fewer
 BYTES = 32 << 20  # of a piece as a frame
@@ -32,6 +35,7 @@ class PredictedFile:
     columns:  their names.
     unusable: the rows without a prediction, and why, the first 1,000 of them; one has an entry for each fault.
     left:     how many rows have no prediction.
+    unfamiliar: values that are unlike those that were learned from, column by column, and what the model made of them.
     """
 
     path: Path
@@ -39,6 +43,7 @@ class PredictedFile:
     columns: tuple[str, ...]
     unusable: tuple[Unusable, ...]
     left: int
+    unfamiliar: tuple[Unfamiliar, ...] = ()
 
 
 def predict_file(
@@ -95,7 +100,7 @@ def predict_file(
             done += piece.frame.height
             if progress is not None:
                 progress(done, table.rows)
-    return PredictedFile(path, done, tuple(work.names), tuple(work.unusable), work.left)
+    return PredictedFile(path, done, tuple(work.names), tuple(work.unusable), work.left, work.unfamiliar)
 
 
 class _Prediction:
@@ -123,6 +128,7 @@ class _Prediction:
         self.names = self._names()
         self.unusable: list[Unusable] = []
         self.left = 0
+        self.unfamiliar: tuple[Unfamiliar, ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -183,7 +189,8 @@ class _Prediction:
     def _predicted(self, frame: polars.DataFrame) -> dict[str, polars.Series]:
         if self.classes is None:
             return self._numbers(frame)
-        found = self.model.predict_proba(frame)
+        with self._watched():
+            found = self.model.predict_proba(frame)
         labels = polars.Series([str(label) if isinstance(label, np.str_) else label for label in self.classes])
         own = {"prediction": labels.gather(polars.Series(found.argmax(axis=1)))}
         if self.probabilities:
@@ -191,14 +198,25 @@ class _Prediction:
         return own
 
     def _numbers(self, frame: polars.DataFrame) -> dict[str, polars.Series]:
-        numbers = self.model.predict(frame)
+        with self._watched():
+            numbers = self.model.predict(frame)
         if numbers.ndim > 1:
             raise ArgumentError(f"predict_file is for one target, but the model has {numbers.shape[1]}")
         own = {"prediction": polars.Series(numbers)}
         if self.interval is not None:
-            ends = self.model.predict_interval(frame, coverage=self.interval)
+            with gathered():  # which `predict` has told of already
+                ends = self.model.predict_interval(frame, coverage=self.interval)
             own |= {"low": polars.Series(ends[:, 0]), "high": polars.Series(ends[:, 1])}
         return own
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Take note of values that the model is not familiar with."""
+        with gathered() as found:
+            yield
+        # All values of a CSV file are texts, whatever the column holds.
+        new = [each for each in found if each.kind != "type" or not isinstance(self.table, CsvFile)]
+        self.unfamiliar = joined([*self.unfamiliar, *new])
 
     def _nothing(self) -> dict[str, polars.Series]:
         """Return columns without a row, of the types that predictions have."""

@@ -19,6 +19,7 @@ from fanin.tabular.inputs.scales import QuantileScale
 from fanin.tabular.inputs.sources import Source, assemble, plain_columns
 from fanin.tabular.inputs.summary import Flags, summarise
 from fanin.tabular.inputs.tables import InputTable, read_table
+from fanin.tabular.inputs.unfamiliar import Known, Unfamiliar, unfamiliar
 
 FORMAT = 1
 
@@ -56,6 +57,7 @@ class Encoder:
         self.owner = owner
         self.feature_names: tuple[str, ...] | None = None
         self.plans: tuple[Plan, ...] = ()
+        self.known: Known | None = None  # not in encoders that were saved before there was this
 
     def fit(self, X: Any, y: Any = None) -> Encoder:
         """Learn kinds, scales and levels from the rows of X; y is not looked at.
@@ -70,23 +72,39 @@ class Encoder:
         used = found.differs | told
         self.plans = _without_unused(plans, used, found.missing == table.rows)
         self.block = NumberBlock.fit(found[used], table.rows, told[used], self.quantiles)
+        self.known = Known.of(table, self.plans, sources, raw, used)
         self.feature_names = feature_names_of(table)
         self.names = tuple(map(str, range(table.columns) if table.names is None else table.names))
         return self
 
-    def transform(self, X: Any) -> Encoded:
+    def transform(self, X: Any, strange: list[Unfamiliar] | None = None) -> Encoded:
         """Encode the rows of X.
+
+        Args:
+            X: a table with the columns of fit.
+            strange: takes up what in it is unlike the rows of fit; nobody looks for it if not given.
 
         Raises TableError when the columns are not those of fit, and for a text where fit found only numbers or dates.
         """
         if not self.plans:
             raise OperationError(f"this {self.owner} is not fitted yet", remedy="call fit first")
+        table, sources, raw = self._read(X)
+        if strange is not None and self.known is not None:
+            strange += unfamiliar(table, self.plans, self.known, sources, raw, self.block.two)
+        return self._with_levels(sources, *self.block(raw))
+
+    def widen(self, X: Any) -> None:
+        """Count the numbers in rows that are learned from later among those that are familiar."""
+        if self.known is not None:
+            self.known = self.known.widened(self._read(X)[2])
+
+    def _read(self, X: Any) -> tuple[InputTable, dict[int, Source], NDArray[np.generic]]:
+        """Return a table with the columns of fit, those that are no plain numbers, and the raw numbers of all."""
         table = read_table(X)
         check_columns(table, self.feature_names, len(self.plans), self.owner)
         plain = set(plain_columns(table, self.plans))
         sources = {column: Source(table, column) for column in range(table.columns) if column not in plain}
-        numbers, flags = self.block(assemble(table, self.plans, sources))
-        return self._with_levels(sources, numbers, flags)
+        return table, sources, assemble(table, self.plans, sources)
 
     def _with_levels(
         self, sources: dict[int, Source], numbers: NDArray[np.float32], flags: NDArray[np.float32]
@@ -119,7 +137,8 @@ class Encoder:
         """Return what was learned as dictionaries, lists, numbers and texts, as JSON takes them."""
         state = {"format": FORMAT, **asdict(self.limits), "quantiles": self.quantiles, "owner": self.owner}
         names = {"names": list(self.names), "named": self.feature_names is not None}
-        return state | names | {"plans": [plan.to_dict() for plan in self.plans], "block": self.block.to_dict()}
+        learned = {"plans": [plan.to_dict() for plan in self.plans], "block": self.block.to_dict()}
+        return state | names | learned | ({} if self.known is None else {"known": self.known.to_dict()})
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Encoder:
@@ -131,6 +150,7 @@ class Encoder:
         encoder.feature_names = encoder.names if state["named"] else None
         encoder.plans = tuple(map(Plan.from_dict, state["plans"]))
         encoder.block = NumberBlock.from_dict(state["block"])
+        encoder.known = Known.from_dict(state["known"]) if "known" in state else None
         return encoder
 
 

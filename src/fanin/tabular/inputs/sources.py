@@ -60,9 +60,12 @@ class Source:
 
     def indices(self, plan: Plan) -> Indices:
         """Return for each row the index of its level, 0 where it is missing or unknown."""
+        return np.append(self.places(plan), 0)[self.cells.codes]
+
+    def places(self, plan: Plan) -> Indices:
+        """Return for each of the column's different values the index of its level, 0 for one that is unknown."""
         known = {level: index for index, level in enumerate(plan.levels, 1)}
-        index = np.array([known.get(key, 0) for key in self.cells.keys] + [0])
-        return index[self.cells.codes]
+        return np.array([known.get(key, 0) for key in self.cells.keys], np.int64)
 
     def _numbers(self, plan: Plan) -> Floats:
         if self.table.storages[self.column] in ("numbers", "flags"):

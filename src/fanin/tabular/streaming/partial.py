@@ -76,6 +76,8 @@ def _learn(
     """Encode the rows, by what the first ones were, learn from them, and return what to calibrate by."""
     if first:
         model._encoder = Encoder().fit(X)
+    else:
+        model._encoder.widen(X)
     inputs, arrays = inputs_of(model._encoder.transform(X))
     if first:
         model._inputs = inputs
