@@ -82,10 +82,10 @@ def constant(train: Held | None, held: Held) -> Said:
     what = "the shares of the classes" if held.numbers is None else "the mean"
     what += " in the training rows" if train is not None else " in the held-out rows themselves"
     if source.numbers is not None:
-        answer = np.tile(source.numbers.mean(axis=0), (len(held), 1))
+        answer = np.tile(np.average(source.numbers, axis=0, weights=source.weights), (len(held), 1))
     else:
         assert source.classes is not None
-        counts = np.bincount(source.classes, minlength=len(held.labels))[: len(held.labels)]
+        counts = np.bincount(source.classes, source.weights, len(held.labels))[: len(held.labels)]
         answer = np.tile(counts / counts.sum(), (len(held), 1))
     return Said(Baseline(CONSTANT, len(source), what), answer)
 
@@ -138,17 +138,23 @@ def _fitted(
     target = train.classes if train.numbers is None else train.numbers
     assert target is not None
     target = target[rows] if target.ndim == 1 or target.shape[1] > 1 else target[rows, 0]
+    weights = {} if train.weights is None else {_weight_of(model): train.weights[rows]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         # What is missing or constant in all training rows says nothing, and scikit-learn says so in a warning.
         warnings.simplefilter("ignore", UserWarning)
-        model.fit(X, target)
+        model.fit(X, target, **weights)
         judged = flat(held.table)
         if train.numbers is not None:
             return Said(baseline, np.asarray(model.predict(judged), np.float64).reshape(len(judged), -1))
         proba = np.zeros((len(judged), len(held.labels)))
         proba[:, model.classes_] = model.predict_proba(judged)
     return Said(baseline, proba)
+
+
+def _weight_of(model: Any) -> str:
+    """Return by which name `fit` takes the weights of rows."""
+    return f"{model.steps[-1][0]}__sample_weight" if hasattr(model, "steps") else "sample_weight"
 
 
 def doubles(train: Held, held: Held, flat: Flat) -> tuple[float, float]:

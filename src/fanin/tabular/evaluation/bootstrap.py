@@ -28,17 +28,18 @@ def resamples_for(rows: int) -> int:
     return int(np.clip(WORK // max(rows, 1), LEAST, MOST))
 
 
-def resampled(measures: Sequence[Measure], rows: int, seed: int) -> Floats:
-    """Return the measures on resamples of the rows, (resamples, measures)."""
+def resampled(measures: Sequence[Measure], rows: int, seed: int, weights: Floats | None = None) -> Floats:
+    """Return the measures on resamples of the rows, (resamples, measures); a row weighs the same in each of them."""
     rng = np.random.default_rng(seed)
-    found = [
-        np.stack([each.finish(weights @ each.rows / rows) for each in measures], axis=1)
-        for weights in _weights(rows, resamples_for(rows), rng)
-    ]
+    found = []
+    for drawn in _drawn(rows, resamples_for(rows), rng):
+        held = drawn if weights is None else drawn * weights
+        total = float(rows) if weights is None else held.sum(axis=1, keepdims=True)
+        found.append(np.stack([each.finish(held @ each.rows / total) for each in measures], axis=1))
     return np.concatenate(found)
 
 
-def _weights(rows: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
+def _drawn(rows: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
     """Yield how often each resample has each row, (some resamples, rows)."""
     some = max(1, AT_ONCE // rows)
     for start in range(0, resamples, some):
@@ -55,7 +56,7 @@ def interval_of(measure: Measure, drawn: Floats) -> tuple[float, float]:
     wilson:     of a share of the rows, from their number alone: where all rows are right, resamples are, too.
     """
     if measure.interval == "wilson":
-        return wilson(measure.value, len(measure.rows))
+        return wilson(measure.value, effective(measure.weights, len(measure.rows)))
     low, high = quantiles(drawn)
     if measure.interval == "basic":
         low, high = 2 * measure.value - high, 2 * measure.value - low
@@ -71,7 +72,18 @@ def quantiles(drawn: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def wilson(share: float, rows: int) -> tuple[float, float]:
+def effective(weights: Floats | None, rows: int) -> float:
+    r"""Return how many rows of equal weight tell as much of a mean, :math:`(\sum_i w_i)^2 / \sum_i w_i^2`.
+
+    L. Kish, "Survey sampling", 1965, section 11.7.
+
+    >>> effective(None, 3), effective(np.array([1.0, 1.0, 0.0]), 3)
+    (3.0, 2.0)
+    """
+    return float(rows) if weights is None else float(weights.sum() ** 2 / (weights**2).sum())
+
+
+def wilson(share: float, rows: float) -> tuple[float, float]:
     """Return the 95% interval of a share of so many rows.
 
     E. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from fanin.tabular.evaluation.bootstrap import wilson
-from fanin.tabular.evaluation.measures import BINS, Classes, Floats, calibration_error, said_and_so
+from fanin.tabular.evaluation.bootstrap import effective, wilson
+from fanin.tabular.evaluation.measures import BINS, Classes, Floats, calibration_error, said_and_so, weighted
 from fanin.tabular.evaluation.records import Bin, Calibration, ClassScore, Confusion, Residuals, WorstRow
 
 MOST_CLASSES = 12  # in a matrix
@@ -20,14 +21,14 @@ COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95)
 DRAWS = 500
 
 
-def confusion(classes: Classes, proba: Floats, labels: Sequence[str]) -> Confusion:
-    """Return which classes are taken for which, and how well each is found."""
+def confusion(classes: Classes, proba: Floats, labels: Sequence[str], weights: Floats | None = None) -> Confusion:
+    """Return which classes are taken for which, in rows, and how well each is found, by the rows' weights."""
     predicted, numbers = proba.argmax(axis=1), np.arange(len(labels))
     matrix = confusion_matrix(classes, predicted, labels=numbers)
-    precision, recall, f1, rows = precision_recall_fscore_support(
-        classes, predicted, labels=numbers, zero_division=np.nan
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        classes, predicted, labels=numbers, zero_division=np.nan, sample_weight=weights
     )
-    found = matrix.sum(axis=0)
+    rows, found = matrix.sum(axis=1), matrix.sum(axis=0)
     scores = tuple(
         ClassScore(label, int(rows[i]), int(found[i]), float(precision[i]), float(recall[i]), float(f1[i]))
         for i, label in enumerate(labels)
@@ -43,7 +44,9 @@ def _mistakes(matrix: Classes, labels: Sequence[str]) -> tuple[tuple[str, str, i
     return tuple((labels[true], labels[said], int(wrong[true, said])) for true, said in pairs if wrong[true, said])
 
 
-def residuals(actual: Floats, predicted: Floats, target: str, rows: Classes, seed: int) -> Residuals:
+def residuals(
+    actual: Floats, predicted: Floats, target: str, rows: Classes, seed: int, weights: Floats | None = None
+) -> Residuals:
     """Return the errors of one target, (rows,) each; `rows` are their numbers in the table that was given."""
     errors = actual - predicted
     worst = np.argsort(-np.abs(errors), kind="stable")[:WORST]
@@ -52,42 +55,62 @@ def residuals(actual: Floats, predicted: Floats, target: str, rows: Classes, see
         some = np.sort(np.random.default_rng(seed).choice(len(errors), MOST_POINTS, replace=False))
     return Residuals(
         target,
-        float(errors.mean()),
-        float(errors.std(ddof=1)),
-        tuple(zip(LEVELS, np.quantile(errors, LEVELS).tolist(), strict=True)),
+        float(np.average(errors, weights=weights)),
+        _spread(errors, weights),
+        tuple(zip(LEVELS, _quantiles(errors, weights), strict=True)),
         tuple(WorstRow(int(rows[i]), float(predicted[i]), float(actual[i])) for i in worst),
         tuple(zip(predicted[some].tolist(), errors[some].tolist(), strict=True)),
     )
 
 
-def class_calibration(classes: Classes, proba: Floats, labels: Sequence[str], seed: int) -> Calibration:
+def _spread(errors: Floats, weights: Floats | None) -> float:
+    rows = effective(weights, len(errors))
+    if rows <= 1 or weights is None:
+        return float(errors.std(ddof=1))
+    squares = (errors - np.average(errors, weights=weights)) ** 2
+    return float(np.sqrt(np.average(squares, weights=weights) * rows / (rows - 1)))
+
+
+def _quantiles(errors: Floats, weights: Floats | None) -> list[float]:
+    how: dict[str, Any] = {} if weights is None else {"weights": weights, "method": "inverted_cdf"}
+    found: list[float] = np.quantile(errors, LEVELS, **how).tolist()
+    return found
+
+
+def class_calibration(
+    classes: Classes, proba: Floats, labels: Sequence[str], seed: int, weights: Floats | None = None
+) -> Calibration:
     """Return how often it was so, for rows of similar probability."""
     said, so, bins = said_and_so(classes, proba)
     found = []
     for number in range(BINS):
         here = bins == number
-        count = int(here.sum())
+        count, held = int(here.sum()), None if weights is None else weights[bins == number]
         if count:
-            share = float(so[here].mean())
-            found.append(Bin(float(said[here].mean()), share, *wilson(share, count), count))
+            mean, share = (float(np.average(each[here], weights=held)) for each in (said, so))
+            found.append(Bin(mean, share, *wilson(share, effective(held, count)), count))
+    (error,) = weighted([calibration_error(classes, proba)], weights)
     of = f'the class "{labels[1]}"' if proba.shape[1] == 2 else "the class that is predicted"
-    return Calibration(of, tuple(found), calibration_error(classes, proba).value, _usual(said, bins, seed))
+    return Calibration(of, tuple(found), error.value, _usual(said, bins, seed, weights))
 
 
-def _usual(said: Floats, bins: Classes, seed: int) -> float:
+def _usual(said: Floats, bins: Classes, seed: int, weights: Floats | None) -> float:
     """Return the calibration error that 95% of draws stay below in which every probability is right."""
     rng, errors = np.random.default_rng(seed), []
+    held = np.ones(len(said)) if weights is None else weights
     for _ in range(DRAWS if len(said) <= 10**5 else 100):
-        gaps = np.bincount(bins, (rng.random(len(said)) < said) - said, BINS)
-        errors.append(np.abs(gaps).sum() / len(said))
+        gaps = np.bincount(bins, held * ((rng.random(len(said)) < said) - said), BINS)
+        errors.append(np.abs(gaps).sum() / held.sum())
     return float(np.quantile(errors, 0.95))
 
 
-def number_calibration(actual: Floats, intervals: Sequence[tuple[float, Floats]]) -> Calibration:
+def number_calibration(
+    actual: Floats, intervals: Sequence[tuple[float, Floats]], weights: Floats | None = None
+) -> Calibration:
     """Return how many rows intervals cover: for each nominal coverage the ends, (rows, 2)."""
-    found = []
+    found, rows = [], effective(weights, len(actual))
     for level, ends in intervals:
-        share = float(((ends[:, 0] <= actual) & (actual <= ends[:, 1])).mean())
-        found.append(Bin(level, share, *wilson(share, len(actual)), len(actual)))
+        share = float(np.average((ends[:, 0] <= actual) & (actual <= ends[:, 1]), weights=weights))
+        found.append(Bin(level, share, *wilson(share, rows), len(actual)))
     error = float(np.mean([abs(each.found - each.said) for each in found]))
     return Calibration("the interval", tuple(found), error, float("nan"))

@@ -1,8 +1,9 @@
 r"""Measures of predictions, each as a function of means over rows, so that bootstrap resamples are a matrix product.
 
-A measure has values r_i for every row and a function f; on rows with weights w (how often a resample has each) it is
-f(sum_i w_i r_i / sum_i w_i). Where a measure is not of that form (balanced accuracy, ROC AUC), r_i are its influence
-values, and the weighted measure is right to first order: for the AUC these are DeLong's structural components.
+A measure has values r_i for every row and a function f; on rows with weights w (how often a resample has each, times
+what the row weighs) it is f(sum_i w_i r_i / sum_i w_i). Where a measure is not of that form (balanced accuracy, ROC
+AUC), r_i are its influence values, and the weighted measure is right to first order: for the AUC these are DeLong's
+structural components.
 
 E. DeLong et al., "Comparing the areas under two or more correlated ROC curves", Biometrics 44 (1988), 837-845.
 """
@@ -10,12 +11,11 @@ E. DeLong et al., "Comparing the areas under two or more correlated ROC curves",
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 Classes = NDArray[np.int64]
@@ -31,6 +31,7 @@ class Measure:
     finish:   from means (resamples, parts) to values (resamples,).
     limits:   the least and the largest value that it can have.
     interval: how its interval is made, see `bootstrap.interval_of`.
+    weights:  of the rows, (rows,); None where all weigh the same.
     """
 
     name: str
@@ -39,11 +40,13 @@ class Measure:
     finish: Callable[[Floats], Floats]
     limits: tuple[float, float] = (-np.inf, np.inf)
     interval: Literal["percentile", "basic", "wilson"] = "percentile"
+    weights: Floats | None = None
 
     @property
     def value(self) -> float:
         """The measure on all rows."""
-        return float(np.clip(self.finish(self.rows.mean(axis=0, keepdims=True))[0], *self.limits))
+        means = np.average(self.rows, axis=0, weights=self.weights)
+        return float(np.clip(self.finish(means[None])[0], *self.limits))
 
 
 def _first(means: Floats) -> Floats:
@@ -58,20 +61,26 @@ def mean_measure(name: str, better: str, rows: NDArray[Any], **more: Any) -> Mea
 # Classes --------------------------------------------------------------------------------------------------------------
 
 
-def class_measures(classes: Classes, proba: Floats) -> list[Measure]:
+def class_measures(classes: Classes, proba: Floats, weights: Floats | None = None) -> list[Measure]:
     """Return the measures of probabilities (rows, classes) for the classes that came, by number."""
     count, share = proba.shape[1], (0.0, 1.0)
     right = proba.argmax(axis=1) == classes
     hot = np.eye(count)[classes]
     square = ((proba - hot) ** 2).sum(axis=1) / (2 if count == 2 else 1)
-    return [
+    found = [
         log_loss(classes, proba),
         mean_measure("accuracy", "higher", right, limits=share, interval="wilson"),
-        balanced_accuracy(classes, right, count),
-        roc_auc(classes, proba),
+        balanced_accuracy(classes, right, count, weights),
+        roc_auc(classes, proba, weights),
         mean_measure("Brier score", "lower", square, limits=(0.0, 2.0)),
         calibration_error(classes, proba),
     ]
+    return weighted(found, weights)
+
+
+def weighted(measures: list[Measure], weights: Floats | None) -> list[Measure]:
+    """Return measures of rows with these weights."""
+    return [replace(each, weights=weights) for each in measures]
 
 
 def log_loss(classes: Classes, proba: Floats) -> Measure:
@@ -80,38 +89,47 @@ def log_loss(classes: Classes, proba: Floats) -> Measure:
     return mean_measure("log-loss", "lower", -np.log(of_true), limits=(0.0, np.inf))
 
 
-def balanced_accuracy(classes: Classes, right: NDArray[np.bool_], count: int) -> Measure:
+def balanced_accuracy(classes: Classes, right: NDArray[np.bool_], count: int, weights: Floats | None = None) -> Measure:
     """Return the mean of the recalls of the classes that there are."""
-    rows = np.bincount(classes, minlength=count)
-    there = rows > 0
-    recalls = np.bincount(classes, right, count) / np.maximum(rows, 1)
-    influence = (right - recalls[classes]) * (len(classes) / rows[classes]) / there.sum()
+    held = np.ones(len(classes)) if weights is None else weights
+    of_class = np.bincount(classes, held, count)
+    there = of_class > 0
+    recalls = np.bincount(classes, right * held, count) / np.where(there, of_class, 1.0)
+    influence = (right - recalls[classes]) * (held.sum() / of_class[classes]) / there.sum()
     mean = recalls[there].mean()
-    return mean_measure("balanced accuracy", "higher", influence + mean, limits=(0.0, 1.0))
+    rows = influence + mean
+    return mean_measure("balanced accuracy", "higher", rows, limits=(0.0, 1.0), weights=weights)
 
 
-def roc_auc(classes: Classes, proba: Floats) -> Measure:
+def roc_auc(classes: Classes, proba: Floats, weights: Floats | None = None) -> Measure:
     """Return the area under the ROC curve; for several classes the mean of those of each against the others.
 
     Classes that no row or every row has are left out of the mean; nan if there is no other.
     """
     asked = [1] if proba.shape[1] == 2 else range(proba.shape[1])
     positives = [(classes == number, proba[:, number]) for number in asked]
-    areas = [_area(positive, score) for positive, score in positives if 0 < positive.sum() < len(positive)]
+    held = np.ones(len(classes)) if weights is None else weights
+    areas = [_area(positive, score, held) for positive, score in positives if 0 < positive.sum() < len(positive)]
     mean = np.mean(areas, axis=0) if areas else np.full(len(classes), np.nan)
     name = "ROC AUC" if proba.shape[1] == 2 else "ROC AUC, one vs rest"
-    return mean_measure(name, "higher", mean, limits=(0.0, 1.0))
+    return mean_measure(name, "higher", mean, limits=(0.0, 1.0), weights=weights)
 
 
-def _area(positive: NDArray[np.bool_], score: Floats) -> Floats:
+def _area(positive: NDArray[np.bool_], score: Floats, weights: Floats) -> Floats:
     """Return for each row the area under the curve and the row's influence on it, added."""
-    ones, zeros = int(positive.sum()), int((~positive).sum())
-    below = rankdata(score)  # ties count half
-    below[positive] -= rankdata(score[positive])
-    below[~positive] -= rankdata(score[~positive])
-    component = np.where(positive, below / zeros, 1 - below / ones)
-    area = component[positive].mean()
-    found: Floats = area + (component - area) * np.where(positive, len(score) / ones, len(score) / zeros)
+    place = np.unique(score, return_inverse=True)[1]
+    of_ones, of_zeros = weights * positive, weights * ~positive
+    ones, zeros = of_ones.sum(), of_zeros.sum()
+    component = np.where(positive, _beneath(place, of_zeros) / zeros, 1 - _beneath(place, of_ones) / ones)
+    area = np.average(component, weights=of_ones)
+    found: Floats = area + (component - area) * weights.sum() / np.where(positive, ones, zeros)
+    return found
+
+
+def _beneath(place: NDArray[np.int64], weights: Floats) -> Floats:
+    """Return for each row the weight of those with a lower rank, and half of that of those with the same."""
+    held = np.bincount(place, weights)
+    found: Floats = (np.cumsum(held) - held / 2)[place]
     return found
 
 
@@ -144,25 +162,29 @@ def _absolute(means: Floats) -> Floats:
 # Numbers --------------------------------------------------------------------------------------------------------------
 
 
-def number_measures(actual: Floats, predicted: Floats) -> list[Measure]:
+def number_measures(actual: Floats, predicted: Floats, weights: Floats | None = None) -> list[Measure]:
     """Return the measures of predicted numbers (rows,)."""
     square = (actual - predicted) ** 2
-    centred = actual - actual.mean()
-    return [
+    centred = actual - np.average(actual, weights=weights)
+    found = [
         Measure("RMSE", "lower", square[:, None], _root, (0.0, np.inf)),
         mean_measure("MAE", "lower", np.abs(actual - predicted), limits=(0.0, np.inf)),
         Measure("R2", "higher", np.stack([square, centred, centred**2], axis=1), _explained, (-np.inf, 1.0)),
     ]
+    return weighted(found, weights)
 
 
-def interval_measures(actual: Floats, low: Floats, high: Floats, coverage: float) -> list[Measure]:
+def interval_measures(
+    actual: Floats, low: Floats, high: Floats, coverage: float, weights: Floats | None = None
+) -> list[Measure]:
     """Return how many rows intervals cover, and how wide they are."""
     inside = (low <= actual) & (actual <= high)
     name = f"{coverage:.0%} interval"
-    return [
+    found = [
         mean_measure(f"coverage of the {name}", "", inside, limits=(0.0, 1.0), interval="wilson"),
         mean_measure(f"width of the {name}", "", high - low, limits=(0.0, np.inf)),
     ]
+    return weighted(found, weights)
 
 
 def _root(means: Floats) -> Floats:

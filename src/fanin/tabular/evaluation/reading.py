@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from fanin._core.errors import ArgumentError, ArgumentTypeError
 from fanin.tabular.checking import checked_target
@@ -25,6 +25,7 @@ class Held:
     numbers: (rows, targets); None for classes.
     labels:  those of the model, in its order, then those that it does not know.
     targets: their names.
+    weights: of the rows, (rows,) with mean 1; None where all weigh the same.
     """
 
     table: Any
@@ -35,6 +36,7 @@ class Held:
     numbers: Floats | None = None
     labels: tuple[Any, ...] = ()
     known: int = 0
+    weights: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,11 +54,11 @@ def is_classifier(model: Any) -> bool:
     return hasattr(model, "predict_proba")
 
 
-def read_held(model: Any, X: Any, y: Any, name: str = "X") -> Held:
-    """Return the rows of X that have a target, with it.
+def read_held(model: Any, X: Any, y: Any, sample_weight: Any = None, name: str = "X") -> Held:
+    """Return the rows of X that have a target, and a weight above 0, with both.
 
-    Raises ValueError where X is no table, X and y have different lengths, fewer than two rows have a target, or the
-    model knows none of the labels.
+    Raises ValueError where X is no table, X and y or the weights have different lengths, a weight is below 0 or not
+    finite, fewer than two rows have a target, or the model knows none of the labels.
     """
     rows = read_table(X, name).rows
     table, targets, values = as_table(X), _target_names(y), np.asarray(checked_target(y))
@@ -66,17 +68,39 @@ def read_held(model: Any, X: Any, y: Any, name: str = "X") -> Held:
         raise ArgumentError(f"{name} has {rows:,} rows, but its target has {len(values):,}: each row needs one")
     classes = is_classifier(model)
     there = _known(values) if classes else _finite(values)
+    weights = None if sample_weight is None else _weights(sample_weight, rows)
+    if weights is not None:
+        there &= weights > 0
     kept = np.flatnonzero(there)
     if len(kept) < 2:
         raise ArgumentError(
-            f"{name}: {len(kept)} of {rows:,} rows have a target; at least 2 are needed to judge a model"
+            f"{name}: {len(kept)} of {rows:,} rows have a target{'' if weights is None else ' and a weight above 0'}; "
+            "at least 2 are needed to judge a model"
         )
     table = table if there.all() else take(table, kept)
+    weights = None if weights is None else _as_mean_1(weights[kept])
     if classes:
         numbers, labels, known = _coded(model, values[kept], name)
-        return Held(table, kept, rows, targets[:1], classes=numbers, labels=labels, known=known)
+        return Held(table, kept, rows, targets[:1], classes=numbers, labels=labels, known=known, weights=weights)
     found: Floats = values[kept].astype(np.float64).reshape(len(kept), -1)
-    return Held(table, kept, rows, _as_many(targets, found.shape[1]), numbers=found)
+    return Held(table, kept, rows, _as_many(targets, found.shape[1]), numbers=found, weights=weights)
+
+
+def some_of(held: Held, rows: NDArray[np.int64]) -> Held:
+    """Return some of the rows."""
+    parts = {name: getattr(held, name) for name in ("rows", "classes", "numbers", "weights")}
+    some = {name: part[rows] for name, part in parts.items() if part is not None}
+    return replace(held, table=take(held.table, rows), **some)
+
+
+def _weights(sample_weight: Any, rows: int) -> Floats:
+    like = np.empty((rows, 1))
+    found = _check_sample_weight(checked_target(sample_weight), like, dtype=np.float64, ensure_non_negative=True)
+    return np.asarray(found, np.float64)
+
+
+def _as_mean_1(weights: Floats) -> Floats | None:
+    return None if (weights == weights[0]).all() else weights / weights.mean()
 
 
 def _target_names(y: Any) -> tuple[str, ...]:

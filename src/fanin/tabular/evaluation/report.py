@@ -19,6 +19,7 @@ from fanin.tabular.evaluation.records import (
     Score,
     Task,
 )
+from fanin.tabular.inputs.unfamiliar import Unfamiliar
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Evaluation:
     repeated:    the share of the held-out rows that are training rows, too, with the same target; `repeated_usual` that
                  of the training rows that are there twice. 0 without training rows.
     notes:       how the numbers were made.
+    effective_rows: as many rows of equal weight tell as much; None where all weigh the same.
+    unfamiliar:  values that are unlike those that the model has learned from, column by column.
     """
 
     task: Task
@@ -61,6 +64,8 @@ class Evaluation:
     repeated: float
     repeated_usual: float
     notes: tuple[str, ...]
+    effective_rows: float | None = None
+    unfamiliar: tuple[Unfamiliar, ...] = ()
 
     def text(self) -> str:
         """Return the report as plain text of at most 120 columns, for a terminal, a file or a pipe."""

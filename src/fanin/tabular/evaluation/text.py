@@ -31,8 +31,10 @@ def _summary(report: Evaluation) -> Iterator[str]:
 
 def heading(report: Evaluation) -> str:
     """Return what the report is about, in a line."""
-    rows = count(report.rows, "held-out row")
-    left = f" ({report.left_out:,} without a target left out)" if report.left_out else ""
+    weighted = report.effective_rows is not None
+    rows = count(report.rows, "weighted held-out row" if weighted else "held-out row")
+    lacking = "target or a weight" if weighted else "target"
+    left = f" ({report.left_out:,} without a {lacking} left out)" if report.left_out else ""
     return f"{report.model} on {rows}{left}"
 
 

@@ -32,6 +32,7 @@ def findings(report: Evaluation, known: int) -> tuple[Finding, ...]:
             _coverage(report),
             _bias(report),
             _no_column(report),
+            _unfamiliar(report),
             _few_rows(report),
         )
     )
@@ -284,7 +285,7 @@ def _coverage(report: Evaluation) -> Iterator[Finding]:
 
 def _bias(report: Evaluation) -> Iterator[Finding]:
     for each in report.residuals if report.rows >= 10 else ():
-        if abs(each.mean) > max(0.1, 1.96 / np.sqrt(report.rows)) * each.spread:
+        if abs(each.mean) > max(0.1, 1.96 / np.sqrt(report.effective_rows or report.rows)) * each.spread:
             way = "low" if each.mean > 0 else "high"
             where = f"{shortened(each.target)}: " if len(report.residuals) > 1 else ""
             yield Finding(
@@ -313,6 +314,20 @@ def _no_column(report: Evaluation) -> Iterator[Finding]:
         f"No column matters clearly: shuffling any of them changes {found.measure} by no more than chance does.",
         "The columns say nothing about the target, or several say the same, so that each can be done without.",
     )
+
+
+def _unfamiliar(report: Evaluation) -> Iterator[Finding]:
+    """Tell of columns with values unlike those of training, unless these are single rows."""
+    found = [each for each in report.unfamiliar if each.rows > max(1, 0.01 * report.rows)]
+    if found:
+        more = f"; and so {count(len(found) - 1, 'more column')}" if len(found) > 1 else ""
+        yield Finding(
+            "unfamiliar values",
+            "note",
+            f"Unlike the training rows: {found[0]}{more}.",
+            "The held-out rows may be of another time or source than the training rows.",
+            "Train on rows such as these, or see why the column is another; such rows may be predicted badly.",
+        )
 
 
 def _few_rows(report: Evaluation) -> Iterator[Finding]:
