@@ -84,6 +84,12 @@ class Rows(Source):
         for batch in self.loader:
             yield self.batch(batch)
 
+    def is_whole(self, size: int) -> bool:
+        """Say whether a batch of so many rows has all of them in the order they lie in."""
+        batches = self.loader.batch_sampler
+        in_sequence = type(batches) is BatchSampler and type(batches.sampler) is SequentialSampler
+        return in_sequence and self.chosen is None and size == len(self)
+
     def batch(self, tensors: Any) -> Batch:
         """Return tensors that are side by side as a batch."""
         target = tuple(tensors[self.inputs :])

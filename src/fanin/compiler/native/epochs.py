@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin.compiler.graph import DATA, STATE, Graph, Value
+from fanin.compiler.graph import DATA, STANDING, STATE, Graph, Value
 from fanin.compiler.native.executable import Executable
 from fanin.compiler.native.target import Isa
 from fanin.ops.index import take_rows
@@ -32,8 +32,17 @@ def gathering(graph: Graph, rows: Sequence[int]) -> Graph:
     return _substituted(changed, fetched)
 
 
+def standing(graph: Graph) -> Graph:
+    """Return the graph with data leaves that are the same in every step: all rows at once, in the order they lie in."""
+    return _substituted(
+        graph,
+        {leaf: Value(leaf.shape, leaf.dtype, role=DATA, name=leaf.name, attrs={STANDING: True}) for leaf in graph.data},
+    )
+
+
 def _substituted(graph: Graph, fetched: dict[Value, Value]) -> Graph:
-    return graph.rewritten(lambda value: fetched.get(value, value))
+    data = tuple(fetched.get(leaf, leaf) for leaf in graph.data)
+    return replace(graph, data=data).rewritten(lambda value: fetched.get(value, value))
 
 
 class Epochs:
@@ -42,19 +51,36 @@ class Epochs:
     graph:  the captured step.
     arrays: the data, (rows, ...) each, C-contiguous, in the order of the graph's data leaves.
     result: the number of the output that is kept for every step: the loss.
+    whole:  whether every step takes all rows, in the order they lie in: then none are fetched, and no order is needed.
 
     Attributes:
         copies: arrays for copies of the state, which whoever runs the epochs may leave for the next.
     """
 
-    def __init__(self, graph: Graph, arrays: Sequence[Any], result: int, isa: Isa | None = None) -> None:
+    def __init__(
+        self, graph: Graph, arrays: Sequence[Any], result: int, isa: Isa | None = None, *, whole: bool = False
+    ) -> None:
         self.batch = next(leaf.shape[0] for leaf in graph.data if leaf.ndim)
         self._own = len(graph.state)
         self.copies: list[Any] = []
         graph = replace(graph, outputs=(graph.outputs[result],))
-        self.executable = Executable(gathering(graph, [len(array) for array in arrays]), isa)
+        self.whole = whole
+        program = standing(graph) if whole else gathering(graph, [len(array) for array in arrays])
+        self.executable = Executable(program, isa)
+        self.bind_rows(arrays)
+
+    def bind_rows(self, arrays: Sequence[Any]) -> None:
+        """Let the data be these arrays, of as many rows as those before."""
         for i, array in enumerate(arrays):
-            self.executable.bind("state", self._own + i, array)
+            if self.whole:
+                self.executable.bind("data", i, array)
+            else:
+                self.executable.bind("state", self._own + i, array)
+
+    def bind_order(self, order: Any) -> None:
+        """Let the rows of the next steps be those that an order names, int64, batch after batch, C-contiguous."""
+        if not self.whole:
+            self.executable.bind("data", 0, order)
 
     def run(self, order: Any, state: Sequence[Any], numbers: Any, threads: int | None = None) -> Any:
         """Take steps, and return the loss of each.
@@ -65,7 +91,7 @@ class Epochs:
         """
         steps = len(order) // self.batch
         losses = np.empty((steps, *self.executable.graph.outputs[0].shape), self.executable.graph.outputs[0].dtype)
-        self.executable.bind("data", 0, order)
+        self.bind_order(order)
         for i, array in enumerate(state):
             self.executable.bind("state", i, array)
         self.executable.bind("output", 0, losses)

@@ -55,9 +55,8 @@ class Frame:
     def _address(self, place: Place, value: Value) -> Any:
         b = self.code.b
         pointer = self.source(place.source)
-        kind = self.layout.sources[place.source][0]
         offset: Any = I64(place.offset)
-        if kind in ("data", "output"):
+        if place.stacked:
             offset = b.mul(self.step, I64(value.nbytes))
         if place.lane_bytes:
             offset = b.add(offset, b.mul(self.lane, I64(place.lane_bytes)))

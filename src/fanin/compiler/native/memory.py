@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fanin.compiler.graph import CONSTANT, Value
+from fanin.compiler.graph import CONSTANT, STANDING, Value
 from fanin.compiler.passes.plan import ROWS, SUM, Plan
 from fanin.compiler.passes.views import is_number
 
@@ -24,6 +24,7 @@ class Place:
     offset:     bytes from there.
     lane_bytes: between the copies of the lanes.
     local:      whether the first row in memory is the first of the block, not of the batch.
+    stacked:    whether there is one for each step of a run, one after the other.
     """
 
     source: int
@@ -31,6 +32,7 @@ class Place:
     lane_bytes: int = 0
     local: bool = False
     lanes: int = 1
+    stacked: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,13 @@ def lay_out(plan: Plan) -> Layout:
             numbers[kind, i] = len(sources)
             sources.append((kind, i))
             if kind != "output":
-                places[leaf] = Place(numbers[kind, i])
+                places[leaf] = Place(numbers[kind, i], stacked=kind == "data" and STANDING not in leaf.attrs)
     for value in graph.values():
         if value.role == CONSTANT and value not in places:
             places[value] = Place(len(sources))
             sources.append(("constant", value.array))
     for value, home in plan.homes.items():
-        places[value] = Place(numbers[home])
+        places[value] = Place(numbers[home], stacked=home[0] == "output")
     arena = _Arena()
     _place_results(plan, places, arena)
     return Layout(places, tuple(sources), arena.size)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin.compiler.graph import Graph, Value
+from fanin.compiler.graph import STANDING, Graph, Value
 
 
 def fingerprint(graph: Graph) -> str:
@@ -18,7 +18,8 @@ def fingerprint(graph: Graph) -> str:
     for role, leaves in (("data", graph.data), ("state", graph.state), ("scalars", graph.scalars)):
         for leaf in leaves:
             numbers[leaf] = len(numbers)
-            digest.update(f"{role} {_type(leaf)}\n".encode())
+            standing = " standing" if STANDING in leaf.attrs else ""
+            digest.update(f"{role} {_type(leaf)}{standing}\n".encode())
     for value in graph.values():
         if value not in numbers:
             numbers[value] = len(numbers)

@@ -88,6 +88,8 @@ class Orders:
             rows = draw_orders(self._base, self._own or default_generator, self._own is None, epochs, n, parts)
         else:
             self._base.words(2 * epochs)
+            if self._source.is_whole(self.parts[0][0]):
+                return [np.empty(0, np.int64)]  # no rows are fetched
             ends = accumulate(parts)
             rows = [np.tile(np.arange(end - part, end), epochs) for part, end in zip(parts, ends, strict=True)]
         return rows if self._source.chosen is None else [self._source.chosen[part] for part in rows]

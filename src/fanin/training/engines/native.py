@@ -42,7 +42,8 @@ class NativeProgram(Program):
         self.epochs: Epochs | None = None
         if isinstance(task.source, Rows):
             self._arrays = [np.ascontiguousarray(array) for array in self.data(task.source.tensors)]
-            self.epochs = idle.take(self.captured.graph, self._arrays, self.loss)
+            whole = task.source.is_whole(batch.rows)
+            self.epochs = idle.take(self.captured.graph, self._arrays, self.loss, whole)
             self._before = self.epochs.copies or self._before
 
     @cached_property
@@ -78,7 +79,7 @@ class NativeProgram(Program):
                 given[i] = array
                 code.bind("state", i, array)
         losses = np.empty((steps, *code.graph.outputs[0].shape), code.graph.outputs[0].dtype)
-        code.bind("data", 0, order)
+        self.epochs.bind_order(order)
         code.bind("output", 0, losses)
         return losses
 

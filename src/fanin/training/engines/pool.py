@@ -26,21 +26,20 @@ class Pool:
         self._identities: dict[int, tuple[Graph, Hashable]] = {}
         self.made = 0
 
-    def take(self, graph: Graph, arrays: Sequence[Any], result: int) -> Epochs:
+    def take(self, graph: Graph, arrays: Sequence[Any], result: int, whole: bool) -> Epochs:
         """Return epochs of a graph on data, used ones where there are any."""
-        key = (self._identity(graph), tuple(len(array) for array in arrays), result)
+        key = (self._identity(graph), tuple(len(array) for array in arrays), result, whole)
         for position, (other, epochs) in enumerate(self._idle):
             if key[0] is not None and key == other:
                 del self._idle[position]
-                for i, array in enumerate(arrays, len(graph.state)):
-                    epochs.executable.bind("state", i, array)
+                epochs.bind_rows(arrays)
                 return epochs
         self.made += 1
-        return Epochs(graph, arrays, result)
+        return Epochs(graph, arrays, result, whole=whole)
 
     def give(self, graph: Graph, arrays: Sequence[Any], result: int, epochs: Epochs) -> None:
         """Take epochs back that are used no more."""
-        key = (self._identity(graph), tuple(len(array) for array in arrays), result)
+        key = (self._identity(graph), tuple(len(array) for array in arrays), result, epochs.whole)
         if key[0] is None:
             return
         epochs.executable.let_go()
