@@ -26,7 +26,7 @@ UNLOWERED = frozenset(
     argsort bitwise_left_shift bitwise_right_shift cholesky cumprod cumsum det digamma eigh eigh_outer eigvalsh erfinv
     exponent gcd histogram histogram_edges inverse isin lcm lgamma log_abs_det logcumsumexp lstsq mantissa matrix_exp
     matrix_rank most_frequent nextafter pinv polygamma qr recurrence running_extreme scatter_combine searchsorted
-    sign_of_det solve svd svd_outer svdvals
+    sign_of_det solve svd svd_outer svdvals winners_of
     """.split()
 )
 DTYPES = [np.float32, np.float64]

@@ -257,6 +257,9 @@ SAMPLES: dict[str, list[Sample]] = {
     "running_extreme": [((distinct(3, 5),), {"dim": dim, "largest": up}) for dim in (0, 1) for up in (True, False)],
     "most_frequent": [((np.array([[1.0, 2, 2, 3, 3], [5, 5, 1, 1, 0]]),), {"dim": dim}) for dim in (0, 1)],
     "isin": [((PLACES, np.array([3, 1])), {"invert": invert}) for invert in (False, True)],
+    "winners_of": [
+        ((values(4, 3), np.array([0, 2, 0, 2]), np.array([True, True, True, False])), {"count": 4}),
+    ],
     "searchsorted": [
         ((np.array([0.5, 1.0, 2.0]), values(3, 4)), {"side": "left"}),
         ((np.sort(values(3, 4)), values(3, 2, seed=1)), {"side": "right"}),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import IndexRangeError
+from fanin._core.errors import IndexRangeError, OperationError
 from fanin.compiler.graph import Graph, Value, in_order
 
 # Operations whose second input is an index, from 0 up to the size of one dimension.
@@ -19,6 +19,10 @@ INDEXED = _BY_ROW | _BY_ELEMENT
 LOOKING = frozenset({"class_counts", "within"})
 
 
+class NoSuchElementError(OperationError, IndexRangeError):
+    """An index out of range: RuntimeError where elements are gathered or scattered, IndexError in square brackets."""
+
+
 def check(value: Value, inputs: Sequence[Any]) -> None:
     """Raise IndexError where the index of an operation on arrays is out of range: NumPy would count from the end."""
     place = _place(value)
@@ -27,7 +31,9 @@ def check(value: Value, inputs: Sequence[Any]) -> None:
     (dim, size), index = place, np.asarray(inputs[1])
     wrong = (index < 0) | (index >= size)
     if wrong.any():
-        raise IndexRangeError(f"index {index[wrong].flat[0]} is out of range for dimension {dim} with size {size}")
+        assert value.op is not None
+        kind = IndexRangeError if value.op.name in _BY_ROW else NoSuchElementError
+        raise kind(f"index {index[wrong].flat[0]} is out of bounds for dimension {dim} with size {size}")
 
 
 def _place(value: Value) -> tuple[int, int] | None:
@@ -47,7 +53,7 @@ def any_in(graph: Graph) -> bool:
     return any(v.op is not None and v.op.name in INDEXED | LOOKING for v in graph.values())
 
 
-def named(error: IndexRangeError, graph: Graph, data: Sequence[Any], state: Sequence[Any]) -> IndexRangeError:
+def named(error: Exception, graph: Graph, data: Sequence[Any], state: Sequence[Any]) -> Exception:
     """Return the error that says which index of a step does not exist; the one given where that is not seen any more.
 
     Native code notes only that there is one. Indices that depend on what the step has changed are not looked at.
@@ -63,7 +69,7 @@ def named(error: IndexRangeError, graph: Graph, data: Sequence[Any], state: Sequ
             continue
         try:
             _look(value, _computed(index, lowered, data, state))
-        except IndexRangeError as found:
+        except (IndexRangeError, OperationError) as found:
             return found
     return error
 

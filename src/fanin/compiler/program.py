@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import IndexRangeError
 from fanin.compiler import numpy_engine, positions
 from fanin.compiler.capture.captured import ARGUMENT, OUTSIDE, Captured
 from fanin.compiler.capture.recorder import check_histories
@@ -86,7 +85,7 @@ class _Bound:
                 self.numbers[0] = scalars
             code.run(self.numbers, 1)
             return results
-        except IndexRangeError as error:
+        except IndexError as error:
             raise positions.named(error, self.source, data, state) from None
 
     def single(self, state: Arrays) -> Callable[[Any], Any]:
@@ -98,7 +97,7 @@ class _Bound:
         def predict(array: Any) -> Any:
             try:
                 return compute(array)
-            except IndexRangeError as error:
+            except IndexError as error:
                 raise positions.named(error, self.source, (array,), state) from None
 
         return predict

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import IndexRangeError, ShapeError
+from fanin._core.errors import IndexRangeError, OperationError, ShapeError
 from fanin.ops.arithmetic import equal, sum_to, zeros_like
 from fanin.ops.elementwise import cast_like
 from fanin.ops.op import Op, Spec, define
@@ -182,17 +182,19 @@ scatter_add_zeros: Op = define(
 )
 
 
-def _within(positions: Any, *, size: int) -> Any:
+def _within(positions: Any, *, size: int, message: str = "", runtime: bool = False, remedy: str = "") -> Any:
     wrong = (positions < 0) | (positions >= size)
     if wrong.any():
         found = positions[wrong].flat[0] if positions.ndim else positions
-        raise IndexRangeError(f"index {found} is out of range for a dimension of size {size}")
+        message = (message or f"index {{index}} is out of range for a dimension of size {size}").format(index=found)
+        raise (OperationError if runtime else IndexRangeError)(message, remedy=remedy.format(index=found))
     return positions
 
 
-# Positions as they are; it raises when it is carried out and one of them does not exist. For what comes later: where
-# positions are known already, they are looked at before.
-within: Op = define("within", _within, lambda positions, *, size: positions)
+# Positions as they are. When it is carried out and one of them does not exist, it raises IndexError, or RuntimeError
+# where that is PyTorch's; {index} in the message is the first such. For positions that come later: where they are known
+# already, they are looked at before.
+within: Op = define("within", _within, lambda positions, **_: positions)
 
 _COMBINE = {"amax": np.maximum, "amin": np.minimum, "prod": np.multiply}
 

@@ -52,6 +52,19 @@ def _isin_spec(x: Spec, tests: Spec, *, invert: bool) -> Spec:
 # Whether each element is among the tests.
 isin: Op = define("isin", lambda x, tests, *, invert: np.isin(x, tests, invert=invert), _isin_spec)
 
+
+def _winners_of(rows: Any, bag_of: Any, counted: Any, *, count: int) -> Any:
+    winners = np.full((count, rows.shape[1]), len(rows))
+    for bag in range(count):
+        members = np.flatnonzero((bag_of == bag) & counted)
+        if members.size:
+            winners[bag] = members[np.argmax(rows[members], axis=0)]
+    return winners
+
+
+# In each column the row with the largest element of those of a bag that count; the number of rows where none does.
+winners_of: Op = define("winners_of", _winners_of, lambda rows, *_, count: Spec((count, rows.shape[1]), _INT64))
+
 # A sorted sequence ----------------------------------------------------------------------------------------------------
 
 

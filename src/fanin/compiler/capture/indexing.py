@@ -15,7 +15,8 @@ import numpy as np
 from fanin._core.errors import CaptureError
 from fanin.compiler.graph import Value, constant
 from fanin.ops import arithmetic, index
-from fanin.ops.arithmetic import add, less, multiply, where
+from fanin.ops.arithmetic import add, equal, less, multiply, where
+from fanin.ops.elementwise import cast_like
 from fanin.ops.op import Op, Spec
 from fanin.ops.shape import permute, reshape
 from fanin.tensor.base import TensorBase
@@ -144,7 +145,7 @@ def _put_at_vjp(
     if i == 0:
         zero = np.zeros((), g.dtype if not isinstance(g, TensorBase) else g._array.dtype)
         return g if accumulate else put_at(g, zero, *arrays, template=template, accumulate=False)
-    taken = get(g, _filled(template, arrays))
+    taken = get(g, _filled(template, _held(arrays)))
     return arithmetic.sum_to(taken, tuple(values.shape))
 
 
@@ -159,13 +160,56 @@ put_at = Op(
 )
 
 
+def _held(arrays: Any) -> list[Any]:
+    """Return index tensors as what they hold: a gradient with a graph of its own is computed with tensors."""
+    return [array._array if isinstance(array, TensorBase) else array for array in arrays]
+
+
+def _combine_at(x: Any, source: Any, *arrays: Any, template: tuple[Any, ...], how: str) -> Any:
+    return index.scatter_combine.evaluate(x, source, index=_filled(template, arrays), how=how)
+
+
+def _combine_at_vjp(
+    i: int, g: Any, out: Any, x: Any, source: Any, *arrays: Any, template: tuple[Any, ...], how: str
+) -> Any:
+    items = _filled(template, _held(arrays))
+    if how == "prod":
+        return g * out / x if i == 0 else get(g * out, items) / source
+    ours, theirs = cast_like(equal(x, out), g), cast_like(equal(source, get(out, items)), g)
+    share = g / put_at(ours, theirs, *arrays, template=template, accumulate=True)
+    return share * ours if i == 0 else get(share, items) * theirs
+
+
+# scatter_combine whose index tensors are inputs.
+combine_at = Op(
+    "combine_at",
+    _combine_at,
+    lambda x, *_, **__: Spec(x.shape, x.dtype),
+    vjp_each=_combine_at_vjp,
+    reads=None,
+    reads_out=True,
+    grad_name="ScatterReduceBackward0",
+)
+
+
+def combine(x: Any, source: Any, items: tuple[Any, ...], how: str) -> Any:
+    """Return x in which the values of the source that come to one place are combined with it."""
+    arrays, template = _in_slots(x, items)
+    return combine_at(x, source, *arrays, template=template, how=how)
+
+
 def put(x: Any, values: Any, items: tuple[Any, ...], accumulate: bool) -> Any:
     """Return x with values written, or added, where an index with values selects."""
     if any(isinstance(item, (Value, np.ndarray)) and item.dtype.kind == "b" for item in items):
         return _put_where(x, values, items)
-    arrays = [wrap(item) if isinstance(x, TensorBase) else item for item in items if isinstance(item, Value)]
-    template = tuple(_SLOT if isinstance(item, Value) else item for item in items)
+    arrays, template = _in_slots(x, items)
     return put_at(x, values, *arrays, template=template, accumulate=bool(accumulate))
+
+
+def _in_slots(x: Any, items: tuple[Any, ...]) -> tuple[list[Any], tuple[Any, ...]]:
+    """Return the values of an index, as tensors where x is one, and the index with slots in their place."""
+    arrays = [wrap(item) if isinstance(x, TensorBase) else item for item in items if isinstance(item, Value)]
+    return arrays, tuple(_SLOT if isinstance(item, Value) else item for item in items)
 
 
 def _put_where(x: Any, values: Any, items: tuple[Any, ...]) -> Any:

@@ -25,7 +25,7 @@ from fanin.ops.index import is_basic
 from fanin.ops.op import Op
 from fanin.tensor import tape
 from fanin.tensor.base import TensorBase
-from fanin.tensor.grad_mode import mode
+from fanin.tensor.grad_mode import enable_grad, mode
 from fanin.tensor.in_place import check_fits, check_memory, check_writable, rewrite_history
 from fanin.tensor.tape import Node, edge_of, reachable, reads_result, refresh
 
@@ -288,10 +288,7 @@ class Capture:
             return indexing.get(inputs[0], attrs["index"])
         if op.name == "index_put":
             return indexing.put(inputs[0], inputs[1], attrs["index"], attrs.get("accumulate", False))
-        raise CaptureError(
-            f"{op.name} with an index that comes with the data cannot be captured",
-            remedy="Use gather, index_add or an embedding.",
-        )
+        return indexing.combine(inputs[0], inputs[1], attrs["index"], attrs["how"])
 
     def constant(self, array: Any) -> Any:
         """Return an array of the capture's own making as a value, so that derivatives work on values alone."""
@@ -416,27 +413,34 @@ class Capture:
                 found.update(other.results)
         return found
 
-    def optimizer_step(self, optimizer: Any, closure: Any) -> None:
-        """Note a step of an optimiser."""
+    def optimizer_step(self, optimizer: Any, closure: Any) -> Any:
+        """Note a step of an optimiser after its closure, and return what that returns."""
         from fanin.optim.engine import symbolic
 
-        nth = self._count_step(optimizer, closure)
-        symbolic.take_step(self, optimizer, nth)
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        symbolic.take_step(self, optimizer, self._count_step(optimizer))
+        return loss
 
     def own_step(self, optimizer: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run the step that an optimiser's class brings itself, in tensor operations."""
-        self._count_step(optimizer, args[0] if args else kwargs.get("closure"))
+        from fanin.optim import LBFGS
+
+        if isinstance(optimizer, LBFGS):
+            raise CaptureError(
+                "LBFGS evaluates its closure as often as its search needs, which is not known in a captured step",
+                remedy="Compile the closure, which clears the gradients, calls backward() and returns the loss, and "
+                "let the step be: closure = torch.compile(closure), then optimizer.step(closure).",
+            )
+        self._count_step(optimizer)
         if not any(optimizer is known for known in self.custom):
             self.custom.append(optimizer)
         return step(optimizer, (optimizer, *args), kwargs)
 
-    def _count_step(self, optimizer: Any, closure: Any) -> int:
+    def _count_step(self, optimizer: Any) -> int:
         """Return how many steps an optimiser has taken in this call before this one."""
-        if closure is not None:
-            raise CaptureError(
-                "a step with a closure cannot be captured",
-                remedy="Compute the loss and call backward() in the captured function, then optimizer.step().",
-            )
         if self.afterwards:
             raise CaptureError(
                 "an optimizer takes a step after a scheduler's step, in one captured function",

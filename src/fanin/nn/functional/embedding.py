@@ -15,11 +15,14 @@ from fanin._core.errors import (
     UnsupportedDtypeError,
 )
 from fanin.nn.functional.checks import require_tensor
-from fanin.ops.arithmetic import equal
+from fanin.ops.arithmetic import equal, logical_and, where
 from fanin.ops.elementwise import cast
-from fanin.ops.index import scatter_add_zeros, take_rows
-from fanin.ops.shape import reshape
+from fanin.ops.index import gather, scatter_add_zeros, take_rows, within
+from fanin.ops.linalg import norm
+from fanin.ops.order import searchsorted, winners_of
+from fanin.ops.shape import cat, reshape
 from fanin.tensor.base import TensorBase, known
+from fanin.tensor.grad_mode import no_grad
 from fanin.tensor.in_place import bump
 from fanin.tensor.tape import apply, wrap
 
@@ -67,6 +70,9 @@ def _later_one_hot(classes: Any, num_classes: int) -> Any:
             "one_hot without num_classes reads the largest class number, which cannot be captured",
             remedy="Say how many classes there are: one_hot(tensor, num_classes).",
         )
+    message = "Class values must be smaller than num_classes, and not negative."
+    remedy = f"One is {{index}}, and num_classes is {num_classes}."
+    classes = within(classes, size=num_classes, message=message, runtime=True, remedy=remedy)
     return rows_of_ones(classes, num_classes, np.dtype(np.int64))
 
 
@@ -138,12 +144,26 @@ def _padding(padding_idx: int | None, rows: int) -> int | None:
 
 
 def _shorten(weight: Any, index: Any, max_norm: float, norm_type: float) -> None:
+    if not known(index):
+        _shorten_later(weight, index, max_norm, norm_type)
+        return
     used = np.unique(index)
     table = weight._array
     lengths = np.linalg.norm(table[used], norm_type, axis=1)
     long = lengths > max_norm
     table[used[long]] *= (max_norm / (lengths[long] + 1e-7)).astype(table.dtype)[:, None]
     bump(weight)
+
+
+def _shorten_later(weight: Any, index: Any, max_norm: float, norm_type: float) -> None:
+    """Shorten the rows of numbers that are not known yet."""
+    with no_grad():
+        rows, kind = weight._array.shape[0], weight._array.dtype
+        ones, numbers = wrap(np.ones(index.size, kind)), wrap(reshape(index, (index.size,)))
+        uses = apply(scatter_add_zeros, (ones, numbers), {"shape": (rows,), "dim": 0})
+        lengths = apply(norm, (weight,), {"p": float(norm_type), "dim": (1,), "keepdim": True})
+        long = apply(logical_and, (uses.unsqueeze(1) > 0, lengths > max_norm), {})
+        weight.mul_(apply(where, (long, max_norm / (lengths + 1e-7), 1.0), {}))
 
 
 def embedding_bag(
@@ -184,12 +204,11 @@ def embedding_bag(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
             f"(got mode='{mode}')."
         )
-    starts, count = _bags(index, offsets, include_last_offset)
-    numbers = index.reshape(-1)
-    bag_of = np.repeat(np.arange(count), np.diff(np.append(starts, numbers.size)))
+    bag_of, count = _bags(input, offsets, include_last_offset)
+    numbers = input.reshape(-1)
     padding_idx = _padding(padding_idx, len(weight._array))
-    rows = embedding(wrap(numbers), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
-    counted = np.ones(numbers.size, np.bool_) if padding_idx is None else numbers != padding_idx
+    rows = embedding(numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+    counted = wrap(np.ones(index.size, np.bool_)) if padding_idx is None else numbers != padding_idx
     if mode == "max":
         return _largest(rows, bag_of, count, counted)
     if per_sample_weights is not None:
@@ -197,50 +216,45 @@ def embedding_bag(
     return _bag_sums(rows, bag_of, count, counted, mode == "mean")
 
 
-def _bags(index: Any, offsets: Any, include_last_offset: bool) -> tuple[Any, int]:
+def _bags(input: Any, offsets: Any, include_last_offset: bool) -> tuple[Any, int]:
+    """Return the bag of each number, and how many bags there are."""
+    index = input._array
     if index.ndim == 2:
         if offsets is not None:
             raise ArgumentError(
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of bags"
             )
-        return np.arange(index.shape[0]) * index.shape[1], index.shape[0]
+        return wrap(np.repeat(np.arange(index.shape[0]), index.shape[1])), index.shape[0]
     if index.ndim != 1:
         raise ArgumentError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {index.ndim}")
     if not isinstance(offsets, TensorBase):
         raise ArgumentError("offsets has to be a 1D Tensor but got None")
-    starts = offsets._array
-    if starts.ndim != 1:
+    if offsets._array.ndim != 1:
         raise ArgumentError("offsets has to be a 1D Tensor")
-    if include_last_offset:
-        starts = starts[:-1]
-    if starts.size and (starts[0] != 0 or starts[-1] > index.size):
+    given: Any = offsets
+    given = given[:-1] if include_last_offset else given
+    starts = given._array
+    if known(starts) and starts.size and (starts[0] != 0 or starts[-1] > index.size):
         raise OperationError(f"offsets must start at 0 and end within the {index.size} numbers, got {starts.tolist()}")
-    return starts, starts.size
+    places = wrap(np.arange(index.size))
+    # The last of the bags that start here or before: others that start at the same place are empty.
+    return apply(searchsorted, (given, places), {"side": "right"}) - 1, starts.size
 
 
 def _bag_sums(rows: Any, bag_of: Any, count: int, counted: Any, mean: bool) -> Any:
-    array = rows._array
-    size = array.shape[1]
-    if not counted.all():
-        rows = rows * wrap(counted[:, None].astype(array.dtype))
-    target = np.broadcast_to(bag_of[:, None], (bag_of.size, size))
+    size, kind = rows._array.shape[1], rows.dtype
+    if not (known(counted._array) and counted._array.all()):
+        rows = rows * counted.unsqueeze(1).to(kind)
+    target = bag_of.unsqueeze(1).expand(bag_of.numel(), size)
     sums = apply(scatter_add_zeros, (rows, target), {"shape": (count, size), "dim": 0})
     if not mean:
         return sums
-    lengths = np.bincount(bag_of[counted], minlength=count).clip(1).astype(array.dtype)
-    return sums / wrap(lengths[:, None])
+    lengths = apply(scatter_add_zeros, (counted.long(), bag_of), {"shape": (count,), "dim": 0}).clamp(min=1)
+    return sums / lengths.unsqueeze(1).to(kind)
 
 
 def _largest(rows: Any, bag_of: Any, count: int, counted: Any) -> Any:
-    from fanin.ops.index import gather
-    from fanin.ops.shape import cat
-
-    array = rows._array
-    winners = np.full((count, array.shape[1]), len(array))
-    for bag in range(count):
-        members = np.flatnonzero((bag_of == bag) & counted)
-        if members.size:
-            winners[bag] = members[np.argmax(array[members], axis=0)]
+    winners = apply(winners_of, (rows.detach(), bag_of, counted), {"count": count})
     # One row of zeros more, for the bags in which nothing counts.
-    padded = apply(cat, (rows, wrap(np.zeros((1, array.shape[1]), array.dtype))), {"dim": 0})
+    padded = apply(cat, (rows, wrap(np.zeros((1, rows._array.shape[1]), rows._array.dtype))), {"dim": 0})
     return apply(gather, (padded, winners), {"dim": 0})

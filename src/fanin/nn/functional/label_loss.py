@@ -21,7 +21,7 @@ from fanin.nn.functional.reduction import reduced, reduction_of
 from fanin.ops.activation import log_sigmoid
 from fanin.ops.arithmetic import equal, less, logical_and, logical_not, where
 from fanin.ops.elementwise import cast
-from fanin.ops.index import gather
+from fanin.ops.index import gather, within
 from fanin.ops.reduce import any_, cumsum, mean, sum_
 from fanin.ops.shape import reshape
 from fanin.tensor.base import known
@@ -110,8 +110,11 @@ def _one_hot(input: Any, target: Any) -> Any:
         )
     if t.dtype != np.int64:
         raise DtypeError(f"expected scalar type Long but found {t.dtype}; convert the classes with .long()")
-    if known(t) and ((t < 0) | (t >= classes)).any():
-        raise OperationError("target out of range", remedy=f"The classes are 0 to {classes - 1}.")
+    remedy = f"The classes are 0 to {classes - 1}."
+    if not known(t):
+        t = within(t, size=classes, message="target out of range", runtime=True, remedy=remedy)
+    elif ((t < 0) | (t >= classes)).any():
+        raise OperationError("target out of range", remedy=remedy)
     return wrap(rows_of_ones(t.reshape(-1), classes, x.dtype))
 
 
@@ -150,10 +153,11 @@ def multilabel_margin_loss(
     t = target._array.reshape(rows, classes)
     if t.dtype != np.int64:
         raise DtypeError(f"expected scalar type Long but found {t.dtype}; convert the classes with .long()")
-    if known(t) and ((t < -1) | (t >= classes)).any():
-        raise OperationError(
-            "argument #2 'target' is out of range", remedy=f"The classes are 0 to {classes - 1}, and -1 ends a list."
-        )
+    message, remedy = "argument #2 'target' is out of range", f"The classes are 0 to {classes - 1}, and -1 ends a list."
+    if not known(t):
+        t = within(t + 1, size=classes + 1, message=message, runtime=True, remedy=remedy) - 1
+    elif ((t < -1) | (t >= classes)).any():
+        raise OperationError(message, remedy=remedy)
     listed = equal(cumsum(cast(less(t, 0), dtype=t.dtype), dim=1), 0)  # -1 ends a list
     t = where(listed, t, 0)
     pairs = wrap(cast(_pairs(t, listed), dtype=x._array.dtype))

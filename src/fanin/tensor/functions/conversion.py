@@ -9,7 +9,8 @@ import numpy as np
 from fanin._core import dtypes
 from fanin._core.errors import ArgumentError, ArgumentTypeError, GraphError, OperationError
 from fanin.ops.elementwise import cast, copy
-from fanin.tensor.base import TensorBase
+from fanin.ops.index import within
+from fanin.tensor.base import TensorBase, known
 from fanin.tensor.device import check_device, device
 from fanin.tensor.functions.operands import converted
 from fanin.tensor.grad_mode import mode
@@ -213,4 +214,10 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
 
 def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
     """Return for flat positions the index along each dimension of a shape."""
-    return tuple(wrap(np.asarray(found)) for found in np.unravel_index(indices._array, tuple(shape)))
+    sizes, rest, found = [int(n) for n in shape], indices, []
+    if known(indices._array):
+        return tuple(wrap(np.asarray(place)) for place in np.unravel_index(indices._array, sizes))
+    for size in reversed(sizes[1:]):
+        found.append(rest % size)
+        rest = rest // size
+    return (*(apply(within, (rest,), {"size": size}) for size in sizes[:1]), *reversed(found))

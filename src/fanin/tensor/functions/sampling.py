@@ -250,12 +250,20 @@ def _normal_of_tensors(mean: Any, std: Any, source: Any) -> Any:
     return wrap(draws.normal_elementwise(source, centre, spread))
 
 
+def _given(function: str, input: Any) -> Any:
+    """Return the array that says how likely each draw is; raise CaptureError where it comes later."""
+    array = require_tensor(function, input)._array
+    if mode.capture is not None and not known(array):
+        mode.capture.refuse_draw()
+    return array
+
+
 def bernoulli(input: Any, p: float | None = None, *, generator: Any = None, out: Any = None) -> Any:
     """Return ones with the probabilities that a tensor holds (or p everywhere), else zeros.
 
     Raises RuntimeError when a probability is outside [0, 1].
     """
-    array = require_tensor("bernoulli", input)._array
+    array = _given("bernoulli", input)
     if p is None:
         values = draws.bernoulli_array(stream_of(generator), array)
     else:
@@ -268,7 +276,7 @@ def poisson(input: Any, generator: Any = None) -> Any:
 
     Raises RuntimeError when a rate is negative.
     """
-    array = require_tensor("poisson", input)._array
+    array = _given("poisson", input)
     return wrap(draws.poisson(stream_of(generator), array))
 
 
@@ -279,7 +287,7 @@ def multinomial(
 
     Raises RuntimeError when weights are negative, or fewer than num_samples are positive without replacement.
     """
-    array = require_tensor("multinomial", input)._array
+    array = _given("multinomial", input)
     values = draws.multinomial(stream_of(generator), array, int(num_samples), replacement)
     return to_out(out, wrap(values), "multinomial")
 

@@ -30,7 +30,13 @@ def index_array(function: str, index: Any, size: int, dim: int) -> Any:
     if array.size and known(array) and (array.min() < 0 or array.max() >= size):
         wrong = int(array[(array < 0) | (array >= size)][0]) if array.ndim else int(array)
         raise IndexRangeError(f"{function}(): index {wrong} is out of range for dimension {dim} with size {size}")
-    return array
+    message = f"{function}(): index {{index}} is out of range for dimension {dim} with size {size}"
+    return existing(array, size, message, function == "index_add")
+
+
+def existing(positions: Any, size: int, message: str, runtime: bool) -> Any:
+    """Return positions, which are looked at when they come where they are not known yet."""
+    return positions if known(positions) else ops.within(positions, size=size, message=message, runtime=runtime)
 
 
 @numpy_names

@@ -10,12 +10,20 @@ from fanin._core.dtypes import category
 from fanin._core.errors import DimensionError, DtypeError, IndexRangeError, OperationError, ShapeError
 from fanin.ops import arithmetic
 from fanin.ops import index as ops
+from fanin.ops import shape as shape_ops
 from fanin.ops.rules import wrap_dim
 from fanin.tensor.base import TensorBase, known
 from fanin.tensor.functions.indexing import normalise
 from fanin.tensor.functions.operands import as_tensor_like, require_tensor, to_out
-from fanin.tensor.functions.selecting import along_dim, checked_positions, index_array, require_mask, tensors_in
-from fanin.tensor.tape import apply, label
+from fanin.tensor.functions.selecting import (
+    along_dim,
+    checked_positions,
+    existing,
+    index_array,
+    require_mask,
+    tensors_in,
+)
+from fanin.tensor.tape import apply, label, wrap
 
 
 def _put(input: Any, index: Any, values: Any, name: str, accumulate: bool = False) -> Any:
@@ -53,7 +61,18 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
 def _places(input: Any, dim: int, positions: Any) -> Any:
     if not input._array.ndim:
         return ()
+    size = input._array.shape[dim]
+    positions = existing(
+        positions, size, f"index {{index}} is out of bounds for dimension {dim} with size {size}", True
+    )
     return ops.along(positions if positions.ndim else positions.reshape(1), dim)
+
+
+def _added(input: Any, dim: int, positions: Any, source: Any) -> Any:
+    """Return a sum with what goes to positions that are not known yet."""
+    shape = input._array.shape
+    moved = apply(ops.scatter_add_zeros, (source, wrap(positions)), {"shape": shape, "dim": dim})
+    return input + moved
 
 
 def _source(function: str, input: Any, positions: Any, src: Any) -> Any:
@@ -82,6 +101,8 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     if not positions.size:
         return input.clone()
     source = _source("scatter_add", input, positions, src)
+    if not known(positions) and input._array.ndim:
+        return label(_added(input, dim, positions, source), "ScatterAddBackward0")
     return _put(input, _places(input, dim, positions), source, "ScatterAddBackward0", accumulate=True)
 
 
@@ -100,12 +121,31 @@ def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, i
     if not positions.size:
         return input.clone()
     source = _source("scatter_reduce", input, positions, src)
+    if not known(positions) and input._array.ndim:
+        return _reduced_later(input, dim, positions, source, reduce, include_self)
     places = _places(input, dim, positions)
     start = input if include_self else _put(input, places, _neutral(reduce, input._array.dtype), "")
     if reduce in ("sum", "mean"):
         total = _put(start, places, source, "ScatterReduceBackward0", accumulate=True)
         return total if reduce == "sum" else _divided(total, input, places, include_self)
     result = apply(ops.scatter_combine, (start, source), {"index": places, "how": reduce})
+    return label(result, "ScatterReduceBackward0")
+
+
+def _reduced_later(input: Any, dim: int, positions: Any, source: Any, reduce: str, include_self: bool) -> Any:
+    """Do what scatter_reduce does with positions that are not known yet."""
+    shape, kind = input._array.shape, input._array.dtype
+    ones = wrap(np.ones(positions.shape, np.int64))
+    counts = apply(ops.scatter_add_zeros, (ones, wrap(positions)), {"shape": shape, "dim": dim})
+    neutral = wrap(np.asarray(_neutral(reduce, kind), kind))
+    start = input if include_self else apply(arithmetic.where, (counts > 0, neutral, input), {})
+    if reduce in ("sum", "mean"):
+        total = _added(start, dim, positions, source)
+        divisor = (counts + int(include_self)).clamp(min=1).to(input.dtype)
+        result = total if reduce == "sum" else total / divisor if category(kind) == 2 else total // divisor
+    else:
+        places = {"index": _places(input, dim, positions), "how": reduce}
+        result = apply(ops.scatter_combine, (start, source), places)
     return label(result, "ScatterReduceBackward0")
 
 
@@ -150,6 +190,10 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1, 
     dim, rows = _rows("index_add", input, dim, index)
     _require_slices("index_add", input, dim, rows, source)
     source = source if alpha == 1 else source * alpha
+    if not known(rows) and input._array.ndim:
+        spread = shape_ops.reshape(rows, (-1,) + (1,) * (input._array.ndim - 1 - dim))
+        positions = arithmetic.expand(spread, source._array.shape)
+        return to_out(out, label(_added(input, dim, positions, source), "IndexAddBackward0"), "index_add")
     place = along_dim(dim, rows) if input._array.ndim else ()
     source = source if input._array.ndim else source.reshape(-1).sum()
     return to_out(out, _put(input, place, source, "IndexAddBackward0", accumulate=True), "index_add")
@@ -206,6 +250,9 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
             "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{value._array.ndim} dimension(s)."
         )
+    if not known(positions):  # which may count from the end
+        message = f"index_fill_(): an index is out of bounds for dimension {dim} with size {size}"
+        positions = ops.within(positions + size, size=2 * size, message=message) - size
     place = along_dim(dim, positions.reshape(-1)) if array.ndim else ()
     return _put(input, place, value, "IndexFillBackward0")
 
@@ -252,11 +299,24 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
             f"masked_scatter_: expected self and source to have same dtypes but got {input.dtype} and {source.dtype}"
         )
     shape = np.broadcast_shapes(input._array.shape, mask._array.shape)
+    if not known(mask._array):
+        return _taken_in_turn(input.expand(shape), mask.expand(shape), source.reshape(-1))
     places = np.broadcast_to(mask._array, shape)
     count = int(places.sum())
     if count > source._array.size:
         raise OperationError("Number of elements of source < number of ones in mask")
     return _put(input.expand(shape), (places,), source.reshape(-1)[:count], "MaskedScatterBackward0")
+
+
+def _taken_in_turn(input: Any, mask: Any, source: Any) -> Any:
+    """Return the input where a mask that is not known yet is false, else the source's elements one after the other."""
+    number = (mask.reshape(-1).cumsum(0) - 1).clamp(min=0)
+    message = "Number of elements of source < number of ones in mask"
+    number = apply(ops.within, (number,), {"size": max(source._array.size, 1), "message": message, "runtime": True})
+    if not source._array.size:
+        return input.clone()
+    taken = apply(ops.gather, (source, number), {"dim": 0}).reshape(mask.shape)
+    return label(apply(arithmetic.where, (mask, taken, input), {}), "MaskedScatterBackward0")
 
 
 def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
@@ -269,10 +329,8 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
 def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
     """Return a copy with source written, or added, at positions of the flattened tensor."""
     _require_same_dtype("put", input, source)
-    places = np.unravel_index(index._array % max(input._array.size, 1), input._array.shape)
-    return _put(
-        input, tuple(np.asarray(p) for p in places), source.reshape(index._array.shape), "PutBackward0", accumulate
-    )
+    flat = _put(input.reshape(-1), (index._array,), source.reshape(index._array.shape), "", accumulate)
+    return label(flat.reshape(input._array.shape), "PutBackward0")
 
 
 def select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
