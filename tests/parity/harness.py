@@ -185,7 +185,8 @@ def sample(
 ) -> Any:
     """Return a tensor of fixed numbers in [low, high), which do not come from the stream under test."""
     values = np.random.RandomState(seed).uniform(low, high, shape)
-    with getattr(torch, "outside", contextlib.nullcontext)():
+    # tests/parity/compiled.py. Asked of the type: a module without a name looks for similar ones, which takes a while.
+    with getattr(type(torch), "outside", contextlib.nullcontext)():
         tensor = torch.tensor(values.tolist(), dtype=torch.float64).reshape(shape).to(getattr(torch, dtype))
         return tensor.requires_grad_() if requires_grad else tensor
 
@@ -195,9 +196,10 @@ def with_gradients(torch: ModuleType, function: Callable[..., Any], *inputs: Any
 
     The weights differ from entry to entry, so that a gradient that went to the wrong place is seen.
     """
-    carried_out = getattr(torch, "carried_out", None)  # tests/parity/compiled.py
     arguments = (torch, function, *inputs)
-    return _with_gradients(*arguments) if carried_out is None else carried_out(_with_gradients, *arguments)
+    if hasattr(type(torch), "carried_out"):  # tests/parity/compiled.py
+        return torch.carried_out(_with_gradients, *arguments)
+    return _with_gradients(*arguments)
 
 
 def _with_gradients(torch: ModuleType, function: Callable[..., Any], *inputs: Any) -> dict[str, Any]:

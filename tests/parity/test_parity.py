@@ -12,6 +12,8 @@ from tests.parity.harness import Case, Entries, differences, live_torch, load_ca
 
 CASES = load_cases()
 ALL = [case for area in CASES.values() for case in area.values()]
+# The tests of a case follow one another, by the scope: so both are done by the same worker, which asks PyTorch once.
+EACH = pytest.mark.parametrize("case", ALL, ids=str, scope="module")
 
 
 @cache
@@ -44,7 +46,7 @@ def _agree(case: Case, expected: Entries, actual: Entries) -> None:
         pytest.fail("\n".join(found), pytrace=False)
 
 
-@pytest.mark.parametrize("case", ALL, ids=str)
+@EACH
 def test_fanin_agrees_with_torch(case: Case, live: bool) -> None:
     _agree(case, _expected(case, live), case.run(fanin))
 
@@ -62,6 +64,6 @@ def test_no_file_is_left_of_an_area_that_is_gone() -> None:
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize("case", ALL, ids=str)
+@EACH
 def test_recording_is_what_torch_says_today(case: Case) -> None:
     _agree(case, _expected(case, live=False), _live(case))
