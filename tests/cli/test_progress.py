@@ -22,8 +22,8 @@ def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     return found
 
 
-def moment(share: float, best: float = 0.25) -> Moment:
-    return Moment(share, "tabm", 2, 5, 7, 20, best)
+def moment(share: float, best: float = 0.25, r2: float | None = None) -> Moment:
+    return Moment(share, "tabm", 2, 5, 7, 20, best, r2)
 
 
 def test_a_moment_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,8 +32,8 @@ def test_a_moment_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_progress.time, "monotonic", lambda: clock[0])
     with Bar("R2") as bar:
         clock[0] = 110.0
-        bar(moment(0.25))
-    assert " 25%  network 2 of 5 (tabm)  epoch 7 of 20  best R2 0.7500  0:30 left" in terminal.text
+        bar(moment(0.25, r2=0.7))  # the criterion is another thing
+    assert " 25%  network 2 of 5 (tabm)  epoch 7 of 20  best R2 0.7000  0:30 left" in terminal.text
     assert terminal.text.split("\r")[-1] == ""  # nothing is left behind
     assert terminal.text.split("\r")[-2].strip() == ""
 

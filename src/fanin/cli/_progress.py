@@ -96,8 +96,7 @@ class Bar:
 
     def _text(self, moment: Moment) -> str:
         which = f"network {moment.number} of {moment.networks} ({moment.network})"
-        # Numbers are scaled to variance 1, so that their squared error is what an R2 lacks.
-        best = 1 - moment.best if self._measure == "R2" else moment.best
+        best = moment.best if moment.r2 is None else moment.r2
         return f"{which}  epoch {moment.epoch} of {moment.epochs}  best {self._measure} {best:.4f}"
 
     def _wipe(self) -> None:

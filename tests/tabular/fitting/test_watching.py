@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import r2_score
 
 from fanin.tabular import TabularClassifier, TabularRegressor
 from fanin.tabular.fitting.settings import tabm
@@ -43,6 +44,27 @@ def test_the_best_criterion_is_told() -> None:
     moments = heard(model, Y > 0)
     assert moments[-1].best == model.history_[0]["criterion"]
     assert moments[-1].epoch == moments[-1].epochs == 3
+
+
+def test_the_r2_that_is_told_is_that_of_all_rows() -> None:
+    """The criterion holds the row down that is off by far; the R2 that people read does not."""
+    y = Y.copy()
+    model = TabularRegressor("fast", epochs=6, hidden=(8,), learning_rate=0.02, random_state=0).fit(X, y)
+    y[model._ensemble.judged[0]] += 50.0
+    model = TabularRegressor("fast", epochs=6, hidden=(8,), learning_rate=0.02, random_state=0)
+    last = heard(model, y)[-1]
+    judged = model._ensemble.judged
+    # Without an end of the range, which predictions are held to later on.
+    raw = model._ensemble.held_out[:, 0] * model._spread[0] + model._centre[0]
+    assert last.r2 == pytest.approx(r2_score(y[judged], raw), abs=1e-4)
+    assert last.r2 < 0.2
+    assert 1 - last.best > 0.5
+
+
+def test_quantiles_and_classes_have_no_r2() -> None:
+    moments = heard(TabularRegressor("fast", epochs=2, hidden=(4,), random_state=0, quantiles=(0.1, 0.9)))
+    assert [moment.r2 is None for moment in moments] == [False, False, False, True, True, True]
+    assert heard(TabularClassifier("fast", epochs=2, hidden=(4,), random_state=0), Y > 0)[-1].r2 is None
 
 
 def test_a_network_that_ends_early_counts_as_done() -> None:

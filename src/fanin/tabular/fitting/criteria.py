@@ -79,6 +79,20 @@ def moderate_squared_error(outputs: Array, numbers: Array, weights: Array | None
     return float(np.average(squares, weights=weights))
 
 
+def explained(outputs: Array, numbers: Array, weights: Array | None = None) -> float:
+    """Return R2, of several targets the mean of theirs: what a reader is told, while epochs are chosen by others.
+
+    >>> explained(np.array([[1.0], [2.0], [4.0]]), np.array([[1.0], [2.0], [3.0]]))
+    0.5
+    """
+    means = outputs.mean(axis=1) if outputs.ndim == 3 else outputs
+    centre = np.average(numbers, axis=0, weights=weights)
+    errors, spread = (
+        np.average((numbers - other) ** 2, axis=0, weights=weights) for other in (means.astype(np.float64), centre)
+    )
+    return float(np.mean(1 - errors / np.where(spread > 0, spread, np.nan)))
+
+
 def pinball(levels: tuple[float, ...]) -> Criterion:
     """Return the criterion of quantiles of these levels: the mean of max(q e, (q - 1) e), e = y - output.
 

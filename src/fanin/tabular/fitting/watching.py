@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from fanin.tabular.fitting.criteria import explained
 from fanin.tabular.fitting.settings import Settings
 from fanin.training import Callback
 
@@ -20,6 +21,7 @@ class Moment:
     network: the kind of the network that has ended an epoch, and `number` of how many `networks` it is.
     epoch:   the one that has ended, of at most `epochs`.
     best:    the lowest criterion on the network's validation rows so far.
+    r2:      for numbers, the R2 of all these rows at that epoch; None for classes and quantiles.
     """
 
     share: float
@@ -29,6 +31,7 @@ class Moment:
     epoch: int
     epochs: int
     best: float
+    r2: float | None = None
 
 
 Listener = Callable[[Moment], Any]
@@ -57,16 +60,19 @@ class Watch:
         self._done.append(0.0)
         return _Teller(self, len(self._done), settings, selection)
 
-    def tell(self, number: int, settings: Settings, epoch: int, best: float, is_over: bool) -> None:
+    def tell(
+        self, number: int, settings: Settings, epoch: int, best: float, is_over: bool, r2: float | None = None
+    ) -> None:
         """Note how far a network is, and tell the listener."""
         self._done[number - 1] = work(settings) * (1.0 if is_over else epoch / settings.epochs)
         share, count = min(1.0, sum(self._done) / self._total), self._each * len(self._stages)
-        self._listener(Moment(share, settings.network, number, count, epoch, settings.epochs, best))
+        self._listener(Moment(share, settings.network, number, count, epoch, settings.epochs, best, r2))
 
 
 class _Teller(Callback):
     def __init__(self, watch: Watch, number: int, settings: Settings, selection: Any) -> None:
         self._watch, self._number, self._settings, self._selection = watch, number, settings, selection
+        self._r2: tuple[int, float | None] = 0, None  # the epoch that it is of
 
     def on_epoch_end(self, training: Any) -> None:
         """Tell."""
@@ -77,7 +83,17 @@ class _Teller(Callback):
         self._tell(training, is_over=True)
 
     def _tell(self, training: Any, is_over: bool) -> None:
-        self._watch.tell(self._number, self._settings, training.epoch, self._selection.best, is_over)
+        if self._selection.epoch != self._r2[0]:
+            self._r2 = self._selection.epoch, _explained(self._selection)
+        self._watch.tell(self._number, self._settings, training.epoch, self._selection.best, is_over, self._r2[1])
+
+
+def _explained(selection: Any) -> float | None:
+    """Return the R2 of a network's best epoch: the criterion may hold rows down that are unlike all others."""
+    judged = selection.judged
+    if judged.target.ndim < 2 or selection.outputs.shape[-1] != judged.target.shape[-1]:
+        return None
+    return explained(selection.outputs, judged.target, judged.weights)
 
 
 def work(settings: Settings) -> float:

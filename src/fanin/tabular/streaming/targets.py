@@ -160,7 +160,7 @@ def goals_of_numbers(levels: tuple[float, ...], targets: int) -> list[Goal]:
     """Return what networks learn: the means, and the quantiles of these levels."""
     from fanin.tabular.estimators.regressor import _pinball_loss, _square_loss
 
-    goals = [Goal(targets, _square_loss, criteria.squared_error, classes=False)]
+    goals = [Goal(targets, _square_loss, criteria.moderate_squared_error, classes=False)]
     if levels:
         loss = partial(_pinball_loss, levels=levels)
         goals.append(Goal(len(levels), loss, criteria.pinball(levels), classes=False))
