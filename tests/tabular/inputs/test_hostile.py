@@ -30,9 +30,6 @@ CELLS = st.one_of(
     st.timedeltas(),
     st.decimals(),
     st.fractions(),
-    st.complex_numbers(),
-    st.lists(st.integers(), max_size=2),
-    st.dictionaries(st.text(max_size=1), st.integers(), max_size=1),
     st.tuples(st.integers()),
 )
 TABLES = st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=12)
@@ -92,6 +89,35 @@ def test_rows_unlike_those_of_fit_are_encoded_or_refused_by_row(one: list[list[A
         assert re.match(r"X, column \d, row \d+: .* (is|are) expected", str(error), re.DOTALL)  # noqa: PT017
     else:
         assert sound(encoded, len(other))
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ([1], r"\[1\] is of type list"),
+        ({"k": 1}, r"\{'k': 1\} is of type dict"),
+        ({1}, r"\{1\} is of type set"),
+        (np.arange(3), r"array\(\[0, 1, 2\]\) is of type ndarray"),
+        (1j, "1j is of type complex"),
+        (np.complex64(1), ".* is of type complex64"),
+        (object(), ".* is of type object"),
+        ([7] * 99, r"\[7, .*\.\.\. is of type list"),
+    ],
+    ids=["list", "dict", "set", "array", "complex", "complex of NumPy", "object", "long"],
+)
+def test_what_is_no_value_is_refused_with_its_row(cell: Any, told: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    cells = ["a", None, cell, "b", cell]
+    message = rf"^X, column {{}}, row 2: {told}: a cell holds a number, a date, a text or nothing"
+    with pytest.raises(TableError, match=message.replace("{}", "1")) as refused:
+        Encoder().fit(objects([[1.0, each] for each in cells]))
+    assert len(refused.value.__notes__) == 1
+    frame = pandas.DataFrame({"a": [1.0] * 5, "b": pandas.Series(cells, dtype=object)})
+    with pytest.raises(TableError, match=message.replace("{}", '"b"')):
+        Encoder().fit(frame)
+    encoder = Encoder().fit(frame.assign(b=["a", "b", "c", "d", "e"]))
+    with pytest.raises(TableError, match=message.replace("{}", '"b"')):
+        encoder.transform(frame)
 
 
 def test_infinite_values_are_the_ends_of_the_scale() -> None:

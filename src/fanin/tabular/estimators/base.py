@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from fanin._core.errors import ArgumentError
-from fanin.tabular.checking import checked_table
+from fanin.tabular.checking import check_time_limit, checked_table
 from fanin.tabular.estimators.place import Ready
 from fanin.tabular.fitting.ensemble import Ensemble, fit_ensemble, is_interrupted
 from fanin.tabular.fitting.given import recipe_of
@@ -213,8 +213,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
     def _train(self, ready: Ready) -> list[Ensemble]:
         """Encode the table, and train an ensemble for each goal, on the same rows."""
         goals = ready.goals
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise ArgumentError(f"time_limit must be above 0 seconds, or None, not {self.time_limit!r}")
+        check_time_limit(self.time_limit)
         end = None if self.time_limit is None else self._started + self.time_limit
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         inputs, part = self._part(ready)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length, column_or_1d, compute_class_weight
+from sklearn.utils import check_consistent_length, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from fanin._core.errors import ArgumentError
-from fanin.tabular.checking import checked_table, checked_target
+from fanin.tabular.checking import checked_labels, checked_table
 from fanin.tabular.estimators.base import TabularEstimator, with_weight
 from fanin.tabular.estimators.place import Place, Ready
 from fanin.tabular.fitting import criteria
@@ -151,7 +151,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
 
     def _prepared(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Ready:
         X = checked_table(self, X, reset=True)
-        y = column_or_1d(checked_target(y), warn=True)
+        y = checked_labels(y)
         check_consistent_length(X, y)
         check_classification_targets(y)
         self.classes_, classes = np.unique(y, return_inverse=True)

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_consistent_length
 
 from fanin._core.errors import ArgumentError
-from fanin.tabular.checking import checked_table, checked_target
+from fanin.tabular.checking import checked_numbers, checked_table
 from fanin.tabular.estimators.base import TabularEstimator, with_weight
 from fanin.tabular.estimators.place import Place, Ready
 from fanin.tabular.fitting import criteria
@@ -131,7 +131,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
 
     def _prepared(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Ready:
         X = checked_table(self, X, reset=True)
-        y = check_array(checked_target(y), ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
+        y = checked_numbers(self, y)
         check_consistent_length(X, y)
         self._single = y.ndim == 1
         y = y.reshape(len(y), -1)

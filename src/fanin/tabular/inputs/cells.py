@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fanin._core.errors import TableError
 from fanin.tabular.inputs.summary import Floats
 from fanin.tabular.inputs.tables import Levels
-from fanin.tabular.inputs.tables.factors import float_of
+from fanin.tabular.inputs.tables.factors import Container, float_of
 
 # No "nan", "inf", "1_000", nor digits of other scripts, all of which float() takes; no leading zeros: 007 is a code.
 NUMBER = re.compile(r"[ \t]*[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
@@ -62,8 +63,10 @@ class Cells:
         return np.append(table, missing)[self.codes]
 
 
-def read_cells(levels: Levels) -> Cells:
+def read_cells(levels: Levels, label: str = "") -> Cells:
     """Drop missing values from the levels, and those that no row has, and join those of the same key.
+
+    Raises TableError for a list, a dictionary and what else is no value; `label` is the column's in messages.
 
     >>> cells = read_cells(Levels(np.array([0, 1, 2, 3, 0]), ["a", None, 1, "1"]))
     >>> cells.keys, cells.codes.tolist(), cells.counts.tolist()
@@ -78,6 +81,8 @@ def read_cells(levels: Levels) -> Cells:
     for number, value in enumerate(levels.values):
         if not counts[number] or is_missing(value):
             continue
+        if _is_no_value(value):
+            raise _no_value(value, label, int(np.argmax(levels.codes == number)))
         lookup[number] = index.setdefault(key_of(value), len(values))
         if lookup[number] == len(values):
             values.append(value)
@@ -99,6 +104,28 @@ def is_missing(value: Any) -> bool:
         return bool(value != value)  # nan and NaT differ from themselves
     except (TypeError, ValueError):
         return False
+
+
+def _is_no_value(value: Any) -> bool:
+    if isinstance(value, Container | complex | np.complexfloating):
+        return True
+    # What does not say how it is written is written with its place in memory, which is another in each run.
+    kind: Any = type(value)
+    return bool(kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__)
+
+
+def _no_value(value: Any, label: str, row: int) -> TableError:
+    value = value.value if isinstance(value, Container) else value
+    text, what = repr(value), type(value).__name__
+    shown = text if len(text) <= 60 else text[:57] + "..."
+    if isinstance(value, complex | np.complexfloating):
+        remedy = "give the real and the imaginary parts as columns of their own"
+    else:
+        remedy = "make columns of what it holds, or a text, or leave the column out"
+    return TableError(
+        f"X, {label}, row {row}: {shown} is of type {what}: a cell holds a number, a date, a text or nothing",
+        remedy=remedy,
+    )
 
 
 def key_of(value: Any) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fanin._core.errors import ArgumentError, OperationError, TableError
 from fanin.tabular.inputs.encoded import Encoded
-from fanin.tabular.inputs.names import check_columns, feature_names_of
+from fanin.tabular.inputs.names import check_columns, check_order, feature_names_of
 from fanin.tabular.inputs.numbers import NumberBlock
 from fanin.tabular.inputs.plans import CONSTANT, EMPTY, FLAG, NUMBER, Limits, Plan, plan_cells, plan_days
 from fanin.tabular.inputs.report import Column, describe_columns
@@ -102,6 +102,7 @@ class Encoder:
         """Return a table with the columns of fit, those that are no plain numbers, and the raw numbers of all."""
         table = read_table(X)
         check_columns(table, self.feature_names, len(self.plans), self.owner)
+        check_order(table, self.names)
         plain = set(plain_columns(table, self.plans))
         sources = {column: Source(table, column) for column in range(table.columns) if column not in plain}
         return table, sources, assemble(table, self.plans, sources)

@@ -38,6 +38,18 @@ def check_columns(table: InputTable, names: tuple[str, ...] | None, count: int, 
         raise TableError(f"X has {table.columns} features, but {owner} is expecting {count} features as input")
 
 
+def check_order(table: InputTable, names: tuple[str, ...]) -> None:
+    """Raise TableError where a table has the names of fit in another order, be they texts or not.
+
+    Names that are numbers or pairs say as well as texts which column is which; columns of other names go by place.
+    """
+    if table.names is None:
+        return
+    given = tuple(map(str, table.names))
+    if given != names and len(set(given)) == len(given) and sorted(given) == sorted(names):
+        raise TableError(_difference(names, given), remedy="pass the columns in the order of fit")
+
+
 def _difference(names: Sequence[str], given: Sequence[str]) -> str:
     unseen, lacking = _beyond(given, names), _beyond(names, given)
     message = "The feature names should match those that were passed during fit.\n"

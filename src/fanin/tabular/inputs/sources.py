@@ -37,7 +37,7 @@ class Source:
             return Cells(np.full(self.table.rows, -1), [], [], np.zeros(0, np.int64))
         if storage == "dates":
             raise TableError(f"X, {self._label}: dates, where fit found none", remedy="pass the column's type of fit")
-        return read_cells(self.table.levels(self.column))
+        return read_cells(self.table.levels(self.column), self._label)
 
     @cached_property
     def days(self) -> Floats:

@@ -11,6 +11,7 @@ from typing import Any
 from sklearn.utils import check_random_state
 
 from fanin._core.errors import ArgumentError
+from fanin.tabular.checking import check_time_limit
 from fanin.tabular.fitting import criteria
 from fanin.tabular.fitting.ensemble import Goal
 from fanin.tabular.fitting.given import named, recipe_of, settings_of
@@ -48,8 +49,7 @@ class Options:
     def __post_init__(self) -> None:
         if not isinstance(self.trials, int) or self.trials < 1:
             raise ArgumentError(f"search: trials must be 1 or more, not {self.trials!r}")
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise ArgumentError(f"search: time_limit must be above 0 seconds, or None, not {self.time_limit!r}")
+        check_time_limit(self.time_limit, "search: ")
 
 
 def search(kind: Any, rows: tuple[Any, Any], weights: dict[str, Any], options: Options) -> Search:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d, compute_class_weight
+from sklearn.utils import check_consistent_length, check_random_state, compute_class_weight
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_sample_weight
 
 from fanin._core.errors import ArgumentError
-from fanin.tabular.checking import checked_table, checked_target
+from fanin.tabular.checking import checked_labels, checked_numbers, checked_table
 from fanin.tabular.estimators.base import inputs_of
 from fanin.tabular.fitting import criteria
 from fanin.tabular.fitting.calibration import temperature
@@ -32,7 +32,7 @@ Weights = NDArray[np.float64] | None
 def partial_fit_classes(model: Any, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
     """Let a classifier learn from a piece of a table."""
     first = not hasattr(model, "n_iter_")
-    y = column_or_1d(checked_target(y), warn=True)
+    y = checked_labels(y)
     if first:
         model.__dict__.pop("classes_", None)  # those of a first call that failed
     _check_partial_fit_first_call(model, classes)
@@ -56,7 +56,7 @@ def partial_fit_numbers(model: Any, X: Any, y: Any, sample_weight: Any) -> None:
     """Let a regressor learn from a piece of a table."""
     first = not hasattr(model, "n_iter_")
     X = checked_table(model, X, reset=first)
-    y = check_array(checked_target(y), ensure_2d=False, dtype=np.float64, input_name="y", estimator=model)
+    y = checked_numbers(model, y)
     check_consistent_length(X, y)
     weights = _weights(sample_weight, X)
     _scale(model, y, weights, first)

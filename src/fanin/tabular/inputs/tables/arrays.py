@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import numpy as np
@@ -118,31 +118,57 @@ def table_from_array(given: Any, name: str) -> InputTable:
     """Read an array, or what NumPy makes one of; raises TableError when it has not two dimensions."""
     if isinstance(given, np.ndarray) and given.dtype.names:
         return ColumnsTable([given[field] for field in given.dtype.names], tuple(given.dtype.names))
-    array = _as_array(given, name)
+    array = as_array(given, name)
     if array.ndim != 2:
-        raise TableError(_wrong_dimensions(array, name))
+        raise TableError(wrong_dimensions(array, name))
     return ArrayTable(array)
 
 
-def _as_array(given: Any, name: str) -> NDArray[Any]:
+def as_array(given: Any, name: str) -> NDArray[Any]:
+    """Return an array of what NumPy makes one of; lists with texts as objects, masked values as missing ones.
+
+    Raises TypeError for what is no table, ValueError for rows of different lengths.
+    """
     if isinstance(given, np.ma.MaskedArray):
-        return _unmasked(given)
+        return unmasked(given)
     if isinstance(given, np.ndarray):
         return np.asarray(given)
-    if isinstance(given, str | bytes | dict | set) or given is None:
-        raise ArgumentTypeError(
-            f"{name} must be a frame (pandas, polars, Arrow) or an array of rows and columns, not {_kind(given)}"
-        )
+    _refuse(given, name)
     try:
         array = np.asarray(given)
     except (ValueError, TypeError) as error:
-        raise TableError(f"{name} cannot be read as an array of rows and columns: {error}") from error
+        raise TableError(
+            f"{name} cannot be read as an array of rows and columns: {_lengths(given) or error}"
+        ) from error
     # NumPy would write the numbers of ["a", 1.5] as texts; as objects each value keeps its type.
     return np.array(given, dtype=object) if array.dtype.kind in "US" else array
 
 
-def _unmasked(given: np.ma.MaskedArray[Any, Any]) -> NDArray[Any]:
-    """Return the values with nan, NaT or None where the mask is set."""
+def _refuse(given: Any, name: str) -> None:
+    """Raise TypeError for what is neither a frame nor rows of values."""
+    is_iterator = isinstance(given, Iterator)
+    of_dicts = isinstance(given, list | tuple) and len(given) > 0 and isinstance(given[0], dict)
+    if given is not None and not of_dicts and not is_iterator and not isinstance(given, str | bytes | dict | set):
+        return
+    remedy = f"pass pandas.DataFrame({name})" if of_dicts or isinstance(given, dict) else ""
+    what = "a list of dictionaries" if of_dicts else _kind(given)
+    raise ArgumentTypeError(
+        f"{name} must be a frame (pandas, polars, Arrow) or an array of rows and columns, not {what}",
+        remedy=f"pass list({name})" if is_iterator else remedy,
+    )
+
+
+def _lengths(given: Any) -> str:
+    """Say which row is of another length; nothing where that is not what is wrong."""
+    if not isinstance(given, list | tuple) or not all(hasattr(row, "__len__") for row in given):
+        return ""
+    lengths = [len(row) for row in given]
+    other = next((row for row, length in enumerate(lengths) if length != lengths[0]), 0)
+    return f"row {other} has {lengths[other]} values where row 0 has {lengths[0]}" if other else ""
+
+
+def unmasked(given: np.ma.MaskedArray[Any, Any]) -> NDArray[Any]:
+    """Return the values of a masked array, with nan, NaT or None where the mask is set."""
     kind = given.dtype.kind
     missing, dtype = (
         (np.nan, np.float64) if kind in "iubf" else ("NaT", given.dtype) if kind in "Mm" else (None, object)
@@ -152,7 +178,8 @@ def _unmasked(given: np.ma.MaskedArray[Any, Any]) -> NDArray[Any]:
     return values
 
 
-def _wrong_dimensions(array: NDArray[Any], name: str) -> str:
+def wrong_dimensions(array: NDArray[Any], name: str) -> str:
+    """Say what is wrong with an array that has not two dimensions."""
     if array.ndim > 2:
         return f"{name} has dimensions {array.shape}: rows and columns are expected, not {array.ndim} dimensions"
     kind = "1D" if array.ndim else "scalar"

@@ -24,6 +24,8 @@ class PandasTable(InputTable):
         self.names = tuple(frame.columns)
         self.rows = len(frame)
         self.dtypes = list(frame.dtypes)
+        for column, dtype in enumerate(self.dtypes):
+            _refuse(dtype, self.label(column))
         known = {dtype: _storage(dtype) for dtype in set(self.dtypes)}
         self.storages = tuple(
             "numbers" if dtype.name == "object" and are_numbers(frame.iloc[:, column].tolist()) else known[dtype]
@@ -67,11 +69,21 @@ class PandasTable(InputTable):
         return Levels(codes.astype(np.int64), values.tolist())
 
 
+def _refuse(dtype: Any, label: str) -> None:
+    """Raise TableError for complex numbers, and for Arrow's types of lists and structures."""
+    if dtype.kind == "c":
+        raise TableError(
+            f"Complex data not supported: X, {label}",
+            remedy="give the real and the imaginary parts as columns of their own",
+        )
+    nested = getattr(dtype, "pyarrow_dtype", None)
+    if nested is not None and nested.num_fields and not str(nested).startswith("dictionary"):
+        raise TableError(f"X, {label} has the type {nested}, which holds no numbers, dates or texts")
+
+
 def _storage(dtype: Any) -> Storage:
     if dtype.name == "category":
         return "categories"
-    if dtype.kind == "c":
-        raise TableError("Complex data not supported: give the real and the imaginary parts as columns of their own")
     if dtype.kind == "M" or dtype.name.startswith("period"):
         return "dates"
     return STORAGES.get(dtype.kind, "values")
