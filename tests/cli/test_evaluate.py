@@ -90,3 +90,31 @@ def test_models_that_a_file_does_not_suit(fanin: Run) -> None:
     refused(fanin("evaluate", "two", PENGUINS), "two predicts 2 targets")
     TabularRegressor("fast", **quick).fit(frame, x[:, 0]).save("one")
     refused(fanin("evaluate", "one", PENGUINS), "one does not say what its target was called: name it with --target")
+
+
+def test_rows_are_weighted(fanin: Run) -> None:
+    """By the column of training where the table has it, or by another."""
+    rows = [(n % 11, n % 3, 1 + n % 4, n % 2, 3 * (n % 11) + n % 3 + 0.5) for n in range(80)]
+    frame = polars.DataFrame(rows, ["a", "b", "w", "v", "y"], orient="row")
+    frame.write_csv("t.csv")
+    frame.drop("w").write_csv("n.csv")
+    asked = ("--ignore", "v", "--weight", "w", *QUICK)
+    assert fanin("train", "t.csv", "--target", "y", *asked).out.count("weighted held-out rows") == 1
+    model = load_model("t.fanin")
+    X = frame.select(polars.col("a", "b").cast(polars.Float64))
+    errors = (model.predict(X) - frame["y"].to_numpy()) ** 2
+    # The table, what is asked for, the weights that count, what the report begins with, the training rows.
+    for table, more, weights, words in (
+        ("t.csv", (), frame["w"].to_numpy(), "80 weighted held-out rows"),
+        ("t.csv", ("--weight", "v", "--train", "t.csv"), frame["v"].to_numpy(), "40 weighted held-out rows (40"),
+        ("n.csv", ("--train", "t.csv"), None, "80 held-out rows"),
+    ):
+        answer = fanin("evaluate", "t.fanin", table, *more, "--no-importance", "--report", "r.json")
+        assert (answer.status, answer.err) == (0, "")
+        assert answer.out.startswith("TabularRegressor on " + words)
+        report = json.loads(Path("r.json").read_text())
+        own = {each["name"]: each["value"] for each in report["scores"] if each["method"] == "this model"}
+        assert own["RMSE"] == pytest.approx(np.average(errors, weights=weights) ** 0.5)
+    refused(fanin("evaluate", "t.fanin", "n.csv", "--weight", "w"), 'n.csv has no column "w"')
+    frame.with_columns(w=-polars.col("w")).write_csv("n.csv")
+    refused(fanin("evaluate", "t.fanin", "n.csv"), 'n.csv: the weight "w" is -4 in a row: weights are 0 or more')

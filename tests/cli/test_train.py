@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -98,7 +99,7 @@ def test_what_is_asked_for_is_done(fanin: Run) -> None:
     assert model.feature_names_in_.tolist() == ["code", "gaps"]
     expected = {"preset": "fast", "epochs": 2, "batch_size": 10, "hidden": (4, 5), "learning_rate": 0.01}
     assert (expected | {"time_limit": 60.0, "random_state": 3}).items() <= model.get_params().items()
-    assert model.about_ == {"table": "t.csv.gz", "target": "y", "missing": ["?"]}
+    assert model.about_ == {"table": "t.csv.gz", "target": "y", "missing": ["?"], "weight": "w"}
     kinds = {line.split()[0]: line.split()[1:] for line in answer.out.split("\n\n")[0].splitlines()[2:]}
     assert kinds["id"][:2] == ["left", "out"]
     assert " ".join(kinds["id"][4:]) == "a row number"
@@ -107,7 +108,9 @@ def test_what_is_asked_for_is_done(fanin: Run) -> None:
     assert kinds["code"] == ["category", "0", "4", "4", "flags"]
     assert kinds["gaps"][:3] == ["number", "14", "7"]
     report = json.loads(Path("r.json").read_text())
-    assert (report["rows"], report["importance"]) == (60, None)
+    assert (report["rows"] + report["left_out"], report["importance"]) == (60, None)
+    assert report["left_out"] > 10  # of weight 0
+    assert report["effective_rows"] < report["rows"]
     assert {score["method"] for score in report["scores"]} == {"this model"}
 
 
@@ -157,10 +160,20 @@ def test_a_table_larger_than_its_memory_is_read_in_pieces(fanin: Run, monkeypatc
     answer = fanin("train", "t.csv", *asked)
     assert answer.status == 0
     assert "  table   t.csv: 301 rows, read in pieces" in answer.out.splitlines()
-    assert "on the rows that chose the best epoch" in line_of(answer.out, "score")
+    assert "  rows    60 held out for the report; baselines learn from 240 of the others" in answer.out.splitlines()
+    assert "TabularRegressor on 60 held-out rows" in answer.out
+    assert answer.out.count("Linear model: ridge regression") == 1
+    assert line_of(answer.out, "report ").split() == ["report", "t.fanin/report.txt,", "t.fanin/report.html"]
     assert answer.err == 'fanin: warning: t.csv: 1 row has no "y"; left out\n'
     assert load_model("t.fanin").feature_names_in_.tolist() == ["a", "b"]
     refused(fanin("train", "t.csv", *asked, "--category", "a"), "--category is for tables that fit into memory")
+    asked = (*asked, "--weight", "b", "--no-baselines", "--no-importance", "--out", "weighted")
+    answer = fanin("train", "t.csv", *asked)
+    heading = line_of(answer.out, "TabularRegressor on")
+    used, left = map(int, re.findall(r"(\d+) w", heading))
+    assert heading.endswith(f"{used} weighted held-out rows ({left} without a target or a weight left out)")
+    assert used + left == 60
+    assert 5 < left < 20  # of weight 0, as a fifth of all
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ from fanin._core.errors import ArgumentError
 
 if TYPE_CHECKING:
     from fanin.tabular.files import TableFile
+    from fanin.tabular.streaming.aside import Aside
     from fanin.tabular.tasks import Target
 
+MOST_ROWS = 20_000  # that a model is judged by: enough to know a share within 0.7%, few enough to shuffle
 LEAST = 1 << 30  # bytes, which `fit_file` takes where nobody says otherwise
 
 
@@ -36,19 +38,42 @@ def is_larger(table: TableFile, memory: int | str | None) -> bool:
     return table.bytes_in_memory > budget_of(memory).whole
 
 
+def set_aside(table: TableFile, target: Target, arguments: argparse.Namespace, memory: Any) -> Aside:
+    """Draw rows to judge by, no more than fit into memory beside the training, and as many for baselines."""
+    import numpy as np
+
+    from fanin.tabular.files.table_file import bytes_of
+    from fanin.tabular.streaming.aside import Aside
+    from fanin.tabular.streaming.budget import budget_of
+
+    sample, rows = table.read(1000), int(np.count_nonzero(target.known))
+    most = min(MOST_ROWS, budget_of(memory).sample * sample.height // (2 * max(1, bytes_of(sample))))
+    judged = min(round(arguments.held_out * rows), most)
+    learned = min(rows - judged, most) if judged and not arguments.no_baselines else 0
+    return Aside.drawn(target.known, judged, learned, arguments.seed)
+
+
 def fit_in_pieces(
-    model: Any, table: TableFile, target: Target, arguments: argparse.Namespace, left_out: list[str], memory: Any
+    model: Any,
+    table: TableFile,
+    target: Target,
+    arguments: argparse.Namespace,
+    left_out: list[str],
+    memory: Any,
+    aside: Aside,
 ) -> None:
     """Let a model learn from the file, and print what it warns of."""
     from fanin.cli._progress import Bar
     from fanin.cli._reports import warn
+    from fanin.tabular.streaming.fitting import fit_file
 
     if arguments.category:
         raise ArgumentError("--category is for tables that fit into memory, and this one does not")
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         with Bar(limit=arguments.time_limit) as bar:
-            model.fit_file(
+            fit_file(
+                model,
                 table,
                 target.name,
                 ignore=left_out,
@@ -56,12 +81,13 @@ def fit_in_pieces(
                 sample_weight=arguments.weight,
                 memory=memory,
                 progress=bar.part,
+                aside=aside,
             )
     for each in found:
         warn(each.message)
 
 
-def told_in_pieces(table: TableFile, target: Target, left_out: list[str]) -> list[str]:
+def told_in_pieces(table: TableFile, target: Target, left_out: list[str], aside: Aside) -> list[str]:
     """Tell the columns, as far as the first rows show them, and the task."""
     from fanin.cli._show import facts, grid, one_line
 
@@ -76,11 +102,20 @@ def told_in_pieces(table: TableFile, target: Target, left_out: list[str]) -> lis
         ("target", f'"{one_line(target.name)}"'),
         ("task", f"{classes if target.task == 'classes' else 'numbers to predict'} ({target.reason})"),
     ]
+    if len(aside.judged):
+        baselines = f"; baselines learn from {len(aside.learned):,} of the others" if len(aside.learned) else ""
+        lines.append(("rows", f"{len(aside.judged):,} held out for the report{baselines}"))
     return [grid("Columns, as their first rows are", ("column", "kind"), rows[:60]), facts("Task", lines)]
 
 
 def validation(model: Any) -> str:
     """Tell how good a model is on the rows that chose its best epoch."""
-    best = min(each["criterion"] for each in model.history_)
-    score = f"log-loss {best:.4f}" if hasattr(model, "classes_") else f"R2 {1 - best:.4f}"
+    if hasattr(model, "classes_"):
+        score = f"log-loss {min(each['criterion'] for each in model.history_):.4f}"
+    else:
+        # Not from the criterion, which holds down the rows that are unlike all others.
+        actual, weights = model._judged_numbers, model._error_weights
+        from sklearn.metrics import r2_score
+
+        score = f"R2 {r2_score(actual, actual - model._errors, sample_weight=weights):.4f}"
     return f"{score} on the rows that chose the best epoch; fanin evaluate tells more, on rows of another table"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fanin._core.errors import TableError
+
+if TYPE_CHECKING:
+    from fanin.cli._judged import Rows
 
 DESCRIPTION = """\
 Report how good a model that `fanin train` saved is on a table that it was not trained on.
@@ -36,6 +39,9 @@ def register(commands: Any) -> None:
     parser.add_argument("model", metavar="DIR", help="folder that `fanin train` saved")
     parser.add_argument("table", metavar="TABLE", help="CSV (plain or gzipped) or Parquet file")
     parser.add_argument("--target", metavar="COLUMN", help="the target's name, where it is not that of training")
+    parser.add_argument(
+        "--weight", metavar="COLUMN", help="how much each row counts (default: the column of training, where it is)"
+    )
     parser.add_argument("--train", metavar="TABLE", help="the table that baselines learn from")
     parser.add_argument("--report", metavar="FILE", help="write the report here, too: .html, .txt or .json")
     parser.add_argument("--no-importance", action="store_true", help="do without the importance of columns")
@@ -45,22 +51,18 @@ def register(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
-    from fanin.cli._progress import Bar
+    from fanin.cli._judged import judged
     from fanin.cli._reports import check_report, write_report
     from fanin.cli._show import facts, show
     from fanin.tabular import load_model
-    from fanin.tabular.evaluation import evaluate
 
     check_report(arguments.report)
     model = load_model(arguments.model)
     _check(model, arguments.model)
     target = _target(model, arguments)
-    X, y = _labelled(model, arguments.table, target)
-    train = None if arguments.train is None else _labelled(model, arguments.train, target)
-    with Bar() as bar:
-        report = evaluate(
-            model, X, y, train=train, importance=not arguments.no_importance, seed=arguments.seed, progress=bar.say
-        )
+    rows = _read(model, arguments.table, target, arguments.weight)
+    learned = None if arguments.train is None else _read(model, arguments.train, target, arguments.weight)
+    report = judged(model, rows, learned, arguments)
     show(report.text())
     if arguments.report is not None:
         write_report(report, Path(arguments.report))
@@ -83,25 +85,13 @@ def _target(model: Any, arguments: argparse.Namespace) -> str:
     return str(name)
 
 
-def _labelled(model: Any, path: str, target: str) -> tuple[Any, Any]:
-    """Return the columns of the model, and the target, of the rows that have one and can be used."""
-    import polars
-
-    from fanin.cli._reports import warn
+def _read(model: Any, path: str, target: str, weight: str | None) -> Rows:
+    """Return the columns of the model, the target and the weights, of the rows that have a target and can be used."""
+    from fanin.cli._judged import labelled
     from fanin.tabular.files import open_table
-    from fanin.tabular.tasks import labels_as, numbers_as, usable
 
     table = open_table(path, missing=model.about_.get("missing", ()))
-    names = [str(name) for name in model.feature_names_in_]
-    table.need([target, *names])
-    frame = table.read()
-    frame = frame.filter(frame.get_column(target).is_not_null())
-    if not frame.height:
-        raise TableError(f'{path}: the target "{target}" is missing in all rows')
-    X, kept, warnings = usable(frame.select(names), model, path)
-    for each in warnings:
-        warn(each)
-    series = frame.get_column(target).filter(kept)
-    classes = getattr(model, "classes_", None)
-    values = numbers_as(series, path) if classes is None else labels_as(series, classes.dtype)
-    return X, polars.Series(target, values)
+    table.need([target, *map(str, model.feature_names_in_), *([] if weight is None else [weight])])
+    if weight is None and model.about_.get("weight") in table.names:
+        weight = model.about_["weight"]
+    return labelled(model, table.read(), target, path, weight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from fanin.cli import INTERRUPTED
 from fanin.cli._arguments import positive, seconds, share, widths
 
 if TYPE_CHECKING:
-    from fanin.tabular.evaluation import Evaluation
+    from fanin.cli._judged import Rows
     from fanin.tabular.files import TableFile
     from fanin.tabular.tasks import Options, Prepared, Target
 
@@ -65,7 +66,7 @@ def _add_data_options(group: Any) -> None:
     group.add_argument(
         "--missing", action="append", default=[], metavar="TEXT", help="a text that means missing, as NA (repeatable)"
     )
-    group.add_argument("--weight", metavar="COLUMN", help="how much each row counts in training, 0 or more")
+    group.add_argument("--weight", metavar="COLUMN", help="how much each row counts in training and report")
     group.add_argument(
         "--held-out",
         type=share,
@@ -124,7 +125,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(table: TableFile, folder: Path, arguments: argparse.Namespace) -> tuple[Any, Lines | None]:
     """Train from a table in memory and save the model; return it, and where its report is, None after Ctrl-C."""
     from fanin.cli._show import show
-    from fanin.tabular.fitting.ensemble import is_interrupted
     from fanin.tabular.saving import save_model
     from fanin.tabular.tasks import prepare
 
@@ -133,28 +133,49 @@ def _train(table: TableFile, folder: Path, arguments: argparse.Namespace) -> tup
     model = _fitted(prepared, arguments)
     save_model(model, folder, arguments.force)
     try:
-        return model, _reported(model, prepared, folder, arguments, is_interrupted(model.history_))
+        judged, learned = (_rows(prepared, which) for which in (prepared.judged, prepared.learned))
+        return model, _reported(model, judged, learned, folder, arguments)
     except KeyboardInterrupt:  # the model is saved: whoever has no patience for its report still has it
         return model, None
 
 
-def _train_in_pieces(table: TableFile, folder: Path, arguments: argparse.Namespace, memory: Any) -> tuple[Any, Lines]:
-    """Train from a table larger than memory and save the model; return it, and how good it is."""
-    from fanin.cli._pieces import fit_in_pieces, told_in_pieces, validation
+def _train_in_pieces(
+    table: TableFile, folder: Path, arguments: argparse.Namespace, memory: Any
+) -> tuple[Any, Lines | None]:
+    """Train from a table larger than memory and save the model; return it, and where its report is, or how good it is.
+
+    As `_train` does, None stands for Ctrl-C in the report.
+    """
+    from fanin.cli._pieces import fit_in_pieces, set_aside, told_in_pieces, validation
     from fanin.cli._show import show
     from fanin.tabular.saving import save_model
     from fanin.tabular.tasks import row_numbers, tell_target
 
-    table.need([arguments.target, *arguments.ignore])
+    weight = [] if arguments.weight is None else [arguments.weight]
+    table.need([arguments.target, *arguments.ignore, *weight])
     target = tell_target(table.read(columns=[arguments.target]).to_series(), table.source, arguments.task)
     counting = [name for name in row_numbers(table.read(1000)) if name != arguments.target]
     left_out = list(dict.fromkeys([*arguments.ignore, *counting]))
-    show(*told_in_pieces(table, target, left_out))
+    aside = set_aside(table, target, arguments, memory)
+    show(*told_in_pieces(table, target, left_out, aside))
+    # The values of the target are those of the whole table, and as large as a column of it.
+    target = replace(target, values=target.values[:0], known=target.known[:0])
     model = _new_model(target, arguments)
-    fit_in_pieces(model, table, target, arguments, left_out, memory)
+    fit_in_pieces(model, table, target, arguments, left_out, memory, aside)
     model.about_ = _about(table.source, target, arguments)
     save_model(model, folder, arguments.force)
-    return model, [("score", validation(model))]
+    try:
+        judged, learned = (_kept(model, aside.frame(name), table, arguments) for name in ("judged", "learned"))
+        return model, _reported(model, judged, learned, folder, arguments) or [("score", validation(model))]
+    except KeyboardInterrupt:
+        return model, None
+
+
+def _kept(model: Any, frame: Any, table: TableFile, arguments: argparse.Namespace) -> Rows | None:
+    """Return rows that were set aside; None where there are none."""
+    from fanin.cli._judged import labelled
+
+    return None if frame is None else labelled(model, frame, arguments.target, table.source, arguments.weight)
 
 
 def _close(model: Any, report: Lines | None, folder: Path, seconds: float) -> int:
@@ -254,46 +275,41 @@ def _new_model(target: Target, arguments: argparse.Namespace) -> Any:
 
 def _about(source: str, target: Target, arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what `fanin predict` and `fanin evaluate` need to know of the table."""
-    return {"table": source, "target": target.name, "missing": list(arguments.missing)}
+    weight = {} if arguments.weight is None else {"weight": arguments.weight}
+    return {"table": source, "target": target.name, "missing": list(arguments.missing), **weight}
 
 
-def _reported(model: Any, prepared: Prepared, folder: Path, arguments: argparse.Namespace, interrupted: bool) -> Lines:
-    """Print and write the report, and return the lines that say where it is."""
+def _rows(prepared: Prepared, which: Any) -> Rows | None:
+    """Return some rows of a table in memory; None where there are none."""
+    import polars
+
+    from fanin.cli._judged import Rows
+
+    if not len(which):
+        return None
+    X, y = prepared.part(which)
+    weights = None if prepared.weights is None else prepared.weights[which]
+    return Rows(X, polars.Series(prepared.target.name, y), weights)
+
+
+def _reported(
+    model: Any, judged: Rows | None, learned: Rows | None, folder: Path, arguments: argparse.Namespace
+) -> Lines:
+    """Print and write the report, and return the lines that say where it is; without rows to judge by there is none."""
+    from fanin.cli._judged import judged as report_of
     from fanin.cli._reports import write_beside, write_report
     from fanin.cli._show import show
+    from fanin.tabular.fitting.ensemble import is_interrupted
 
-    if not len(prepared.judged):
+    if judged is None:
         return []
-    report = _evaluated(model, prepared, arguments, interrupted)
+    report = report_of(model, judged, learned, arguments, is_interrupted(model.history_))
     show(report.text())
     places = write_beside(report, folder)
     if arguments.report is not None:
         places.append(Path(arguments.report))
         write_report(report, places[-1])
     return [("report", ", ".join(map(str, places)))]
-
-
-def _evaluated(model: Any, prepared: Prepared, arguments: argparse.Namespace, interrupted: bool) -> Evaluation:
-    import polars
-
-    from fanin.cli._progress import Bar
-    from fanin.tabular.evaluation import evaluate
-
-    def named(rows: Any) -> tuple[Any, Any]:
-        X, y = prepared.part(rows)
-        return X, polars.Series(prepared.target.name, y)
-
-    baselines = not (arguments.no_baselines or interrupted)
-    with Bar() as bar:
-        return evaluate(
-            model,
-            *named(prepared.judged),
-            train=named(prepared.learned) if baselines else None,
-            baselines=baselines,
-            importance=not (arguments.no_importance or interrupted),
-            seed=arguments.seed,
-            progress=bar.say,
-        )
 
 
 def _closing(title: str, model: Any, folder: Path, lines: Lines, spent: float) -> str:

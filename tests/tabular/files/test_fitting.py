@@ -17,13 +17,15 @@ from sklearn.metrics import log_loss
 from fanin._core.errors import ArgumentError, TableError
 from fanin.tabular import TabularClassifier, TabularRegressor, load_model
 from fanin.tabular.files.cleaning import clean, with_numbers
+from fanin.tabular.fitting import criteria
 from fanin.tabular.inputs import Encoder
 from fanin.tabular.streaming import budget, fitting, store
+from fanin.tabular.streaming.aside import Aside
 from fanin.tabular.streaming.budget import Budget, budget_of
 from fanin.tabular.streaming.feed import Stretch
 from fanin.tabular.streaming.reservoir import Reservoir
 from fanin.tabular.streaming.store import Store
-from fanin.tabular.streaming.targets import NumberTarget
+from fanin.tabular.streaming.targets import NumberTarget, goals_of_numbers
 
 ROWS = 3000
 IN_PIECES = Budget(whole=0, piece=16_000, sample=80_000, block=8_000)
@@ -115,6 +117,46 @@ def test_a_preset_of_several_networks_mixes_one_of_each_and_can_be_saved_and_tau
     before = log_loss(frame["y"], again.predict_proba(X))
     again.partial_fit(X, frame["y"].to_numpy())
     assert log_loss(frame["y"], again.predict_proba(X)) < before
+
+
+@pytest.mark.parametrize("shares", [WHOLE, IN_PIECES], ids=["whole", "in pieces"])
+def test_rows_that_are_set_aside_are_kept_and_not_learned(
+    frame: polars.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shares: Budget
+) -> None:
+    monkeypatch.setattr(fitting, "budget_of", lambda memory: shares)
+    monkeypatch.setattr("fanin.tabular.files.csv_file.BLOCK", 10_000)
+    known = np.arange(ROWS) % 7 > 0
+    aside = Aside.drawn(known, 200, 100, 0)
+    wild = np.isin(np.arange(1, ROWS + 1), aside.judged)
+    table = frame.select(
+        "a", "b", z=polars.when(polars.Series(known)).then(polars.col("z") + polars.Series(wild * 1e6))
+    )
+    table.write_csv(tmp_path / "t.csv")
+    model = TabularRegressor(**QUICK | {"epochs": 1})
+    with pytest.warns(UserWarning, match="429 rows have no"):
+        fitting.fit_file(model, tmp_path / "t.csv", "z", aside=aside)
+    assert model._range[1] < 100, "a row was learned from that was set aside"
+    for name, rows in (("judged", aside.judged), ("learned", aside.learned)):
+        kept = aside.frame(name)
+        assert kept is not None
+        expected = table[rows - 1].with_columns(polars.all().cast(polars.String))
+        np.testing.assert_allclose(kept.cast(polars.Float64).to_numpy(), expected.cast(polars.Float64).to_numpy())
+    assert len(set(aside.judged) | set(aside.learned)) == 300
+    assert Aside(aside.judged, aside.learned[:0]).frame("learned") is None
+
+
+def test_rows_are_drawn_from_those_that_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fanin.tabular.streaming.aside.AT_ONCE", 7)
+    known = np.random.default_rng(0).random(100) < 0.3
+    every = Aside.drawn(known, int(known.sum()), 0, 0)
+    np.testing.assert_array_equal(every.judged, np.flatnonzero(known) + 1)
+    times = sum(np.isin(np.flatnonzero(known) + 1, Aside.drawn(known, 5, 3, seed).judged) for seed in range(300))
+    assert times.min() > 0.5 * times.mean()
+
+
+def test_epochs_are_chosen_as_by_fit() -> None:
+    (goal,) = goals_of_numbers((), 1)
+    assert goal.criterion is criteria.moderate_squared_error
 
 
 def test_labels_that_are_whole_numbers_become_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ def read_held(model: Any, X: Any, y: Any, sample_weight: Any = None, name: str =
             "at least 2 are needed to judge a model"
         )
     table = table if there.all() else take(table, kept)
-    weights = None if weights is None else _as_mean_1(weights[kept])
+    weights = None if weights is None else weights[kept] / weights[kept].mean()
     if classes:
         numbers, labels, known = _coded(model, values[kept], name)
         return Held(table, kept, rows, targets[:1], classes=numbers, labels=labels, known=known, weights=weights)
@@ -93,14 +93,10 @@ def some_of(held: Held, rows: NDArray[np.int64]) -> Held:
     return replace(held, table=take(held.table, rows), **some)
 
 
-def _weights(sample_weight: Any, rows: int) -> Floats:
+def _weights(sample_weight: Any, rows: int) -> Floats | None:
     like = np.empty((rows, 1))
     found = _check_sample_weight(checked_target(sample_weight), like, dtype=np.float64, ensure_non_negative=True)
-    return np.asarray(found, np.float64)
-
-
-def _as_mean_1(weights: Floats) -> Floats | None:
-    return None if (weights == weights[0]).all() else weights / weights.mean()
+    return None if (found == found[0]).all() else np.asarray(found, np.float64)
 
 
 def _target_names(y: Any) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from fanin._core.errors import TableError
 from fanin.tabular.files.cleaning import numbers_in
 from fanin.tabular.files.table_file import TableFile
 from fanin.tabular.frames import polars
+from fanin.tabular.streaming.aside import Aside
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Feed:
     """A file, the names of its columns' parts, and how many rows had no target or the weight 0.
 
     numbers: whether targets are numbers.
+    aside:   rows that are not learned from, and where they are kept.
     """
 
     table: TableFile
@@ -52,6 +54,7 @@ class Feed:
     ignore: Sequence[str] = ()
     weight: str | None = None
     numbers: bool = False
+    aside: Aside | None = None
     left_out: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -85,6 +88,8 @@ class Feed:
         if weights is not None:
             usable = usable & polars.Series(weights > 0)
         self.left_out += frame.height - int(usable.sum())
+        if self.aside is not None:
+            usable = usable & self.aside.take(frame, first_row)
         rows = np.arange(first_row, first_row + frame.height)
         if not usable.all():
             rows = rows[usable.to_numpy()]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from fanin._core.errors import ArgumentError, TableError
-from fanin.tabular.checking import checked_table
+from fanin.tabular.checking import check_time_limit, checked_table
 from fanin.tabular.estimators.base import inputs_of
 from fanin.tabular.files import TableFile, open_table
 from fanin.tabular.files.cleaning import Refused, clean, with_numbers
@@ -25,6 +25,7 @@ from fanin.tabular.fitting.presets import Recipe, recipe
 from fanin.tabular.fitting.splits import hold_out
 from fanin.tabular.inputs import Encoder
 from fanin.tabular.nets import Inputs
+from fanin.tabular.streaming.aside import Aside
 from fanin.tabular.streaming.blocks import BlockTrainer
 from fanin.tabular.streaming.budget import Budget, budget_of
 from fanin.tabular.streaming.feed import Feed, Stretch, as_labels
@@ -50,15 +51,18 @@ def fit_file(
     sample_weight: str | None = None,
     memory: int | str | None = None,
     progress: Progress | None = None,
+    aside: Aside | None = None,
 ) -> Any:
-    """Let an estimator learn from a table in files; the arguments are those of its method of this name."""
+    """Let an estimator learn from a table in files; the arguments are those of its method of this name.
+
+    aside: rows that are not learned from, which are kept as they come by.
+    """
     model._started = time.monotonic()
-    if model.time_limit is not None and not model.time_limit > 0:
-        raise ArgumentError(f"time_limit must be above 0 seconds, or None, not {model.time_limit!r}")
+    check_time_limit(model.time_limit)
     if not 0 < model.validation_fraction < 1:
         raise ArgumentError(f"validation_fraction must lie between 0 and 1, not {model.validation_fraction}")
     table = path if isinstance(path, TableFile) else open_table(path, missing=missing)
-    feed = Feed(table, target, ignore, sample_weight, numbers=model._task == "numbers")
+    feed = Feed(table, target, ignore, sample_weight, numbers=model._task == "numbers", aside=aside)
     budget = budget_of(memory)
     if table.bytes_in_memory <= budget.whole:
         return _fit_whole(model, feed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fanin.tabular.tasks.columns import ColumnTold, row_numbers
-from fanin.tabular.tasks.prepared import Options, Prepared, prepare
+from fanin.tabular.tasks.prepared import Options, Prepared, prepare, weights_as
 from fanin.tabular.tasks.target import Target, labels_as, numbers_as, tell_target
 from fanin.tabular.tasks.usable import usable
 
@@ -18,4 +18,5 @@ __all__ = [
     "row_numbers",
     "tell_target",
     "usable",
+    "weights_as",
 ]

@@ -73,7 +73,7 @@ def prepare(table: TableFile, target: str, options: Options) -> Prepared:
     goal = tell_target(frame.get_column(target), table.source, options.task)
     left_out = _left_out(frame.drop(target), options)  # before rows go, as they are counted
     frame = frame.filter(polars.Series(goal.known))
-    weights = _weights(frame, options.weight, table.source)
+    weights = weights_as(frame, options.weight, table.source)
     others = frame.drop(target)
     X = typed(others.drop(left_out), options.categories)
     learned, judged = _split(goal, options)
@@ -99,7 +99,11 @@ def _left_out(frame: polars.DataFrame, options: Options) -> dict[str, str]:
     return {name: why for name, why in (counting | asked | weight).items() if name in frame.columns}
 
 
-def _weights(frame: polars.DataFrame, name: str | None, source: str) -> NDArray[np.float64] | None:
+def weights_as(frame: polars.DataFrame, name: str | None, source: str) -> NDArray[np.float64] | None:
+    """Return the weights of rows that have a target, from the column of this name; None without one.
+
+    Raises TableError for a weight that is missing, no number or below 0, and where all are 0.
+    """
     if name is None:
         return None
     series = frame.get_column(name)

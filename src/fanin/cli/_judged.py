@@ -1,0 +1,79 @@
+"""The rows that a model is judged by and those that baselines learn from, and the report on it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fanin._core.errors import TableError
+
+if TYPE_CHECKING:
+    from fanin.tabular.evaluation import Evaluation
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows with a target.
+
+    X:       a frame with the columns of the model.
+    y:       the target, a series with its name.
+    weights: of the rows; None where all weigh the same.
+    """
+
+    X: Any
+    y: Any
+    weights: Any = None
+
+
+def labelled(model: Any, frame: Any, target: str, source: str, weight: str | None = None) -> Rows:
+    """Return those rows of a frame that have a target and that a model can use; a warning tells of others.
+
+    Raises TableError where no row has a target or can be used, and for weights that are none.
+    """
+    import polars
+
+    from fanin.cli._reports import warn
+    from fanin.tabular.tasks import labels_as, numbers_as, usable, weights_as
+
+    frame = frame.filter(frame.get_column(target).is_not_null())
+    if not frame.height:
+        raise TableError(f'{source}: the target "{target}" is missing in all rows')
+    X, kept, warnings = usable(frame.select([str(name) for name in model.feature_names_in_]), model, source)
+    for each in warnings:
+        warn(each)
+    frame = frame.filter(kept)
+    series, classes = frame.get_column(target), getattr(model, "classes_", None)
+    values = numbers_as(series, source) if classes is None else labels_as(series, classes.dtype)
+    return Rows(X, polars.Series(target, values), weights_as(frame, weight, source))
+
+
+def judged(
+    model: Any, rows: Rows, learned: Rows | None, arguments: argparse.Namespace, interrupted: bool = False
+) -> Evaluation:
+    """Return the report on a model; after Ctrl-C without what takes time.
+
+    Args:
+        model: a fitted estimator.
+        rows: to judge it by.
+        learned: rows that baselines learn from; None for no others than a constant.
+        arguments: of the command.
+        interrupted: whether training was.
+    """
+    from fanin.cli._progress import Bar
+    from fanin.tabular.evaluation import evaluate
+
+    baselines = not (getattr(arguments, "no_baselines", False) or interrupted)
+    train = None if learned is None or not baselines else (learned.X, learned.y, learned.weights)
+    with Bar() as bar:
+        return evaluate(
+            model,
+            rows.X,
+            rows.y,
+            sample_weight=rows.weights,
+            train=train,
+            baselines=baselines,
+            importance=not (arguments.no_importance or interrupted),
+            seed=arguments.seed,
+            progress=bar.say,
+        )
