@@ -24,6 +24,7 @@ from fanin.tabular.inputs.unfamiliar import Unfamiliar, gathered, joined
 ROWS = 1 << 15  # of a piece; of a wide table, fewer
 BYTES = 32 << 20  # of a piece as a frame
 LISTED = 1000  # rows that are told one by one
+Progress = Callable[[int, int | None], Any]
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def predict_file(
     interval: float | None = None,
     keep: Sequence[str] = (),
     missing: Sequence[str] = ("",),
-    progress: Callable[[int, int | None], Any] | None = None,
+    progress: Progress | None = None,
 ) -> PredictedFile:
     r"""Predict the rows of a table in files, of any size, in bounded memory, and write the predictions to a file.
 
@@ -91,10 +92,19 @@ def predict_file(
     work = _Prediction(model, table, list(keep), probabilities, interval)
     path = Path(destination)
     format_of(path)
+    _check_other(path, table)
+    return _write(work, table, path, progress)
+
+
+def _check_other(path: Path, table: TableFile) -> None:
     if path.exists() and any(path.samefile(each) for each in getattr(table, "paths", ())):
         raise TableError(f"{path} is the table itself: write the predictions to another file")
+
+
+def _write(work: _Prediction, table: TableFile, path: Path, progress: Progress | None) -> PredictedFile:
+    """Predict piece by piece."""
+    done = 0
     with written(path) as writer:
-        done = 0
         for piece in table.numbered_pieces(work.piece_rows, work.columns, lenient=True, even=False):
             writer.write(work.answer(piece))
             done += piece.frame.height

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -109,38 +109,55 @@ def fit_ensemble(
 
     Raises KeyboardInterrupt where that is nothing.
     """
-    stages: list[tuple[Any, ...]] = []
-    answers: list[NDArray[np.float64]] = []
-    record: list[dict[str, Any]] = []
+    done = _Done(goal, list(splits))
     for number, settings in enumerate(recipe.stages):
-        plan = Plan(inputs, goal.outputs, settings, goal.loss(settings.smoothing), goal.criterion, goal.gain)
         due = _due(deadline, len(recipe.stages) - number)
-        if stages and due is not None and due - time.monotonic() < 0.05 * _elapsed(record):
+        if done.networks and due is not None and due - time.monotonic() < 0.05 * _elapsed(done.record):
             break
-        started = time.monotonic()
+        plan = Plan(inputs, goal.outputs, settings, goal.loss(settings.smoothing), goal.criterion, goal.gain)
         watching = None if watch is None else watch.of_stage(number)
-        trained = (trainer or _train)(plan, part, splits, seed + number, due, watching)
-        record += [_told(each, settings.network, time.monotonic() - started) for each in trained]
+        started = time.monotonic()
+        trained = (trainer or _train)(plan, part, done.splits, seed + number, due, watching)
+        if not done.take(trained, settings.network, time.monotonic() - started):
+            break
+    return done.ensemble(part, recipe.stages)
+
+
+@dataclass
+class _Done:
+    """What is trained so far.
+
+    splits:   those that all kinds of networks have; of the first kind that Ctrl-C has ended, as many as are trained.
+    networks: of each kind, in double precision, and `answers` what they said of the rows that judged them.
+    record:   of each network.
+    """
+
+    goal: Goal
+    splits: list[tuple[Rows, Rows]]
+    networks: list[tuple[Module, ...]] = field(default_factory=list)
+    answers: list[NDArray[np.float64]] = field(default_factory=list)
+    record: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, trained: Sequence[Trained], kind: str, seconds: float) -> bool:
+        """Take the networks of a kind, and say whether there is to be another; raises KeyboardInterrupt if none is."""
+        self.record += [_told(each, kind, seconds) for each in trained]
         whole = [place for place, each in enumerate(trained) if each.epoch]
-        if stages and len(whole) < len(splits):
-            break
-        trained, splits = [trained[place] for place in whole], [splits[place] for place in whole]
-        if not trained:
+        if self.networks and len(whole) < len(self.splits):
+            return False
+        if not whole:
             raise KeyboardInterrupt
-        stages.append(tuple(in_double(each.network) for each in trained))
-        answers.append(np.concatenate([_answer(each.outputs, goal.classes) for each in trained]))
-        if is_interrupted(record):
-            break
-    judged = np.concatenate([rows for _, rows in splits])
-    shares = _shares(answers, part[judged], goal)
-    kept = [each for each in zip(stages, shares, recipe.stages, strict=False) if each[1] > 0]
-    return Ensemble(
-        tuple(Stage(*each) for each in kept),
-        goal.classes,
-        judged,
-        _ending(_mixed(answers, shares), goal.classes),
-        tuple(record),
-    )
+        self.splits = [self.splits[place] for place in whole]
+        self.networks.append(tuple(in_double(trained[place].network) for place in whole))
+        self.answers.append(np.concatenate([_answer(trained[place].outputs, self.goal.classes) for place in whole]))
+        return not is_interrupted(self.record)
+
+    def ensemble(self, part: Part, settings: Sequence[Settings]) -> Ensemble:
+        """Return the networks with their shares of the mixture; a kind without one is left out."""
+        judged, classes = np.concatenate([rows for _, rows in self.splits]), self.goal.classes
+        shares = _shares(self.answers, part[judged], self.goal)
+        kept = [each for each in zip(self.networks, shares, settings, strict=False) if each[1] > 0]
+        held_out = _ending(_mixed(self.answers, shares), classes)
+        return Ensemble(tuple(Stage(*each) for each in kept), classes, judged, held_out, tuple(self.record))
 
 
 def is_interrupted(record: Sequence[Mapping[str, Any]]) -> bool:
