@@ -144,7 +144,7 @@ def test_an_index_that_does_not_exist_is_an_error(name: str, engine: str) -> Non
     x = torch.randn(3, 2)
     compiled = torch.compile(lambda i: function(x, i), engine=engine)
     assert same(compiled(torch.tensor(right)).numpy(), function(x, torch.tensor(right)).numpy())
-    with pytest.raises(IndexError, match=r"index -?\d is out of range for (a )?dimension"):
+    with pytest.raises(IndexError, match=r"index -?\d is out of (bounds|range) for (a )?dimension"):
         compiled(torch.tensor(wrong))
 
 
@@ -154,7 +154,7 @@ def test_a_quick_prediction_tells_the_index_too() -> None:
     right = torch.tensor([1, 4])
     for _ in range(3):
         compiled(right)
-    with pytest.raises(IndexError, match="index 5 is out of range for dimension 0 with size 5"):
+    with pytest.raises(IndexError, match="index 5 is out of bounds for dimension 0 with size 5"):
         compiled(torch.tensor([5, 1]))
     assert same(compiled(right).detach().numpy(), table(right).detach().numpy())
 
