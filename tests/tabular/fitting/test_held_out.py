@@ -9,7 +9,7 @@ import pytest
 
 from fanin.tabular.fitting.calibration import PRIOR, temperature, tempered
 from fanin.tabular.fitting.conformal import shifts, upper, widening
-from fanin.tabular.fitting.presets import NAMES, recipe
+from fanin.tabular.fitting.presets import FEW, NAMES, recipe
 from fanin.tabular.fitting.splits import folds, hold_out
 
 RNG = np.random.default_rng(0)
@@ -74,9 +74,9 @@ def test_labels_are_softened_by_a_row_in_all() -> None:
     assert temperature(logs, right) == pytest.approx(least ** (200 / (200 + PRIOR)), rel=1e-3)
 
 
-def test_of_networks_that_are_averaged_half_of_the_logarithm_is_left() -> None:
+def test_of_networks_that_are_averaged_a_quarter_of_the_logarithm_is_left() -> None:
     sure, mostly = np.log([[0.99, 0.01]] * 200), (np.arange(200) % 10 == 0).astype(np.int64)
-    assert temperature(sure, mostly, averaged=True) == pytest.approx(temperature(sure, mostly) ** 0.5)
+    assert temperature(sure, mostly, averaged=True) == pytest.approx(temperature(sure, mostly) ** 0.25)
 
 
 def test_weights_of_rows_count() -> None:
@@ -119,3 +119,12 @@ def test_presets(name: str, task: str, rows: int) -> None:
     assert all(stage.epochs == 7 and stage.hidden == (3,) for stage in made.stages)
     by_default = {50: 4, 5_000: 1 if task == "classes" else 3, 500_000: 1}[rows]
     assert made.folds == {"fast": 1, "default": by_default, "best": 5}[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("task", ["classes", "numbers"])
+def test_few_rows_come_in_small_batches(name: str, task: str) -> None:
+    """Else a table of 300 rows has one step in an epoch, and patience is over after a dozen."""
+    few, many = (recipe(name, task, rows, {}).stages[0] for rows in (FEW, 20_000))
+    assert (few.network, few.batch_size, many.batch_size) == ("tabm", 32, 256)
+    assert recipe(name, task, FEW, {"batch_size": 100}).stages[0].batch_size == 100

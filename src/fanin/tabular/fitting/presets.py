@@ -56,7 +56,14 @@ def recipe(preset: str, task: str, rows: int, changes: Mapping[str, Any]) -> Rec
 
 def _members(rows: int, width: int = 128, members: int = 8, **changes: Any) -> Settings:
     # Dropout's masks take half of such a step's time, and on 1,000 rows and more no score told them apart.
-    return tabm(hidden=(width, width), members=members, dropout=0.1 if rows <= FEW else 0.0, **changes)
+    dropout = 0.1 if rows <= FEW else 0.0
+    return tabm(hidden=(width, width), members=members, dropout=dropout, batch_size=_batch(rows), **changes)
+
+
+def _batch(rows: int) -> int:
+    # With 256, a table of 300 rows took 50 steps before patience ended. On twelve tables of 140 to 1,050 rows, losses
+    # were 5.8% lower with 32 (standard error over tables 3.0), 5.3% with 64.
+    return 32 if rows <= FEW else 256
 
 
 def _fast(task: str, rows: int) -> Recipe:
