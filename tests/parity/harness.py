@@ -18,6 +18,7 @@ PyTorch is imported nowhere but in `live_torch`, so the suite runs without it ag
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import pkgutil
 import random
@@ -184,11 +185,16 @@ def sample(
     requires_grad: bool = False,
 ) -> Any:
     """Return a tensor of fixed numbers in [low, high), which do not come from the stream under test."""
-    values = np.random.RandomState(seed).uniform(low, high, shape)
     # tests/parity/compiled.py. Asked of the type: a module without a name looks for similar ones, which takes a while.
     with getattr(type(torch), "outside", contextlib.nullcontext)():
-        tensor = torch.tensor(values.tolist(), dtype=torch.float64).reshape(shape).to(getattr(torch, dtype))
+        tensor = torch.tensor(_numbers(shape, low, high, seed), dtype=torch.float64)
+        tensor = tensor.reshape(shape).to(getattr(torch, dtype))
         return tensor.requires_grad_() if requires_grad else tensor
+
+
+@functools.lru_cache(maxsize=4096)  # every setting of an optimiser draws the same, under each namespace
+def _numbers(shape: tuple[int, ...], low: float, high: float, seed: int) -> Any:
+    return np.random.RandomState(seed).uniform(low, high, shape).tolist()
 
 
 def with_gradients(torch: ModuleType, function: Callable[..., Any], *inputs: Any) -> dict[str, Any]:
