@@ -302,12 +302,16 @@ def test_views_as_inputs(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_products_of_views(dtype: Any) -> None:
     batch = Batch()
-    for m, k, n in itertools.product((1, 3, 9, 33), (1, 2, 8, 33), (1, 7, 16, 33)):
+    for i, j, last in itertools.product(range(4), repeat=3):
+        # Each dtype has every two sizes side by side, and one of them every three: code for 256 products takes a while.
+        if (i + j + last) % 2 == DTYPES.index(dtype):
+            continue
+        m, k, n = (1, 3, 9, 33)[i], (1, 2, 8, 33)[j], (1, 7, 16, 33)[last]
         a, b = batch.leaf(numbers(m, k, dtype=dtype)), batch.leaf(numbers(k, n, dtype=dtype))
         turned_a = call("permute", batch.leaf(numbers(k, m, dtype=dtype)), dims=(1, 0))
         turned_b = call("permute", batch.leaf(numbers(n, k, dtype=dtype)), dims=(1, 0))
-        for (i, left), (j, right) in itertools.product(enumerate((a, turned_a)), enumerate((b, turned_b))):
-            oracle(batch, f"{m} {k} {n} {i} {j}", tanh(call("matmul", left, right)) + 1)
+        for (s, left), (t, right) in itertools.product(enumerate((a, turned_a)), enumerate((b, turned_b))):
+            oracle(batch, f"{m} {k} {n} {s} {t}", tanh(call("matmul", left, right)) + 1)
     wide = batch.leaf(numbers(6, 400, dtype=dtype))
     sliced = call("getitem", wide, index=(slice(None), slice(None, None, 3)))
     oracle(batch, "sliced", call("matmul", sliced, call("permute", sliced, dims=(1, 0))))
