@@ -148,6 +148,17 @@ def test_of_few_rows_no_range_is_known() -> None:
     assert "number" not in {each.kind for each in told(changed(area=1e9, two=7), few)}
 
 
+def test_ranges_widen_with_rows_that_are_learned_from_later() -> None:
+    encoder = Encoder().fit(pandas.DataFrame(columns()))
+    later = changed(area=[500.0, *columns()["area"][1:]], two=[3, *columns()["two"][1:]])
+    encoder.widen(later)
+    found: list[Unfamiliar] = []
+    encoder.transform(changed(area=900.0, two=2), found)
+    assert found == []
+    encoder.transform(changed(area=[-461.0, 981.0] * 30), found)  # of 20 to 500, which is 480 wide
+    assert summary(found) == [('column "area"', "number", ("-461", "981"), 60)]
+
+
 def test_arrays_of_any_dtype() -> None:
     for dtype in ("float32", "float16", "int16", "uint8", "bool", object):
         values = (np.arange(120).reshape(60, 2) % 100).astype(dtype)

@@ -96,7 +96,7 @@ class Encoder:
     def widen(self, X: Any) -> None:
         """Count the numbers in rows that are learned from later among those that are familiar."""
         if self.known is not None:
-            self.known = self.known.widened(self._read(X)[2])
+            self.known = self.known.widened(self._read(X)[2], self.block.two)
 
     def _read(self, X: Any) -> tuple[InputTable, dict[int, Source], NDArray[np.generic]]:
         """Return a table with the columns of fit, those that are no plain numbers, and the raw numbers of all."""

@@ -97,10 +97,11 @@ class Known:
         low, high = (np.where(looked_at, end.reduce(raw, axis=0)[used], np.nan) for end in (np.fmin, np.fmax))
         return cls(types, low, high)
 
-    def widened(self, raw: NDArray[Any]) -> Known:
-        """Return the ranges with those of more rows."""
+    def widened(self, raw: NDArray[Any], two: NDArray[np.int64]) -> Known:
+        """Return the ranges with those of more rows; what had two values and has others now is looked at no more."""
         low, high = np.fmin(self.low, np.fmin.reduce(raw, axis=0)), np.fmax(self.high, np.fmax.reduce(raw, axis=0))
         not_looked_at = np.isnan(self.low)
+        not_looked_at[two] |= (low[two] < self.low[two]) | (high[two] > self.high[two])
         return Known(self.types, np.where(not_looked_at, np.nan, low), np.where(not_looked_at, np.nan, high))
 
     def to_dict(self) -> dict[str, Any]:
