@@ -14,6 +14,7 @@ from fanin.compiler import positions
 from fanin.compiler.capture.captured import capture
 from fanin.compiler.passes.lower import lower
 from fanin.compiler.positions import named
+from fanin.training import loop
 
 ENGINES = ["native", "numpy"]
 F = nn.functional
@@ -178,7 +179,8 @@ def test_an_index_that_the_step_changes_itself_is_told_without_a_number() -> Non
 
 @pytest.mark.parametrize("loader", [False, True])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_fit_says_which_class_does_not_exist(engine: str, loader: bool) -> None:
+def test_fit_says_which_class_does_not_exist(engine: str, loader: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "PIECE", 16)
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
     x, y = torch.randn(40, 3), torch.randint(0, 4, (40,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,10 +20,11 @@ from fanin.training.judging import Judge
 from fanin.training.progress import Progress
 from fanin.training.schedule import Schedule
 from fanin.training.several import Several
-from fanin.training.source import Rows
+from fanin.training.source import Batch, Rows
 from fanin.training.threads import product_threads
 from fanin.training.weights import Kept, Members
 
+PIECE = 4096  # rows that are looked at together for an index or class that does not exist
 RECENT = 100  # epochs, and losses of each, before a divergence that its diagnosis reads
 
 
@@ -254,7 +255,7 @@ class Run:
         source = self.task.source
         self.task.model.eval()
         with no_grad():
-            for batch in [source.whole()] if isinstance(source, Rows) else source.batches():
+            for batch in _in_pieces(source) if isinstance(source, Rows) else source.batches():
                 self.task.loss(self.task.model(*batch.inputs), batch.target)
 
     def _kept(self) -> str:
@@ -302,6 +303,14 @@ class Run:
         rate = float(self.task.optimizer.param_groups[0].get("lr", math.nan))
         text = f"epoch {training.epoch}/{training.epochs}  loss {self._watch.loss:.4g}  rate {rate:.2g}"
         return text + (f"  best {history.best_loss:.4g} (epoch {history.best_epoch})" if history.losses else "")
+
+
+def _in_pieces(source: Rows) -> Iterator[Batch]:
+    """Yield all rows in their own order, so many at a time that no memory is filled."""
+    whole = source.whole()
+    tensors = (*whole.inputs, *(whole.target if source.paired else (whole.target,)))
+    for first in range(0, whole.rows, PIECE):
+        yield source.batch([tensor[first : first + PIECE] for tensor in tensors])
 
 
 class _NotFiniteValidation(NotFinite):
