@@ -113,9 +113,9 @@ def validation(model: Any) -> str:
     if hasattr(model, "classes_"):
         score = f"log-loss {min(each['criterion'] for each in model.history_):.4f}"
     else:
-        # Not from the criterion, which holds down the rows that are unlike all others.
-        actual, weights = model._judged_numbers, model._error_weights
-        from sklearn.metrics import r2_score
+        from fanin.tabular.fitting.criteria import explained
 
-        score = f"R2 {r2_score(actual, actual - model._errors, sample_weight=weights):.4f}"
+        # Not from the criterion, which holds down the rows that are unlike all others.
+        actual, errors = model._judged_numbers[:, None], model._errors[:, None]
+        score = f"R2 {explained(actual - errors, actual, model._error_weights):.4f}"
     return f"{score} on the rows that chose the best epoch; fanin evaluate tells more, on rows of another table"
