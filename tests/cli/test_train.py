@@ -153,6 +153,7 @@ def test_a_table_larger_than_its_memory_is_read_in_pieces(fanin: Run, monkeypatc
     from fanin.cli import _pieces
 
     monkeypatch.setattr(_pieces, "is_larger", lambda table, memory: True)
+    monkeypatch.setattr(_pieces, "MOST_ROWS", 150)
     Path("t.csv").write_text(
         "id,a,b,y\n" + "".join(f"{n},{x}\n" for n, x in enumerate(plane().splitlines()[1:])) + "300,,,\n"
     )
@@ -160,9 +161,11 @@ def test_a_table_larger_than_its_memory_is_read_in_pieces(fanin: Run, monkeypatc
     answer = fanin("train", "t.csv", *asked)
     assert answer.status == 0
     assert "  table   t.csv: 301 rows, read in pieces" in answer.out.splitlines()
-    assert "  rows    60 held out for the report; baselines learn from 240 of the others" in answer.out.splitlines()
+    assert "  rows    60 held out for the report; baselines learn from 150 of the others" in answer.out.splitlines()
     assert "TabularRegressor on 60 held-out rows" in answer.out
     assert answer.out.count("Linear model: ridge regression") == 1
+    said = " ".join(answer.out.split())
+    assert "boosted trees learned from 150 rows, the model from up to 240. The table is larger than memory" in said
     assert line_of(answer.out, "report ").split() == ["report", "t.fanin/report.txt,", "t.fanin/report.html"]
     assert answer.err == 'fanin: warning: t.csv: 1 row has no "y"; left out\n'
     assert load_model("t.fanin").feature_names_in_.tolist() == ["a", "b"]

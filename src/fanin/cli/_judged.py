@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fanin._core.errors import TableError
+from fanin.cli._show import count
 
 if TYPE_CHECKING:
     from fanin.tabular.evaluation import Evaluation
@@ -46,6 +47,20 @@ def labelled(model: Any, frame: Any, target: str, source: str, weight: str | Non
     series, classes = frame.get_column(target), getattr(model, "classes_", None)
     values = numbers_as(series, source) if classes is None else labels_as(series, classes.dtype)
     return Rows(X, polars.Series(target, values), weights_as(frame, weight, source))
+
+
+def with_sample(report: Evaluation, rows: int) -> Evaluation:
+    """Return a report that says so where baselines learned from fewer rows than the model did, which are `rows`."""
+    from fanin.tabular.evaluation.records import Finding
+
+    fewer = [each.rows for each in report.baselines if each.name != "constant" and each.rows < rows]
+    if not fewer:
+        return report
+    text = f"The linear model and boosted trees learned from {count(min(fewer), 'row')}, the model from up to {rows:,}."
+    more = Finding(
+        "baselines of a sample", "note", text, "The table is larger than memory; with more rows they may be better."
+    )
+    return replace(report, findings=(*report.findings, more))
 
 
 def judged(

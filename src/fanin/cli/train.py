@@ -158,6 +158,7 @@ def _train_in_pieces(
     left_out = list(dict.fromkeys([*arguments.ignore, *counting]))
     aside = set_aside(table, target, arguments, memory)
     show(*told_in_pieces(table, target, left_out, aside))
+    rows = int(target.known.sum()) - len(aside.judged)
     # The values of the target are those of the whole table, and as large as a column of it.
     target = replace(target, values=target.values[:0], known=target.known[:0])
     model = _new_model(target, arguments)
@@ -166,7 +167,7 @@ def _train_in_pieces(
     save_model(model, folder, arguments.force)
     try:
         judged, learned = (_kept(model, aside.frame(name), table, arguments) for name in ("judged", "learned"))
-        return model, _reported(model, judged, learned, folder, arguments) or [("score", validation(model))]
+        return model, _reported(model, judged, learned, folder, arguments, rows) or [("score", validation(model))]
     except KeyboardInterrupt:
         return model, None
 
@@ -293,17 +294,21 @@ def _rows(prepared: Prepared, which: Any) -> Rows | None:
 
 
 def _reported(
-    model: Any, judged: Rows | None, learned: Rows | None, folder: Path, arguments: argparse.Namespace
+    model: Any, judged: Rows | None, learned: Rows | None, folder: Path, arguments: argparse.Namespace, rows: int = 0
 ) -> Lines:
-    """Print and write the report, and return the lines that say where it is; without rows to judge by there is none."""
+    """Print and write the report, and return the lines that say where it is; without rows to judge by there is none.
+
+    rows: that the model has learned from, where those of the baselines are a sample of them.
+    """
     from fanin.cli._judged import judged as report_of
+    from fanin.cli._judged import with_sample
     from fanin.cli._reports import write_beside, write_report
     from fanin.cli._show import show
     from fanin.tabular.fitting.ensemble import is_interrupted
 
     if judged is None:
         return []
-    report = report_of(model, judged, learned, arguments, is_interrupted(model.history_))
+    report = with_sample(report_of(model, judged, learned, arguments, is_interrupted(model.history_)), rows)
     show(report.text())
     places = write_beside(report, folder)
     if arguments.report is not None:
