@@ -9,7 +9,7 @@ import pytest
 
 from fanin.tabular.fitting.calibration import PRIOR, temperature, tempered
 from fanin.tabular.fitting.conformal import shifts, upper, widening
-from fanin.tabular.fitting.presets import FEW, NAMES, recipe
+from fanin.tabular.fitting.presets import NAMES, SOME, recipe
 from fanin.tabular.fitting.splits import folds, hold_out
 
 RNG = np.random.default_rng(0)
@@ -125,6 +125,6 @@ def test_presets(name: str, task: str, rows: int) -> None:
 @pytest.mark.parametrize("task", ["classes", "numbers"])
 def test_few_rows_come_in_small_batches(name: str, task: str) -> None:
     """Else a table of 300 rows has one step in an epoch, and patience is over after a dozen."""
-    few, many = (recipe(name, task, rows, {}).stages[0] for rows in (FEW, 20_000))
+    few, many = (recipe(name, task, rows, {}).stages[0] for rows in (SOME, 20_000))
     assert (few.network, few.batch_size, many.batch_size) == ("tabm", 32, 256)
-    assert recipe(name, task, FEW, {"batch_size": 100}).stages[0].batch_size == 100
+    assert recipe(name, task, SOME, {"batch_size": 100}).stages[0].batch_size == 100
