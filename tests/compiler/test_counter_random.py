@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from llvmlite import ir
 
 from fanin._core.errors import ArgumentError
 from fanin.compiler.graph import DATA, Graph, Value
+from fanin.compiler.native import ir
 from fanin.compiler.native.random_keep import keep_mask
 from fanin.compiler.native.random_keep import philox as native_philox
 from fanin.compiler.native.target import Isa, Library, chosen, compiled, named, runs_here

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from llvmlite import ir
 
+from fanin.compiler.native import ir
 from fanin.compiler.native.math import BINARY, FUNCTIONS, exponential
 from fanin.compiler.native.target import Isa, Library, assembly, compiled, named, runs_here
 from fanin.compiler.native.vector import I64, POINTER, element_type, function

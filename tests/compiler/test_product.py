@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llvmlite import ir
 
+from fanin.compiler.native import ir
 from fanin.compiler.native.product import Products, ProductShape
 from fanin.compiler.native.product.plan import copies, inner_blocks, plan
 from fanin.compiler.native.target import Isa, Library, assembly, compiled, named, runs_here

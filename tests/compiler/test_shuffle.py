@@ -98,8 +98,7 @@ def test_words_at_both_ends() -> None:
 
 def test_remainders_at_their_corners() -> None:
     """Words q * d - 1, q * d and q * d + 1: where a quotient that is rounded up would show."""
-    from llvmlite import ir
-
+    from fanin.compiler.native import ir
     from fanin.compiler.native.vector import I32, I64, POINTER, function
 
     module, isa = ir.Module(), host()

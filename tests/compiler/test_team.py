@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from llvmlite import ir
 
 from fanin.compiler.native import barrier as barrier_module
+from fanin.compiler.native import ir
 from fanin.compiler.native import team as team_module
 from fanin.compiler.native.barrier import BYTES, emit_barrier, new_barrier
 from fanin.compiler.native.target import Library, compiled, host, named

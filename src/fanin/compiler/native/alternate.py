@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
+from fanin.compiler.native import ir
 from fanin.compiler.native.cache import compiled_once
 from fanin.compiler.native.executable import Executable, team_of
 from fanin.compiler.native.target import Isa, Library, host
@@ -102,7 +102,6 @@ class _Turn:
         kind = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64]).as_pointer()
         self._function = code.b.inttoptr(address, kind)
         self._own = code.b.alloca(ir.ArrayType(I64, _FIELDS))
-        self._own.type = POINTER
         for i in range(3):
             code.store(code.load(code.at(context, I64(i), I64), I64), code.at(self._own, I64(i), I64))
         code.store(self.steps, code.at(self._own, I64(4), I64))

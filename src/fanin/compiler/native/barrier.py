@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
 
+from fanin.compiler.native import ir
 from fanin.compiler.native.vector import I8, I32, I64, POINTER, Code, function
 
 # A barrier's memory: how many have arrived, the generation, and the address of the function that gives the core away.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
-
 from fanin.compiler.graph import Value
+from fanin.compiler.native import ir
 from fanin.compiler.native.vector import I1, Code, element_type, is_float, scalar_type
 from fanin.compiler.passes.rows import NOTING
 

@@ -12,10 +12,8 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
-from llvmlite import ir
-
 from fanin.compiler.graph import Value
-from fanin.compiler.native import elementwise
+from fanin.compiler.native import elementwise, ir
 from fanin.compiler.native.barrier import emit_barrier
 from fanin.compiler.native.frame import ARGUMENTS, Frame
 from fanin.compiler.native.kernels import emit_group, pack_shape, product_shape

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
 
+from fanin.compiler.native import ir
 from fanin.compiler.native.cache import compiled_once
 from fanin.compiler.native.shuffle import _BLOCK, _layout_is_known, _renew, _tempered, add_permute
 from fanin.compiler.native.shuffle import LIMIT as MOST_ROWS
@@ -90,7 +90,6 @@ def orders_text(isa: Isa) -> str:
     made, code = function(module, "orders", [POINTER] * 2 + [I64] * 5 + [POINTER] * 2, isa, internal=False)
     base, stream, private, epochs, n, first, second, out, rest = made.args
     own = code.b.alloca(ir.ArrayType(I32, _BLOCK + 1))
-    own.type = POINTER
     with code.loop(0, epochs) as epoch:
         rows = code.at(out, code.b.mul(epoch, first), I64)
         code.b.call(skip, [base, I64(2)])

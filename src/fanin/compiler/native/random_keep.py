@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from llvmlite import ir
-
+from fanin.compiler.native import ir
 from fanin.compiler.native.vector import I1, I32, I64, Code, scalar_type, width_of
 from fanin.ops.counter_random import KEY_STEPS, MULTIPLIERS, ROUNDS, threshold
 
@@ -118,7 +117,7 @@ def _interleaved(code: Code, words: list[Any]) -> Any:
 
 
 def _gathered(code: Code, scalars: list[Any]) -> Any:
-    out = ir.Constant(code.vector(I32, len(scalars)), ir.Undefined)
+    out: Any = ir.Constant(code.vector(I32, len(scalars)), ir.Undefined)
     for lane, scalar in enumerate(scalars):
         out = code.b.insert_element(out, scalar, I32(lane))
     return out

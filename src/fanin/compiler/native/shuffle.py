@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
 
 from fanin import random
 from fanin._core.errors import ArgumentError
+from fanin.compiler.native import ir
 from fanin.compiler.native.cache import compiled_once
 from fanin.compiler.native.target import Isa, Library, host
 from fanin.compiler.native.vector import F64, I32, I64, POINTER, Code, function
@@ -160,7 +160,6 @@ def _shuffle(code: Code, words: Any, position: Any, n: Any, rows: Any) -> None:
     b = code.b
     with b.goto_entry_block():
         partners = b.alloca(ir.ArrayType(I32, _BLOCK))
-    partners.type = POINTER  # to be read and written at any width
     steps = b.sub(n, I64(1))
     used = b.zext(code.load(position, I32), I64)
     done = code.variable(I64(0))

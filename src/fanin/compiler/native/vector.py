@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
+from fanin.compiler.native import ir
 from fanin.compiler.native.target import Isa
 
 I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
@@ -70,7 +70,7 @@ class Code:
             x = float(x)
         else:
             x = int(x)
-        return ir.Constant(self.vector(element, width), x if width == 1 else [x] * width)
+        return ir.Constant(element, x) if width == 1 else ir.Constant.everywhere(ir.VectorType(element, width), x)
 
     def like(self, x: Any, value: Any) -> Any:
         """Return the number x in the type of a value."""
@@ -87,9 +87,8 @@ class Code:
             return value
         kind = ir.VectorType(value.type, width)
         single = self.b.insert_element(ir.Constant(kind, ir.Undefined), value, I32(0))
-        return self.b.shuffle_vector(
-            single, ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(I32, width), [0] * width)
-        )
+        undefined = ir.Constant(kind, ir.Undefined)
+        return self.b.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(I32, width), None))
 
     # Arithmetic ---------------------------------------------------------------------------------------------------
 
@@ -229,7 +228,7 @@ class Code:
 
     def invariant(self, load: Any) -> Any:
         """Mark the load of something that stays as it is during a run, and return it."""
-        load.set_metadata("invariant.load", self.b.module.add_metadata([]))
+        load.set_metadata("invariant.load", self.b.module.metadata())
         return load
 
     def _apart(self, access: Any, pointer: Any) -> Any:
@@ -242,8 +241,7 @@ class Code:
 
     def _scope(self, home: str) -> Any:
         module = self.b.module
-        text = [ir.MetaDataString(module, name) for name in (home, "fanin")]
-        return module.add_metadata([module.add_metadata([text[0], module.add_metadata([text[1]])])])
+        return module.metadata(module.metadata(f'!"{home}"', module.metadata('!"fanin"')))
 
     # Loops --------------------------------------------------------------------------------------------------------
 

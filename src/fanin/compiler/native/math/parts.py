@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llvmlite import ir
-
+from fanin.compiler.native import ir
 from fanin.compiler.native.vector import F32, F64, I32, I64, Code, scalar_type
 
 INF, NAN = float("inf"), float("nan")

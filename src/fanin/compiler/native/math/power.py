@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-
+from fanin.compiler.native import ir
 from fanin.compiler.native.math import rounding
 from fanin.compiler.native.math.exponential import LOG_2, exp, power_of_e, reduced, scaled
 from fanin.compiler.native.math.logarithm import log_of, split

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-
+from fanin.compiler.native import ir
 from fanin.compiler.native.math.parts import (
     any_lane,
     float_bits,

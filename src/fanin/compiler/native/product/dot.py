@@ -12,8 +12,8 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
+from fanin.compiler.native import ir
 from fanin.compiler.native.product.kernel import Arguments, Finish, begin, finish_register, held_or, repeated
 from fanin.compiler.native.product.plan import pieces_of
 from fanin.compiler.native.target import Isa

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from llvmlite import ir
-
+from fanin.compiler.native import ir
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I1, I32, I64, POINTER, Code, function, width_of
 
@@ -83,9 +82,7 @@ def finish_register(
 
 def _not_unrolled(module: ir.Module) -> Any:
     """Return the mark of a loop that LLVM leaves as it is: its own unrolling triples the time to compile."""
-    node = module.add_metadata([ir.MetaDataString(module, f"loop {len(module.metadata)}")])
-    node.operands = (node, module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")]))
-    return node
+    return module.own_metadata(module.metadata('!"llvm.loop.unroll.disable"'))
 
 
 @contextmanager
@@ -137,10 +134,7 @@ def splat(code: Code, value: Any, width: int) -> Any:
     """Return a scalar in every lane, in the fewest words of LLVM's text."""
     if width == 1:
         return value
-    kind = ir.VectorType(value.type, width)
-    undefined = ir.Constant(kind, ir.Undefined)
-    single = code.b.insert_element(undefined, value, I32(0))
-    return code.b.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(I32, width), None))
+    return code.splat(value, width)
 
 
 def prefetch(code: Code, place: Any) -> None:

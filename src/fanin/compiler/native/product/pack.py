@@ -10,8 +10,8 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
+from fanin.compiler.native import ir
 from fanin.compiler.native.product.kernel import repeated
 from fanin.compiler.native.product.plan import pieces_of
 from fanin.compiler.native.target import Isa
@@ -107,7 +107,7 @@ def emit_turn(module: ir.Module, isa: Isa, name: str, turn: Turn) -> Any:
 def _gathered(code: Code, scalars: list[Any]) -> Any:
     if len(scalars) == 1:
         return scalars[0]
-    out = ir.Constant(code.vector(scalars[0].type, len(scalars)), ir.Undefined)
+    out: Any = ir.Constant(code.vector(scalars[0].type, len(scalars)), ir.Undefined)
     for lane, scalar in enumerate(scalars):
         out = code.b.insert_element(out, scalar, I32(lane))
     return out

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llvmlite import ir
-
+from fanin.compiler.native import ir
 from fanin.compiler.native.product.dot import Dot, emit_dot
 from fanin.compiler.native.product.kernel import Arguments, Epilogue, Finish, repeated
 from fanin.compiler.native.product.pack import Turn, emit_copy, emit_rows, emit_turn
@@ -32,7 +31,7 @@ from fanin.compiler.native.product.plan import (
 from fanin.compiler.native.product.shape import ProductShape
 from fanin.compiler.native.product.tile import Tile, emit_tile
 from fanin.compiler.native.target import Isa
-from fanin.compiler.native.vector import I1, I8, I64, POINTER, Code, element_type
+from fanin.compiler.native.vector import I1, I8, I64, Code, element_type
 
 
 class Products:
@@ -168,9 +167,7 @@ class Products:
         key = ("buffer", code.b.function.name)
         if key not in self._made:
             with code.b.goto_entry_block():
-                place = code.b.alloca(ir.ArrayType(I8, COPY_BYTES))
-            place.align, place.type = 64, POINTER
-            self._made[key] = place
+                self._made[key] = code.b.alloca(ir.ArrayType(I8, COPY_BYTES), align=64)
         return self._made[key]
 
     def dot(self, dot: Dot, finish: Finish) -> Any:

@@ -14,8 +14,8 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
+from fanin.compiler.native import ir
 from fanin.compiler.native.product.kernel import (
     Arguments,
     Finish,
