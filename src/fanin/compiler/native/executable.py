@@ -91,7 +91,7 @@ class Executable:
         return explain(self.plan, self.layout, self.isa, self.work, WORK_OF_A_TEAM)
 
     def _compiled(self) -> bytes:
-        return target.compiled(self.text, self.isa)
+        return target.compiled(Builder(self.plan, self.layout, self.isa).parts(), self.isa)
 
     def _key(self, graph: Graph) -> str:
         return "\n".join((fingerprint(graph), repr(self.isa), compiler_version()))

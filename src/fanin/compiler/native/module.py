@@ -7,6 +7,7 @@ and lanes are cut by the plan.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
@@ -16,6 +17,7 @@ from fanin.compiler.graph import Value
 from fanin.compiler.native import elementwise, ir
 from fanin.compiler.native.barrier import emit_barrier
 from fanin.compiler.native.frame import ARGUMENTS, Frame
+from fanin.compiler.native.ir.parts import parts_of as parts_of_module
 from fanin.compiler.native.kernels import emit_group, pack_shape, product_shape
 from fanin.compiler.native.loops.nest import Nest
 from fanin.compiler.native.memory import Layout
@@ -98,6 +100,11 @@ class Builder:
         """Return the text of the module."""
         self._quick_entry(self._entry(self._step()))
         return str(self.module)
+
+    def parts(self) -> list[str]:
+        """Return the texts of one or more modules that are the program together."""
+        whole = self.build()
+        return parts_of_module(self.module) if sys.platform == "linux" else [whole]
 
     @property
     def _is_single(self) -> bool:

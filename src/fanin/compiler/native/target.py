@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from fanin._core.errors import ArgumentError
+from fanin.compiler.native.codegen import Compiler, Compilers, packed, unpacked
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,6 @@ def runs_here(isa: Isa) -> bool:
     return order.index(isa.name) <= order.index(host().name)
 
 
-@lru_cache(maxsize=8)
 def _machine(isa: Isa) -> Any:
     _ready()
     if not runs_here(isa):
@@ -132,34 +133,23 @@ _PASSES = (
 
 
 @lru_cache(maxsize=8)
-def _passes(isa: Isa) -> tuple[Any, Any]:
-    """Return LLVM's manager of the passes, and what it needs besides; made once, for a new one takes 5 KB for good."""
-    builder = llvm.create_pass_builder(_machine(isa), llvm.create_pipeline_tuning_options(speed_level=2))
-    manager = llvm.create_new_module_pass_manager()
-    for name in _PASSES:
-        getattr(manager, f"add_{name}_pass")()
-    return manager, builder
+def _compilers(isa: Isa) -> Compilers:
+    return Compilers(lambda: Compiler(_machine(isa), _PASSES))
 
 
 def optimised(text: str, isa: Isa) -> Any:
     """Return LLVM's module of a text, verified and optimised."""
-    # In a context of its own, which goes with it: names and types of texts stay in LLVM's common one.
-    module = llvm.parse_assembly(text, llvm.create_context())
-    module.verify()
-    manager, builder = _passes(isa)
-    manager.run(module, builder)
-    return module
+    return _compilers(isa).with_one(lambda compiler: compiler.optimised(text))
 
 
-def compiled(text: str, isa: Isa) -> bytes:
-    """Return the object code of an LLVM text."""
-    code: bytes = _machine(isa).emit_object(optimised(text, isa))
-    return code
+def compiled(text: str | Sequence[str], isa: Isa) -> bytes:
+    """Return the object code of an LLVM text, or of several that are one program: for a `Library`."""
+    return packed(_compilers(isa).objects_of([text] if isinstance(text, str) else text))
 
 
 def assembly(text: str, isa: Isa) -> str:
     """Return the assembly of an LLVM text, to be read."""
-    listing: str = _machine(isa).emit_assembly(optimised(text, isa))
+    listing: str = _compilers(isa).with_one(lambda c: c.machine.emit_assembly(c.optimised(text)))
     return listing
 
 
@@ -173,7 +163,8 @@ class Library:
         target = llvm.Target.from_triple(host().triple)
         machine = target.create_target_machine(opt=2, reloc="pic", codemodel="small", jit=True)
         self._engine = llvm.create_mcjit_compiler(module, machine)
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        for part in unpacked(code):
+            self._engine.add_object_file(llvm.ObjectFileRef.from_data(part))
         self._engine.finalize_object()
 
     def address(self, name: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from fanin.compiler.native.ir.types import ArrayType, FloatType, IntType, Type, VectorType
+from fanin.compiler.native.ir.types import ArrayType, DoubleType, FloatType, IntType, Type, VectorType
 
 Undefined = object()
 
@@ -57,8 +57,10 @@ def _written(kind: Type, x: Any) -> str:
         return "undef"
     if isinstance(kind, IntType):
         return str(int(x or 0))
+    if x is None and not isinstance(kind, (FloatType, DoubleType)):
+        return "zeroinitializer"
     if isinstance(kind, VectorType):
-        return "zeroinitializer" if x is None else _vector(kind, x)
+        return _vector(kind, x)
     if isinstance(kind, ArrayType):
         return 'c"' + "".join(f"\\{byte:02x}" for byte in x) + '"'
     if x is None:
