@@ -24,6 +24,7 @@ from fanin.ops.op import Op, Spec
 # Where a value comes from that is not the result of an operation.
 DATA = "data"  # it comes with each call
 STANDING = "standing"  # what is said of data that is the same in all steps of a call
+COUNTED = "counted"  # what is said of state whose number of rows the code is told when it runs
 STATE = "state"  # a tensor that outlives the call: a parameter, a buffer, an optimiser's moment
 SCALAR = "scalar"  # a number of this step, computed on the host: a rate, a bias correction
 CONSTANT = "constant"  # the same at every call

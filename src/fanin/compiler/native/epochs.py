@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin.compiler.graph import DATA, STANDING, STATE, Graph, Value
+from fanin.compiler.graph import COUNTED, DATA, STANDING, STATE, Graph, Value
 from fanin.compiler.native.executable import Executable
 from fanin.compiler.native.target import Isa
 from fanin.ops.index import take_rows
@@ -18,13 +18,13 @@ def gathering(graph: Graph, rows: Sequence[int]) -> Graph:
     """Return the graph with every data leaf replaced by the rows, of a larger array, that an `order` names.
 
     rows: how many rows each of the arrays has. The order is the one data leaf of the result, the arrays are state,
-    after that of the graph.
+    after that of the graph. The code is the same for any number of rows.
     """
     batch = next(leaf.shape[0] for leaf in graph.data if leaf.ndim)
     order = Value((batch,), np.int64, role=DATA, name="order")
     arrays, fetched = [], {}
     for leaf, count in zip(graph.data, rows, strict=True):
-        whole = Value((count, *leaf.shape[1:]), leaf.dtype, role=STATE, name=leaf.name)
+        whole = Value((count, *leaf.shape[1:]), leaf.dtype, role=STATE, name=leaf.name, attrs={COUNTED: True})
         arrays.append(whole)
         how = {"padding_idx": None, "by_frequency": False}
         fetched[leaf] = Value(leaf.shape, leaf.dtype, op=take_rows, inputs=(whole, order), attrs=how)

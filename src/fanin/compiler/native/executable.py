@@ -117,7 +117,9 @@ class Executable:
         extra = len(self.layout.sources)
         self._call_back = _HOST(self._evaluate)
         host = ctypes.cast(self._call_back, ctypes.c_void_p).value
-        self._pointers[extra : extra + 3] = [self._fault.ctypes.data, self._barrier.ctypes.data, host or 0]
+        self._rows = np.array([v.shape[0] if v.ndim else 1 for v in self.graph.state], np.int64)
+        behind = self._fault.ctypes.data, self._barrier.ctypes.data, host or 0, self._rows.ctypes.data
+        self._pointers[extra : extra + len(EXTRA)] = behind
         self._context = np.zeros(5, np.int64)
         self._context[0] = self._pointers.ctypes.data
         self._numbers = np.zeros(max(1, len(self.graph.scalars)), np.float64)

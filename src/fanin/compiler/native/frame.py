@@ -18,6 +18,9 @@ from fanin.compiler.native.memory import Layout, Place
 from fanin.compiler.native.vector import ARENA, F64, I1, I8, I64, OUTSIDE, POINTER, Code, element_type, like_home
 from fanin.compiler.passes.plan import Plan
 
+# What stands behind the sources in the array of pointers: where an index out of range is noted, the threads' barrier,
+# the function that calls back to the host, and how many rows the arrays of the state have.
+EXTRA = ("fault", "barrier", "host", "rows")
 ARGUMENTS = [POINTER, POINTER, I64, I64, I64, I1]
 
 
@@ -38,6 +41,7 @@ class Frame:
     def __post_init__(self) -> None:
         self._pointers: dict[Any, Any] = {}
         self._scalars: dict[Any, Any] = {}
+        self._rows: dict[Value, Any] = {}
         self._numbered = {x: i for i, x in enumerate(self.plan.graph.scalars)}
 
     def pointer(self, value: Value) -> Any:
@@ -70,6 +74,15 @@ class Frame:
         found = b.load(b.gep(self.sources, [I64(number)], source_etype=POINTER), typ=kind)
         found.home = OUTSIDE if number else ARENA
         return self.code.invariant(found)
+
+    def rows(self, value: Value) -> Any:
+        """Return how many rows a state has in this run."""
+        if value not in self._rows:
+            number = self.layout.sources[self.layout.places[value].source][1]
+            with self.code.b.goto_entry_block():
+                counts = self.source(len(self.layout.sources) + EXTRA.index("rows"))
+                self._rows[value] = self.code.invariant(self.code.load(self.code.at(counts, I64(number), I64), I64))
+        return self._rows[value]
 
     def scalar(self, x: Any, element: Any) -> Any:
         """Return a number of the step, or a Python number, as one element of a type."""

@@ -16,7 +16,7 @@ from typing import Any
 from fanin.compiler.graph import Value
 from fanin.compiler.native import elementwise, ir
 from fanin.compiler.native.barrier import emit_barrier
-from fanin.compiler.native.frame import ARGUMENTS, Frame
+from fanin.compiler.native.frame import ARGUMENTS, EXTRA, Frame
 from fanin.compiler.native.ir.parts import parts_of as parts_of_module
 from fanin.compiler.native.kernels import emit_group, pack_shape, product_shape
 from fanin.compiler.native.loops.nest import Nest
@@ -39,9 +39,6 @@ DATA_OFFSET = object.__basicsize__
 ELEMENTS_OF_A_PART = 8192
 # A kernel of so few elements costs no more than its call.
 ELEMENTS_INLINED = 32
-# What stands behind the sources in the array of pointers: where an index out of range is noted, the threads' barrier,
-# and the function that calls back to the host.
-EXTRA = ("fault", "barrier", "host")
 
 
 class NativeMachine:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin.compiler.graph import STANDING, Graph, Value
+from fanin.compiler.graph import COUNTED, STANDING, Graph, Value
 
 
 def fingerprint(graph: Graph) -> str:
@@ -29,7 +29,9 @@ def fingerprint(graph: Graph) -> str:
 
 
 def _type(value: Value) -> str:
-    return f"{value.dtype.str}{value.shape}{'w' if value.weak else ''}"
+    # A single row has no stride.
+    shape = f" counted{value.shape[1:]}" if COUNTED in value.attrs and value.shape[0] > 1 else str(value.shape)
+    return f"{value.dtype.str}{shape}{'w' if value.weak else ''}"
 
 
 def _described(value: Value, numbers: dict[Value, int]) -> str:

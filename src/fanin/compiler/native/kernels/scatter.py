@@ -34,7 +34,7 @@ class ScatterNest(PlacedNest):
         kind = element_type(access.base.dtype)
         index_kind = element_type(access.index.base.dtype)
         found = self.code.cast(self.code.load(self._at(access.index, place), index_kind), I64)
-        row = self.code.b.mul(checked(self.f, found, access.index_limit), I64(access.index_step))
+        row = self.code.b.mul(checked(self.f, found, access), I64(access.index_step))
         at = self.code.at(self._at(access, place), row, kind)
         self.code.store(self.code.add(self.code.load(at, kind, width_of(x)), x), at)
 

@@ -378,7 +378,7 @@ class Nest:
         assert access.index is not None
         kind = element_type(access.index.base.dtype)
         found = self.code.cast(self.code.load(self._at(access.index, place), kind), I64)
-        return noting.checked(self.f, found, access.index_limit)
+        return noting.checked(self.f, found, access)
 
     def _lane_by_lane(self, one: Callable[[list[Any]], Any], place: list[Any], width: int) -> Any:
         """Return a vector whose lanes are read one after the other."""

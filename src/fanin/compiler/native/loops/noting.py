@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-
-from fanin.compiler.graph import Value
+from fanin.compiler.graph import COUNTED, Value
+from fanin.compiler.native import ir
 from fanin.compiler.native.frame import Frame
+from fanin.compiler.native.loops.access import Access
 from fanin.compiler.native.vector import I64, width_of
 
 
-def checked(frame: Frame, position: Any, limit: int) -> Any:
-    """Return a position if it is inside [0, limit), else 0; that it was not is noted for the host."""
+def checked(frame: Frame, position: Any, access: Access) -> Any:
+    """Return a position if there is such a row, else 0; that there was none is noted for the host."""
     code = frame.code
-    inside = code.b.icmp_unsigned("<", position, I64(limit))
+    limit = frame.rows(access.base) if COUNTED in access.base.attrs else I64(access.index_limit)
+    inside = code.b.icmp_unsigned("<", position, limit)
     _note_unless(frame, inside)
     return code.b.select(inside, position, I64(0))
 
