@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -311,6 +312,10 @@ class Graph:
 
     def values(self) -> list[Value]:
         """Return all values that the roots depend on, each after its inputs."""
+        return list(self._order)
+
+    @cached_property
+    def _order(self) -> list[Value]:
         return in_order(self.roots)
 
     def rewritten(self, rewrite: Callable[[Value], Any]) -> Graph:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fanin.compiler.graph import STATE, Value
@@ -13,6 +14,7 @@ from fanin.compiler.passes.views import is_number, own
 def find_homes(plan: Plan) -> None:
     """Let new state and outputs be computed where they belong, if nobody reads the old state later."""
     group_of = {v: g for g in plan.groups for v in g.members}
+    readers = _readers(plan, group_of)
     for i, new in plan.graph.updates:
         old = plan.graph.state[i]
         if new is old:
@@ -21,7 +23,7 @@ def find_homes(plan: Plan) -> None:
             new in group_of
             and new not in plan.homes
             and new.dtype == old.dtype
-            and _old_is_done(plan, old, new, group_of)
+            and _old_is_done(plan, old, new, group_of[new], readers.get(old, ()))
         ):
             plan.homes[new] = ("state", i)
         else:
@@ -33,21 +35,29 @@ def find_homes(plan: Plan) -> None:
             plan.copies.append((value, ("output", k)))
 
 
-def _old_is_done(plan: Plan, old: Value, new: Value, group_of: dict[Value, Group]) -> bool:
+def _readers(plan: Plan, group_of: dict[Value, Group]) -> dict[Value, list[tuple[Value, Value, Group]]]:
+    """Return for every value with memory who reads it: the operation, its input there, and the group."""
+    found: dict[Value, list[tuple[Value, Value, Group]]] = {}
+    for value, reader in group_of.items():
+        for x in value.inputs:
+            if isinstance(x, Value) and not is_number(x):
+                found.setdefault(plan.refs[x].base, []).append((value, x, reader))
+    return found
+
+
+def _old_is_done(
+    plan: Plan, old: Value, new: Value, group: Group, readers: Iterable[tuple[Value, Value, Group]]
+) -> bool:
     """Say whether the old state can be overwritten when the new one is computed."""
-    group = group_of[new]
     if group.on == SUM and plan.tiling.streamed:
         return False
     if any(plan.refs[root].base is old for root in plan.graph.roots):
         return False
-    for value, reader in group_of.items():
-        for x in value.inputs:
-            if not isinstance(x, Value) or is_number(x) or plan.refs[x].base is not old:
-                continue
-            if reader.number > group.number or (reader is group and not _reads_in_step(plan, value, x, group)):
-                return False
-            if reader.level == group.level and reader is not group and group.on == ROWS:
-                return False
+    for value, x, reader in readers:
+        if reader.number > group.number or (reader is group and not _reads_in_step(plan, value, x, group)):
+            return False
+        if reader.level == group.level and reader is not group and group.on == ROWS:
+            return False
     return group.kind in ("loops", "product") and new.shape == group.extent
 
 
