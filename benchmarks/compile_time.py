@@ -3,8 +3,9 @@
     python benchmarks/compile_time.py
     python benchmarks/compile_time.py --smoke
 
-The time is from having the model and the data to the end of the first step. Importing the library is told apart, and
-so is the second step. A cache is empty in the first process of a round and full in the second. torch.compile has one
+The time is from having the model and the data to the end of the first step, on all cores, which compile side by side
+where a library can; the processor's time is told beside. Importing the library is told apart, and so is the second
+step. A cache is empty in the first process of a round and full in the second. torch.compile has one
 round, as each costs half a minute.
 """
 
@@ -14,6 +15,7 @@ import argparse
 import importlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -43,7 +45,7 @@ class Contender:
 
     def environment(self, folder: str) -> dict[str, str]:
         settings = {name: value.format(folder=folder) for name, value in self.settings.items()}
-        return {**Seat(self.module, 1).environment(), **settings}
+        return {**Seat(self.module, os.cpu_count() or 1).environment(), **settings}
 
 
 JAX = {
@@ -72,11 +74,14 @@ def first_steps(module: str, variant: str, name: str) -> dict[str, float | str]:
     job = contender.prepare(case, data_of(case), variant, 1)
     step = job.epochs or job.run
     times = [imported - start, time.perf_counter() - imported]
+    spent = time.process_time()
     for _ in range(2):
         start = time.perf_counter()
         step(1)
         times.append(time.perf_counter() - start)
+        spent = time.process_time() - spent if len(times) == 3 else spent
     found: dict[str, float | str] = dict(zip(("import", "model", "first", "second"), times, strict=True))
+    found["processor"] = spent
     return found | {"version": contender.VERSION, "engine": job.engine() if job.engine else ""}
 
 
@@ -106,18 +111,20 @@ def measure(contenders: list[Contender], rounds: int) -> Samples:
 
 
 def rows_of(samples: Samples) -> Iterator[list[str]]:
-    yield ["case", "cache", "library", "first step, s", "wanted", "import, s", "second step, s", ""]
+    yield ["case", "cache", "library", "first step, s", "wanted", "processor, s", "import, s", "second step, s", ""]
     for (title, name, cache), found in sorted(samples.items(), key=lambda item: (item[0][1], item[0][2], item[0][0])):
         case = [f"{'-'.join(map(str, CASES[name].widths))}, {CASES[name].rule}", cache, title]
         good = [answer for answer in found if "error" not in answer]
         if not good:
-            yield [*case, "-", "-", "-", "-", str(found[0]["error"])]
+            yield [*case, "-", "-", "-", "-", "-", str(found[0]["error"])]
             continue
-        first, imported, second = ([float(a[key]) for a in good] for key in ("first", "import", "second"))
+        keys = ("first", "processor", "import", "second")
+        first, processor, imported, second = ([float(a[key]) for a in good] for key in keys)
         wanted = f"{WANTED[cache]:g}" if title == "fanin" else ""
         engine = f"engine {good[0]['engine']}" if good[0]["engine"] else ""
         spread = f"{median(first):.2f} ({min(first):.2f}..{max(first):.2f})"
-        yield [*case, spread, wanted, f"{median(imported):.2f}", f"{median(second):.4f}", engine]
+        rest = [f"{median(processor):.2f}", f"{median(imported):.2f}", f"{median(second):.4f}"]
+        yield [*case, spread, wanted, *rest, engine]
 
 
 def versions_in(samples: Samples) -> dict[str, str]:

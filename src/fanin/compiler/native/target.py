@@ -116,8 +116,8 @@ def _machine(isa: Isa) -> Any:
     if not runs_here(isa):
         _everything_ready()
     target = llvm.Target.from_triple(isa.triple)
-    # Level 2 takes a tenth longer, for instructions ordered once more: steps of 0.4 us to 1 ms were at most 0.5% quicker
-    # so, and up to 3% slower.
+    # Level 2 takes a tenth longer, for instructions ordered once more: steps of 0.4 us to 1 ms were at most 0.5%
+    # quicker so, and up to 3% slower.
     return target.create_target_machine(cpu=isa.cpu, features=isa.features, opt=1, reloc="pic", codemodel="small")
 
 

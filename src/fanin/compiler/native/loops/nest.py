@@ -205,6 +205,8 @@ class Nest:
         depth = len(self.sizes) - 1
         low, count = self._low(depth), self.sizes[depth]
         width = self._width(members)
+        if self._is_heavy(members) and count < 2 * width:  # written once for two registers, it would be again for one
+            width //= 2
         at = 0
         while count - at > 0:
             steps = (count - at) // width
@@ -229,8 +231,10 @@ class Nest:
         ]
         wide = [n for n in sizes if n > 1] or [4]
         # Two registers at a time share the constants of a polynomial, and hide the latency of one another.
-        heavy = any(v.op is not None and v.op.name in HEAVY for v in members)
-        return self.code.isa.vector_bytes // max(wide) * (2 if heavy else 1)
+        return self.code.isa.vector_bytes // max(wide) * (2 if self._is_heavy(members) else 1)
+
+    def _is_heavy(self, members: Sequence[Value]) -> bool:
+        return any(v.op is not None and v.op.name in HEAVY for v in members)
 
     def _body(self, place: list[Any], members: Sequence[Value], width: int) -> None:
         outer = self.memo
