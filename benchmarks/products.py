@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
+from fanin.compiler.native import ir
 from fanin.compiler.native.product import Products, ProductShape
 from fanin.compiler.native.product.kernel import repeated
 from fanin.compiler.native.target import Isa, Library, chosen, compiled

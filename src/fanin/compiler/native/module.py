@@ -95,13 +95,16 @@ class Builder:
 
     def build(self) -> str:
         """Return the text of the module."""
-        self._quick_entry(self._entry(self._step()))
+        self._write()
         return str(self.module)
 
     def parts(self) -> list[str]:
         """Return the texts of one or more modules that are the program together."""
-        whole = self.build()
-        return parts_of_module(self.module) if sys.platform == "linux" else [whole]
+        self._write()
+        return parts_of_module(self.module) if sys.platform == "linux" else [str(self.module)]
+
+    def _write(self) -> None:
+        self._quick_entry(self._entry(self._step()))
 
     @property
     def _is_single(self) -> bool:

@@ -71,11 +71,10 @@ class GlobalVariable(Value):
         self.initializer: Constant | None = None
         module.globals[name] = self
 
-    def text(self, linkage: str | None = None) -> str:
-        """Return its definition, with another linkage than its own if there is one."""
-        how = self.linkage if linkage is None else linkage
+    def text(self) -> str:
+        """Return its definition."""
         what = "constant" if self.global_constant else "global"
-        return f"{self.ref} = {how} {what} {self.initializer}"
+        return f"{self.ref} = {self.linkage} {what} {self.initializer}"
 
     def declaration(self) -> str:
         """Return what a module says of it that does not define it."""
@@ -158,11 +157,11 @@ class Function(Value):
         self.names[name] = number + 1
         return f"{name}.{number}" if number else name
 
-    def text(self, linkage: str | None = None) -> str:
-        """Return the definition, with another linkage than its own if there is one, or the declaration."""
+    def text(self) -> str:
+        """Return the definition, or the declaration."""
         if not self.blocks:
             return self.declaration()
-        how = self.linkage if linkage is None else linkage
+        how = self.linkage
         arguments = ", ".join(map(str, self.args))
         words = " ".join(sorted(self.attributes))
         head = f"define {how + ' ' if how else ''}{self.kind.result.text} {self.ref}({arguments}) {words}"

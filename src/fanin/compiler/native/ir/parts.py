@@ -27,7 +27,7 @@ def parts_of(module: Module) -> list[str]:
         least = sizes.index(min(sizes))
         shares[least] += together
         sizes[least] += _size(together, texts)
-    return [_written(module, share) for share in shares if share]
+    return [_written(module, share, texts) for share in shares if share]
 
 
 def _together(module: Module, texts: dict[str, str]) -> list[list[str]]:
@@ -52,17 +52,17 @@ def _is_bound(found: Function | GlobalVariable) -> bool:
     return isinstance(found, GlobalVariable) or "alwaysinline" in found.attributes
 
 
-def _written(module: Module, refs: list[str]) -> str:
+def _written(module: Module, refs: list[str], texts: dict[str, str]) -> str:
     mine = set(refs)
-    inside = [value for value in module.globals.values() if value.ref in mine]
-    texts = [value.text(_linkage(value)) for value in inside]
-    named = set(_NAMES.findall("\n".join(texts)))
-    outside = [value for value in module.globals.values() if value.ref in named - mine]
-    return "\n".join([module.head(), *texts, *(value.declaration() for value in outside), module.tail()])
+    inside = [_shared(value, texts[value.ref]) for value in module.globals.values() if value.ref in mine]
+    named = set(_NAMES.findall("\n".join(inside)))
+    outside = [value.declaration() for value in module.globals.values() if value.ref in named - mine]
+    return "\n".join([module.head(), *inside, *outside, module.tail()])
 
 
-def _linkage(found: Function | GlobalVariable) -> str:
-    return "hidden" if found.linkage == "internal" and not _is_bound(found) else found.linkage
+def _shared(found: Function | GlobalVariable, text: str) -> str:
+    """Return the text of a function that other parts can call; of what is bound, as it is."""
+    return text if _is_bound(found) else text.replace("define internal ", "define hidden ", 1)
 
 
 def _size(refs: list[str], texts: dict[str, str]) -> int:
