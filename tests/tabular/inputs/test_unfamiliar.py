@@ -125,7 +125,6 @@ def test_dates_far_outside_are_written_as_dates() -> None:
     [
         ("area", [str(value) for value in columns()["area"]], "texts where training rows have numbers; read as num"),
         ("area", [True, False] * 30, "flags where training rows have numbers; read as numbers"),
-        ("day", [str(value) for value in columns()["day"]], "texts where training rows have dates; read as dates"),
         ("many", [1.5] * 60, "numbers where training rows have texts; each is the category that is written so"),
     ],
 )
@@ -140,6 +139,12 @@ def test_flags_and_their_numbers_are_the_same() -> None:
     assert (
         told(changed(flag=[int(value) for value in columns()["flag"]], two=[bool(v) for v in columns()["two"]])) == []
     )
+
+
+def test_dates_and_their_texts_are_the_same() -> None:
+    texts, dates = changed(day=list(map(str, columns()["day"]))), changed(day=pandas.to_datetime(columns()["day"]))
+    for learned, new in [(texts, dates), (dates, texts), (texts, changed()), (changed(), dates)]:
+        assert told(new, learned) == []
 
 
 def test_of_few_rows_no_range_is_known() -> None:

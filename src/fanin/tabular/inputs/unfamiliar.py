@@ -168,6 +168,8 @@ def _other_types(
     new = _types(table, column, source) - known
     if plan.kind == "flag" or has_two:
         new -= {"flags", "numbers"}  # 0 and 1 are false and true
+    if plan.kind == "date":
+        new -= {"dates", "texts"}  # a file has texts where a frame may have dates
     if not new or not known:
         return
     values, rows = _of_types(table, column, source, new)
