@@ -73,7 +73,7 @@ def test_a_slow_first_piece_does_not_count() -> None:
 
 def test_a_processor_that_has_to_wake_up_gets_time_for_it() -> None:
     asleep = 0.6 * WAKING
-    taken = paced(lambda threads, when: 1e-3 if threads == 1 or when < asleep else 5e-4, until=3.0)
+    taken = paced(lambda threads, when: 1e-3 if threads == 1 else 2e-3 if when < asleep else 5e-4, until=0.8 * AGAIN)
     assert share(taken, 2, since=2 * WAKING) > 0.9
 
 

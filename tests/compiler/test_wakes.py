@@ -71,7 +71,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executable, "WORK_OF_A_TEAM", 0)
 
 
-@pytest.mark.parametrize(("outputs", "rows"), [(1024, 512), (1000, 500), (1021, 511), (64, 32)])
+@pytest.mark.parametrize(("outputs", "rows"), [(1024, 512), (1023, 341), (1021, 511), (2048, 512), (64, 32)])
 def test_parts_fit_the_cache_and_divide_the_whole(outputs: int, rows: int) -> None:
     (wake,) = built(outputs).wakes.values()
     assert wake.loop.kind == "loops"

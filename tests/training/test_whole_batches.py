@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 import fanin as torch
-from fanin.compiler.native.epochs import Epochs
+from fanin.compiler.graph import DATA, Graph, Value
+from fanin.compiler.native.epochs import Epochs, standing
+from fanin.compiler.passes.fingerprint import fingerprint
+from fanin.ops.reduce import sum_
 from fanin.training.engines import pool
 
 ROWS = 200
@@ -90,3 +93,23 @@ def test_a_subset_is_fetched(made: list[bool], data: Any) -> None:
         results.append((history.losses, [p.detach().numpy() for p in net.parameters()]))
     assert_same(*results)
     assert made == [False]
+
+
+def test_code_for_whole_batches_is_not_taken_for_that_of_one_step() -> None:
+    x = Value((ROWS, 4), np.float64, role=DATA)
+    graph = Graph((x,), (), outputs=(sum_(x, dim=(0, 1), keepdim=False),))
+    assert fingerprint(standing(graph)) != fingerprint(graph)
+    assert fingerprint(standing(graph)) == fingerprint(standing(graph))
+
+
+@pytest.mark.parametrize(("most", "kept"), [(0, False), (1 << 20, True)])
+def test_copies_wait_for_the_next_run_unless_they_are_large(
+    data: Any, made: list[bool], most: int, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_MOST_COPIED", most)
+    trained(*data, callbacks=(lambda _: None,))
+    ((_, epochs),) = pool.idle._idle
+    assert any(copy is not None for copy in epochs.copies) is kept
+    before = list(epochs.copies)
+    assert_same(trained(*data, callbacks=(lambda _: None,)), trained(*data, engine="eager"))
+    assert all(copy is again for copy, again in zip(before, epochs.copies, strict=True))

@@ -22,17 +22,17 @@ class Journal:
 
     def __init__(self) -> None:
         self._calls: list[tuple[Any, Any, Any]] = []
-        self._copied = -OFTEN
+        self._copied = 0.0
         self._key: Any = None  # that of the random masks at the copy
 
     def begin(self) -> None:
         """Forget everything: the state may be another one now."""
-        self._calls, self._key = [], None
+        self._calls = []
 
     def before(self, program: Any, rows: Any, numbers: Any, key: Any) -> None:
         """Take note of a call that is about to be made; `key` is that of the random masks, as it stands."""
         now = time.perf_counter()
-        if self._key is None or now - self._copied >= OFTEN or not self._is_covered(program):
+        if not self._calls or now - self._copied >= OFTEN or not self._is_covered(program):
             program.remember(program.arrays(key))
             self._calls, self._copied, self._key = [], now, key.copy()
         self._calls.append((program, rows, numbers))

@@ -16,6 +16,7 @@ from fanin.compiler.passes.common import attrs_key, number_key
 MOST = 8  # idle ones that are kept, each with the memory of its intermediate values
 _MOST_BYTES = 1 << 16  # of a constant that is compared by its values
 _GRAPHS = 32  # whose identities are remembered
+_MOST_COPIED = 1 << 25  # bytes of the copies that idle ones keep: to make small ones anew costs more than to fill them
 
 
 class Pool:
@@ -43,6 +44,8 @@ class Pool:
         if key[0] is None:
             return
         epochs.executable.let_go()
+        if sum(copy.nbytes for copy in epochs.copies if copy is not None) > _MOST_COPIED:
+            epochs.copies = []
         self._idle = [*self._idle, (key, epochs)][-MOST:]
 
     def _identity(self, graph: Graph) -> Hashable:
