@@ -89,7 +89,10 @@ class _Bound:
             raise positions.named(error, self.source, data, state) from None
 
     def single(self, state: Arrays) -> Callable[[Any], Any]:
-        """Return a quick function from one array to one, for a graph without scalars and updates."""
+        """Return a quick function from one array to one, for a graph without scalars and updates.
+
+        It may answer None, where a call has to be done in the usual way.
+        """
         compute: Callable[[Any], Any] = self.code.single(state)
         if not positions.any_in(self.code.graph):
             return compute
@@ -306,7 +309,7 @@ class Program:
             and not isinstance(captured.structure, (tuple, list, dict))
             and all(t._node is None for t, required in captured.required if required)
         )
-        return (data[0].shape, data[0].dtype, mode.enabled) if simple else None
+        return (data[0].dtype, mode.enabled) if simple else None
 
     def predictor(self) -> Callable[[Any], Any]:
         """Return a quick function of one tensor, which answers None when anything is otherwise than at the capture."""
@@ -316,7 +319,7 @@ class Program:
         return self._predictor[1]
 
     def _make_predictor(self) -> Callable[[Any], Any]:
-        shape, dtype, enabled = self.quick
+        dtype, enabled = self.quick
         seen, known, held = self.seen, self.captured.known, tuple(zip(self.tensors, self.arrays, strict=True))
         single = getattr(self.execute, "single", None)
         compute = self._slowly if single is None else single(self.arrays)
@@ -326,8 +329,7 @@ class Program:
         def predict(x: Any) -> Any:
             array = x._array
             if (
-                array.shape != shape
-                or array.dtype is not dtype
+                array.dtype is not dtype
                 or grad_mode.enabled is not enabled
                 or x._requires_grad
                 or changes.count != seen
@@ -337,10 +339,15 @@ class Program:
             for tensor, memory in held:
                 if tensor._array is not memory:
                     return None
+            if history is not None and x._base is not None:
+                return None
+            out = compute(array)
+            if out is None:
+                return None
             if history is not None:
-                return history.of(x, compute(array)) if x._base is None else None
+                return history.of(x, out)
             result = new(Tensor)
-            result._array = compute(array)
+            result._array = out
             if grad_mode.inference:
                 result._is_inference = True
             return result
@@ -348,7 +355,8 @@ class Program:
         return predict
 
     def _slowly(self, array: Any) -> Any:
-        return self.execute((array,), self.arrays, ())[0]
+        fits = array.shape == self.captured.graph.data[0].shape
+        return self.execute((array,), self.arrays, ())[0] if fits else None
 
 
 def _count(tensor: Any) -> None:

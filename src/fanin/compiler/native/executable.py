@@ -5,8 +5,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import platform
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,8 +22,9 @@ from fanin.compiler.native import target
 from fanin.compiler.native.barrier import new_barrier
 from fanin.compiler.native.cache import default_cache
 from fanin.compiler.native.memory import lay_out
-from fanin.compiler.native.module import DATA_OFFSET, ENTRY, EXTRA, QUICK, Builder, NativeMachine
+from fanin.compiler.native.module import ENTRY, EXTRA, Builder, NativeMachine
 from fanin.compiler.native.pace import Pace
+from fanin.compiler.native.quick import QUICK, builtin, objects_are_known
 from fanin.compiler.native.team import Team
 from fanin.compiler.passes.fingerprint import fingerprint
 from fanin.compiler.passes.lower import lower
@@ -40,7 +39,6 @@ from fanin.compiler.passes.views import is_number
 WORK_OF_A_TEAM = 10_000_000
 # Floating-point operations of a prediction that takes microseconds.
 QUICK_WORK = 5_000_000
-_QUICK = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.py_object, ctypes.py_object)
 _HOST = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
@@ -161,24 +159,27 @@ class Executable:
     def single(self, state: Sequence[Any]) -> Callable[[Any], Any]:
         """Return a quick function from one array to one, for a graph without scalars and updates.
 
-        It holds Python's lock, so that no other thread comes in between, and is for work of microseconds.
+        It takes arrays of the right dtype, and is for work of microseconds. It returns None where the function for all
+        cases has to do the work: for an array of another shape or order, and for one with an index out of range.
         """
-        if self.work > QUICK_WORK or not all(a.flags.c_contiguous for a in state) or not _objects_are_known():
-            return lambda array: self((array,), state, ())[0]
-        result = self.graph.outputs[0]
+        (given,), (result,) = self.graph.data, self.graph.outputs
+        if not self._is_quick or not all(a.flags.c_contiguous for a in state):
+            return lambda array: self((array,), state, ())[0] if array.shape == given.shape else None
         shape, dtype, empty = result.shape, result.dtype, np.empty
-        context, quick = self._context_for(state), _QUICK(self._library.address(QUICK))
-        address, fault = int(context.ctypes.data), self._fault
-        hold = (context, tuple(state), self)
+        context = self._context_for(state)
+        quick, method = builtin(self._library.address(QUICK), context)
+        hold = (context, method, tuple(state), self)
 
         def predict(array: Any, hold: Any = hold) -> Any:
             out = empty(shape, dtype)
-            quick(address, array if array.flags.c_contiguous else array.copy("C"), out)
-            if fault[0] or self._failure is not None:
-                self.check()
-            return out
+            return out if quick(array, out) is out else None
 
         return predict
+
+    @property
+    def _is_quick(self) -> bool:
+        """Whether a step takes no longer than what Python needs to begin it, and calls nobody back."""
+        return self.work <= QUICK_WORK and not self._hosted and objects_are_known()
 
     def _context_for(self, state: Sequence[Any]) -> Any:
         """Return a context of its own, in which the state is bound."""
@@ -325,15 +326,6 @@ def compiler_version() -> str:
     files = sorted(folder.rglob("*.py"))
     stamps = [(str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     return hashlib.sha256(f"{target.llvm.llvm_version_info}{stamps}".encode()).hexdigest()
-
-
-@lru_cache(maxsize=1)
-def _objects_are_known() -> bool:
-    """Say whether NumPy's arrays hold the address of their elements where it is looked for."""
-    if platform.python_implementation() != "CPython" or not getattr(sys, "_is_gil_enabled", lambda: True)():
-        return False
-    array = np.zeros(3)
-    return int(ctypes.c_size_t.from_address(id(array) + DATA_OFFSET).value) == array.ctypes.data
 
 
 @lru_cache(maxsize=8)

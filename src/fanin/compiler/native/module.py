@@ -23,18 +23,16 @@ from fanin.compiler.native.loops.nest import Nest
 from fanin.compiler.native.memory import Layout
 from fanin.compiler.native.product import Products
 from fanin.compiler.native.product.plan import inner_blocks
+from fanin.compiler.native.quick import emit_quick
 from fanin.compiler.native.target import Isa
-from fanin.compiler.native.vector import I1, I8, I64, POINTER, Code, element_type, function, has_type
+from fanin.compiler.native.vector import I1, I64, POINTER, Code, element_type, function, has_type
 from fanin.compiler.native.wakes import Wake, wakes
 from fanin.compiler.passes.plan import INDEXED, PLACES, ROWS, SCATTERS, SUM, Group, Plan
 from fanin.compiler.passes.products import parts_of, product_work
 from fanin.compiler.passes.rows import REDUCTIONS
 from fanin.compiler.passes.views import Ref
 
-ENTRY, QUICK = "run", "quick"
-# Bytes from the begin of a NumPy array's object to the address of its elements, behind what all Python objects begin
-# with: part of NumPy's binary interface.
-DATA_OFFSET = object.__basicsize__
+ENTRY = "run"
 # Elements of an elementwise kernel that are worth a thread of their own, and of a part of one.
 ELEMENTS_OF_A_PART = 8192
 # A kernel of so few elements costs no more than its call.
@@ -104,7 +102,7 @@ class Builder:
         return parts_of_module(self.module) if sys.platform == "linux" else [str(self.module)]
 
     def _write(self) -> None:
-        self._quick_entry(self._entry(self._step()))
+        emit_quick(self.module, self.plan.graph, self.layout, self.isa, self._entry(self._step()))
 
     @property
     def _is_single(self) -> bool:
@@ -334,23 +332,6 @@ class Builder:
         code.b.ret_void()
         return made
 
-    def _quick_entry(self, run: Any) -> None:
-        """Write `quick(context, array, result)`: one step on the first data and output, given as NumPy's objects.
-
-        It reads where their elements lie from the objects themselves, which Python would need a microsecond for.
-        """
-        slots = [number for number, source in enumerate(self.layout.sources) if source in (("data", 0), ("output", 0))]
-        if len(slots) != 2:
-            return
-        made, code = function(self.module, QUICK, [POINTER, POINTER, POINTER], self.isa, internal=False)
-        context, *objects = made.args
-        sources = code.b.load(context, typ=POINTER)
-        for slot, held in zip(slots, objects, strict=True):
-            data = code.b.load(code.b.gep(held, [I64(DATA_OFFSET)], source_etype=I8), typ=I64)
-            code.b.store(data, code.b.gep(sources, [I64(slot)], source_etype=I64))
-        code.b.call(run, [context, I64(0), I64(1)])
-        code.b.ret_void()
-
 
 def _least(code: Code, a: Any, n: int) -> Any:
     return code.b.select(code.b.icmp_signed("<", a, I64(n)), a, I64(n))
@@ -363,4 +344,4 @@ def _size(shape: tuple[int, ...]) -> int:
     return total
 
 
-__all__ = ["DATA_OFFSET", "ENTRY", "EXTRA", "QUICK", "ROWS", "SUM", "Builder", "NativeMachine"]
+__all__ = ["ENTRY", "EXTRA", "ROWS", "SUM", "Builder", "NativeMachine"]
