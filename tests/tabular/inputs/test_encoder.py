@@ -11,6 +11,7 @@ import pytest
 
 from fanin._core.errors import ArgumentError, TableError
 from fanin.tabular.inputs import Column, Encoded, Encoder
+from fanin.tabular.inputs.dates import days_of, first_of
 
 UP, DOWN = 2 / np.sqrt(1 + 4 / 9), -2 / np.sqrt(1 + 4 / 9)  # two factors away from the median, bent
 
@@ -119,22 +120,84 @@ def test_dates_written_as_texts_and_in_other_zones() -> None:
 
 
 @pytest.mark.parametrize(
-    "form", ["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", " %Y-%m-%d %H "]
+    "form",
+    [
+        "%Y-%m-%d",
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%d %H:%M:%S.%f",
+        " %Y-%m-%d %H ",
+        "%Y/%m/%d",
+        "%Y/%m/%d %H:%M:%S",
+        "%m/%d/%Y %H:%M",
+        "%m/%d/%Y %I:%M:%S %p",
+        "%d/%m/%Y",
+        "%d.%m.%Y %H:%M",
+        "%d-%m-%Y ",
+    ],
 )
 def test_dates_in_every_form_of_text(form: str) -> None:
     times = [datetime.datetime(1999, 12, 20) + datetime.timedelta(hours=7.3 * number) for number in range(40)]
     texts = [time.strftime(form) for time in times]
     exact = [datetime.datetime.strptime(text, form) for text in texts]
-    for more in ([], ["2000-02-30"], ["2000-13-01"]):  # of which the last two are none
+    for more in ([], ["2000-02-30"], ["2000-13-01"], ["2000/2/30"], ["1/32/2000"], ["1/1/2000 24:00"]):  # no dates
         encoder, encoded = fitted(texts + more)
         assert (encoder.describe()[0].kind, encoder.plans[0].texts) == ("date", bool(more))
         np.testing.assert_allclose(encoded.numbers[:40], fitted(exact)[1].numbers, atol=1e-6)
+
+
+def test_what_stands_first_in_a_date_is_learned() -> None:
+    day_first = [f"{day}/{month}/2024" for month in (1, 2) for day in range(1, 29)]
+    month_first = [f"{month}/{day}/2024" for month in (1, 2) for day in range(1, 29)]
+    for texts, february in ((day_first, "3/2/2024"), (month_first, "2/3/2024")):
+        encoder, _ = fitted(texts)
+        encoder = Encoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
+        # A row alone does not tell its order; other dates are of one meaning in any column.
+        np.testing.assert_array_equal(
+            encoder.transform([[february]]).numbers, encoder.transform([["2024-02-03"]]).numbers
+        )
+    with pytest.raises(TableError, match="row 0: '31/1/2024' where a date is expected"):
+        encoder.transform([["31/1/2024"]])
+
+
+@pytest.mark.parametrize(
+    ("texts", "first"),
+    [
+        ([f"1/{month}/{year}" for year in (2023, 2024) for month in range(1, 13)], "day"),
+        ([f"{month}/1/{year}" for year in (2023, 2024) for month in range(1, 13)], "month"),
+        ([f"{day}.{day}.2024" for day in range(1, 13)], "day"),
+        ([f"{month}/{day}/2024" for month in range(1, 13) for day in range(1, 13)], ""),
+        (["31/12/2024", "30/12/2024", "12/31/2024"], "day"),
+        (["1-2-3", "soon", "2024/12/31", 3], ""),
+        ([], ""),
+    ],
+)
+def test_first_in_a_date_stands_what_most_texts_say(texts: list[Any], first: str) -> None:
+    assert first_of(texts) == first
+    if len(texts) > 9:
+        assert (described(texts).kind == "date") == bool(first)
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"),
+    [
+        ("7:05", 7 + 1 / 12),
+        (" 07:05:30 ", 7 + 5.5 / 60),
+        ("12:00 AM", 0),
+        ("12:30pm", 12.5),
+        ("38:00:00.5", 38 + 0.5 / 3600),
+    ]
+    + [(text, None) for text in ("7:60", "7:5", "13:00 PM", "0:00 am", "1:00:60", "700:00", "7:05 noon", "x:05")],
+)
+def test_times_written_as_texts(text: str, hours: float | None) -> None:
+    np.testing.assert_allclose(days_of([text]), [np.nan if hours is None else hours / 24], rtol=1e-12)
 
 
 def test_times_of_day_go_round() -> None:
     times = [datetime.time(hour, minute) for hour in range(24) for minute in (0, 30)]
     encoder, encoded = fitted(times)
     assert encoder.describe()[0].becomes == "3 numbers"
+    np.testing.assert_allclose(fitted([time.strftime("%H:%M") for time in times])[1].numbers, encoded.numbers)
     late, early = encoder.transform([[datetime.time(23, 59)], [datetime.time(0, 1)]]).numbers
     np.testing.assert_allclose(late[1:], early[1:], atol=0.02)
     assert np.abs(encoded.numbers[0, 1:] - encoded.numbers[24, 1:]).max() > 1  # noon

@@ -120,6 +120,13 @@ def test_dates_far_outside_are_written_as_dates() -> None:
     assert "2020-01-01 to 2020-02-29" in found.what
 
 
+def test_times_of_day_far_outside_are_written_as_times() -> None:
+    times = [f"9:{minute:02}" for minute in range(ROWS)]
+    (found,) = told(changed(day=["23:30", *times[1:]]), changed(day=times))
+    assert summary([found]) == [('column "day"', "number", ("23:30",), 1)]
+    assert "09:00 to 09:59" in found.what
+
+
 @pytest.mark.parametrize(
     ("name", "values", "what"),
     [

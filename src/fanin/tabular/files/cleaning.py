@@ -10,7 +10,8 @@ import numpy as np
 from fanin.tabular.files.kinds import NUMBER_TEXT
 from fanin.tabular.frames import polars
 from fanin.tabular.inputs import Encoder
-from fanin.tabular.inputs.cells import days_of, numbers_of
+from fanin.tabular.inputs.cells import numbers_of
+from fanin.tabular.inputs.dates import First, days_of
 
 ENOUGH = 1000  # values that are looked at before all of a column
 
@@ -86,7 +87,7 @@ def clean(frame: polars.DataFrame, encoder: Encoder) -> tuple[polars.DataFrame, 
             found, failed = numbers_in(_of_flags(series) if plan.kind == "flag" else series)
             expected = "a number" if plan.kind == "number" else "true or false"
         elif plan.kind == "date":
-            found, failed = _dates_in(series)
+            found, failed = _dates_in(series, plan.first)
             expected = "a date"
         else:
             continue
@@ -102,8 +103,8 @@ def _of_flags(series: polars.Series) -> polars.Series:
     return lower.replace(["true", "false"], ["1", "0"])
 
 
-def _dates_in(series: polars.Series) -> tuple[polars.Series, polars.Series]:
+def _dates_in(series: polars.Series, first: First) -> tuple[polars.Series, polars.Series]:
     texts = series.drop_nulls().unique()
-    wrong = texts.filter(polars.Series(np.isnan(days_of(texts.to_list()))))
+    wrong = texts.filter(polars.Series(np.isnan(days_of(texts.to_list(), first))))
     failed = series.is_in(wrong.to_list()).fill_null(False)
     return polars.select(polars.when(~failed).then(series).otherwise(None).alias(series.name)).to_series(), failed

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fanin.tabular.frames import polars
-from fanin.tabular.inputs.cells import DATE, NUMBER
+from fanin.tabular.inputs.cells import NUMBER
+from fanin.tabular.inputs.dates import DATE, OTHER_DATE
 
-NUMBER_TEXT, DATE_TEXT = (f"^(?:{form.pattern})$" for form in (NUMBER, DATE))
+NUMBER_TEXT, DATE_TEXT = f"^(?:{NUMBER.pattern})$", f"^(?:{DATE.pattern}|{OTHER_DATE.pattern})$"
 
 
 def kind_of(series: polars.Series) -> str:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -20,16 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanin._core.errors import TableError
+from fanin.tabular.inputs.dates import First, days_of
 from fanin.tabular.inputs.summary import Floats
 from fanin.tabular.inputs.tables import Levels
 from fanin.tabular.inputs.tables.factors import Container, float_of
 
 # No "nan", "inf", "1_000", nor digits of other scripts, all of which float() takes; no leading zeros: 007 is a code.
 NUMBER = re.compile(r"[ \t]*[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
-DATE = re.compile(r"[ \t]*[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9].*)?[ \t]*")
-PLAIN_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)?")
-DAY_MICROS = 86_400e6
-EPOCH = datetime.datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -52,10 +48,9 @@ class Cells:
         """The number of each value, nan for what is none."""
         return numbers_of(self.values)
 
-    @cached_property
-    def days(self) -> Floats:
-        """The day of each value, nan for what is no date."""
-        return days_of(self.values)
+    def days(self, first: First = "") -> Floats:
+        """Return the day of each value, nan for what is no date; `first` as of `days_of`."""
+        return days_of(self.values, first)
 
     def rows_of(self, table: Floats, missing: float = nan) -> Floats:
         """Return for each row the entry of its value in `table`."""
@@ -170,22 +165,6 @@ def numbers_of(values: Iterable[Any]) -> Floats:
     )
 
 
-def days_of(values: Sequence[Any]) -> Floats:
-    """Return each value's days since 1970 in UTC, nan for what is no date; texts in the order of ISO 8601.
-
-    A time without a date counts as one on the first of these days.
-
-    >>> print(days_of(["1970-01-02", "1970-01-02T12:00:00+06:00", datetime.date(1970, 1, 3), "soon"]))
-    [1.   1.25 2.    nan]
-    """
-    if all_of(values, str) and all(map(PLAIN_TIME.fullmatch, values)):
-        # Texts of one simple form, of which a table can have millions, are read by NumPy, in a fifth of the time.
-        with suppress(ValueError):
-            return np.array(values, "datetime64[us]").astype(np.int64) / DAY_MICROS
-    plain = DATE.fullmatch
-    return np.array([nan if type(value) is str and not plain(value) else _day(value) for value in values], np.float64)
-
-
 def all_of(values: Iterable[Any], *types: type) -> bool:
     """Whether all values are of these types."""
     return all(issubclass(each, types) for each in set(map(type, values)))
@@ -201,30 +180,3 @@ def _number(value: Any) -> float:
     if isinstance(value, Real | Decimal | np.bool_):
         return float_of(value)
     return nan
-
-
-def _day(value: Any) -> float:
-    if isinstance(value, str):
-        return _day_of_text(value.strip(" \t")) if DATE.fullmatch(value) else nan
-    if isinstance(value, datetime.datetime):
-        return _day_of_time(value)
-    if isinstance(value, datetime.date):
-        return float(value.toordinal() - EPOCH.toordinal())
-    if isinstance(value, datetime.time):
-        return _day_of_time(datetime.datetime.combine(EPOCH, value))
-    if isinstance(value, np.datetime64):
-        return float((value - np.datetime64(0, "D")) / np.timedelta64(1, "D"))
-    return nan
-
-
-def _day_of_text(value: str) -> float:
-    try:
-        return _day_of_time(datetime.datetime.fromisoformat(value))
-    except ValueError:
-        return nan
-
-
-def _day_of_time(value: datetime.datetime) -> float:
-    # Not astimezone, which cannot take the first and the last hours of the calendar to another zone.
-    offset = value.utcoffset() or datetime.timedelta()
-    return (value.replace(tzinfo=None) - EPOCH - offset) / datetime.timedelta(days=1)

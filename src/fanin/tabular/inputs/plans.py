@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanin.tabular.inputs.cells import Cells, all_of, order_of
+from fanin.tabular.inputs.dates import First, first_of
 from fanin.tabular.inputs.scales import RobustScale
 from fanin.tabular.inputs.summary import Floats, summarise_counts
 
@@ -42,6 +43,7 @@ class Plan:
     flags:       (1 + levels, width) scaled entries for each index, 0 (missing or unknown) included.
     frequencies: logarithms of how many training rows have a key; 0 for one that is not among them.
     texts:       whether training rows had texts among the numbers or dates.
+    first:       what stands first in dates that end with their year, "day" or "month".
     note:        why a column is left out, or what was left out of it.
     """
 
@@ -52,6 +54,7 @@ class Plan:
     flags: tuple[tuple[float, ...], ...] = ()
     frequencies: dict[str, float] = field(default_factory=dict)
     texts: bool = False
+    first: First = ""
     note: str = ""
 
     @property
@@ -131,17 +134,19 @@ def plan_cells(cells: Cells, limits: Limits, declared: bool) -> Plan:
     if all_of(cells.values, bool, np.bool_):
         return FLAG
     few = limits.one_hot_up_to
-    for kind, parsed in (("number", cells.numbers), ("date", cells.days)):
+    for kind in ("number", "date"):
+        first = first_of(cells.values) if kind == "date" else ""
+        parsed = cells.days(first) if kind == "date" else cells.numbers
         read = ~np.isnan(parsed)
         if not read.any():
             continue
-        base = NUMBER if kind == "number" else plan_days(parsed)
+        base = NUMBER if kind == "number" else replace(plan_days(parsed), first=first)
         if read.all():
             # Written as texts, a few different numbers are more likely names than amounts.
             return plan_levels(cells, limits) if _has_text(cells.values) and len(parsed) <= few else base
         if read.sum() > few and 2 * cells.counts[read].sum() >= cells.counts.sum():
             texts = plan_levels(_only(cells, ~read), limits, beside=True)
-            return replace(texts, kind=base.kind, parts=base.parts + texts.parts, texts=True)
+            return replace(texts, kind=base.kind, parts=base.parts + texts.parts, texts=True, first=first)
     return plan_levels(cells, limits)
 
 

@@ -77,7 +77,7 @@ class Source:
     def _days(self, plan: Plan) -> Floats:
         if self.table.storages[self.column] == "dates":
             return self.days
-        days = self.cells.days
+        days = self.cells.days(plan.first)
         self._refuse(np.isnan(days), plan, "a date")
         return self.cells.rows_of(days)
 
@@ -85,7 +85,7 @@ class Source:
         """Return for each row how frequent its text was in training; nan where it has none."""
         frequencies = np.array([plan.frequencies.get(key, 0.0) for key in self.cells.keys])
         if plan.kind != "category":
-            read = self.cells.days if plan.kind == "date" else self.cells.numbers
+            read = self.cells.days(plan.first) if plan.kind == "date" else self.cells.numbers
             frequencies[~np.isnan(read)] = np.nan
         return self.cells.rows_of(frequencies)
 

@@ -153,7 +153,7 @@ def _new_categories(source: Source, plan: Plan) -> Iterator[Unfamiliar]:
     cells = source.cells
     strange = source.places(plan) == 0
     if plan.texts:
-        strange &= np.isnan(cells.days if plan.kind == "date" else cells.numbers)
+        strange &= np.isnan(cells.days(plan.first) if plan.kind == "date" else cells.numbers)
     rows = int(cells.counts[strange].sum())
     if rows:
         which = "categories" if strange.sum() > 1 else "a category"
@@ -199,12 +199,12 @@ def _far_numbers(
         if rows:
             plan = plans[columns[part]]
             some = list(dict.fromkeys(islice(values[strange].tolist(), 1000)))[: SHOWN + 1]
-            shown = tuple(_number(value, plan) for value in some)
+            shown = tuple(_number(value, plan, ends) for value in some)
             yield Unfamiliar(table.label(columns[part]), "number", shown, rows, _where(ends, plan, has_two))
 
 
 def _where(ends: tuple[float, float], plan: Plan, has_two: bool) -> str:
-    low, high = (_number(end, plan) for end in ends)
+    low, high = (_number(end, plan, ends) for end in ends)
     if has_two:
         return f"where training rows have {low} and {high} only; the model goes on in a line"
     return f"far outside of {low} to {high} in training rows; to the model all that is so far out is nearly the same"
@@ -339,7 +339,10 @@ def _shown(value: Any) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
-def _number(value: float, plan: Plan) -> str:
+def _number(value: float, plan: Plan, ends: tuple[float, float]) -> str:
     if plan.kind == "date" and abs(value) < 1e6:
+        if 0 <= ends[0] < ends[1] < 1:  # times of the day
+            minutes = round(value * 1440)
+            return f"{minutes // 60:02}:{minutes % 60:02}"
         return str(np.datetime64(0, "D") + np.timedelta64(int(value // 1), "D"))
     return f"{value:g}" if isinstance(value, float) else str(value)
