@@ -136,15 +136,16 @@ short = int16
 
 # Rooms that are loaded when they are first named, so that importing fanin stays quick.
 _ROOMS = (
-    "advice", "amp", "autograd", "backends", "compiler", "cuda", "information", "linalg", "mps", "nn", "optim",
-    "serialization", "special", "testing", "training", "utils", "version",
+    "accelerator", "advice", "amp", "autograd", "backends", "compiler", "cuda", "information", "linalg", "mps", "nn",
+    "optim", "serialization", "special", "testing", "training", "types", "utils", "version",
 )  # fmt: skip
 _FROM_ROOMS = {
     "save": "serialization",
     "load": "serialization",
     **dict.fromkeys(("fit", "fit_many", "Ensemble", "History"), "training"),
     "autocast": "amp",
-    "GradScaler": "amp",
+    **dict.fromkeys(("GradScaler", "get_autocast_dtype", "is_autocast_enabled"), "amp"),
+    "is_anomaly_enabled": "autograd.anomaly",
     "compile": "compiler.compile",
     "ema": "optim.moving_average", "set_num_threads": "_core.threads",
     "get_num_threads": "_core.threads",

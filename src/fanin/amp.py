@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fanin._core.dtypes import float16
 from fanin._core.errors import GraphError, NotInFaninError
 from fanin._core.missing import refuse
 from fanin.tensor.tensor import Tensor
@@ -146,6 +147,16 @@ class GradScaler:
 
 def _all_finite(grads: Iterable[Any]) -> bool:
     return all(bool(np.isfinite(grad._array).all()) for grad in grads)
+
+
+def is_autocast_enabled(device_type: str = "cuda") -> bool:
+    """Return False: fanin computes in the dtype of the tensors."""
+    return False
+
+
+def get_autocast_dtype(device_type: str) -> Any:
+    """Return float16, the half precision that fanin has; nothing is computed in it unasked."""
+    return float16
 
 
 def is_autocast_available(device_type: str) -> bool:

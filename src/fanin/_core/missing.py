@@ -52,7 +52,11 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"(jit|fx|_dynamo|export|onnx)\b.*", "use the model as it is, or save its state_dict with torch.save"),
     (r"compiler\b.*", "torch.compile is there; its compiler has nothing to set"),
     (r"utils\.tensorboard\b.*", "print the losses, or log them with the csv module"),
-    (r"utils\.checkpoint\b.*", "call the layers themselves: fully connected networks need little memory"),
+    (
+        r"autograd\.graph\b.*",
+        "leave hooks on saved tensors out: fully connected networks need little memory",
+    ),
+    (r"autograd\.forward_ad\b.*", "use torch.func.jvp or torch.autograd.functional.jvp"),
     (r"optim\.SparseAdam", "fanin has no sparse gradients; use optim.Adam"),
     (r"optim\.(Adafactor|Muon)", "use optim.AdamW"),
     (r"(hub|utils\.model_zoo)\b.*", "build the model from layers and load a state_dict with torch.load"),

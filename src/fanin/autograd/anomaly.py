@@ -36,3 +36,8 @@ class detect_anomaly(set_detect_anomaly):
 
     def __init__(self, check_nan: bool = True) -> None:
         super().__init__(True, check_nan)
+
+
+def is_anomaly_enabled() -> bool:
+    """Say whether backward passes look for NaN."""
+    return tape.anomaly.enabled

@@ -1,5 +1,7 @@
 """torch.utils: data loading."""
 
-from fanin.utils import data
+from fanin._core.missing import refuse
+from fanin.utils import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]
+__getattr__ = refuse("torch.utils")

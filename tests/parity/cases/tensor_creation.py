@@ -440,3 +440,11 @@ def questions(torch: Any) -> Any:
         torch.is_inference(x), torch.is_grad_enabled(), 1.0 in x, 2.0 in x, torch.typename(1), torch.typename(x.long()),
         torch.is_same_size(x, x) if hasattr(torch, "is_same_size") else True, hash(x) == id(x) or True,
     ]  # fmt: skip
+
+
+@case(exact=True)
+def linspace_rounds_once(torch: Any) -> Any:
+    spans = [(-1, 1, 7), (-1, 1, 11), (0, 1, 11), (-5, 5, 101), (0.0, 6.283185307179586, 50), (2.5, -1.7, 33)]
+    return {
+        kind: [torch.linspace(*span, dtype=getattr(torch, kind)) for span in spans] for kind in ("float32", "float64")
+    } | {"text": str(torch.linspace(-1, 1, 7))}

@@ -261,3 +261,31 @@ def in_memory_batches_are_copies(torch):
     for (batch,) in data.DataLoader(data.TensorDataset(x), batch_size=2):
         batch.add_(1)
     return x
+
+
+@case
+def classes_take_the_type_of_a_row(torch):
+    data = modules(torch)
+
+    class Backwards(data.Sampler[int]):
+        def __init__(self, length):
+            self.length = length
+
+        def __iter__(self):
+            return iter(range(self.length - 1, -1, -1))
+
+        def __len__(self):
+            return self.length
+
+    class Numbered(data.Dataset[tuple[int, int]]):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return i, i * i
+
+    source = Numbered()
+    loader: data.DataLoader[tuple[int, int]] = data.DataLoader[int](source, batch_size=2, sampler=Backwards(3))
+    part: data.Subset[tuple[int, int]] = data.Subset(source, [2])
+    joined: data.ConcatDataset[tuple[int, int]] = data.ConcatDataset([source, part])
+    return {"batches": list(loader), "joined": joined[3], "type": type(loader) is data.DataLoader}

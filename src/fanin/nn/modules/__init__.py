@@ -15,6 +15,7 @@ from fanin.nn.modules import (
     module,
     normalization,
     sparse,
+    utils,
 )
 from fanin.nn.modules.activation import (
     CELU,

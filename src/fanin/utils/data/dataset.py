@@ -6,6 +6,7 @@ import bisect
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from types import GenericAlias
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -95,6 +96,8 @@ class StackDataset(Dataset[Any]):
 class ConcatDataset(Dataset[Any]):
     """Datasets one after another."""
 
+    __class_getitem__ = classmethod(GenericAlias)
+
     def __init__(self, datasets: Iterable[Dataset[Any]]) -> None:
         self.datasets = list(datasets)
         assert self.datasets, "datasets should not be an empty iterable"
@@ -132,6 +135,8 @@ class ChainDataset(IterableDataset[Any]):
 
 class Subset(Dataset[Any]):
     """The rows of a dataset with the given numbers."""
+
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __init__(self, dataset: Dataset[Any], indices: Sequence[int]) -> None:
         self.dataset = dataset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from types import GenericAlias
 from typing import Any
 
 from fanin._core.errors import ArgumentError
@@ -33,6 +34,8 @@ class DataLoader:
     >>> [x.tolist() for (x,) in DataLoader(TensorDataset(torch.arange(5)), batch_size=2)]
     [[0, 1], [2, 3], [4]]
     """
+
+    __class_getitem__ = classmethod(GenericAlias)  # in annotations
 
     def __init__(
         self,

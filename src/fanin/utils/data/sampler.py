@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from types import GenericAlias
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from fanin.random.generator import default_generator
 
 class Sampler:
     """An order of row numbers: a subclass gives `__iter__()`, and `__len__()` where it knows it."""
+
+    __class_getitem__ = classmethod(GenericAlias)  # class Mine(Sampler[int])
 
     def __init__(self, data_source: Any = None) -> None:
         self.data_source = data_source
