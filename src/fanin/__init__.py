@@ -136,8 +136,8 @@ short = int16
 
 # Rooms that are loaded when they are first named, so that importing fanin stays quick.
 _ROOMS = (
-    "accelerator", "advice", "amp", "autograd", "backends", "compiler", "cuda", "information", "linalg", "mps", "nn",
-    "optim", "serialization", "special", "testing", "training", "types", "utils", "version",
+    "accelerator", "advice", "amp", "autograd", "backends", "compiler", "cuda", "distributions", "func", "information",
+    "linalg", "mps", "nn", "optim", "serialization", "special", "testing", "training", "types", "utils", "version",
 )  # fmt: skip
 _FROM_ROOMS = {
     "save": "serialization",

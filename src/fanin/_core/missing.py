@@ -79,7 +79,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"(Tensor\.)?bfloat16|BFloat16\w+|float8\w*", "use float32 or float16"),
     (
         r"distributions\b.*",
-        "draw with torch.randn, rand or bernoulli; torch.nn.GaussianNLLLoss and KLDivLoss give log densities",
+        "write it with torch.distributions.Normal, Categorical, Bernoulli, Uniform and their relatives",
     ),
     (r"func\b.*|vmap", "use torch.autograd.grad and torch.autograd.functional"),
     (r"multiprocessing\b.*", "use Python's multiprocessing"),

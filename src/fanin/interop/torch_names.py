@@ -29,7 +29,7 @@ _ALIASES = {
 }
 _ROOMS = (
     "nn", "optim", "utils", "autograd", "linalg", "special", "testing", "cuda", "backends", "random", "mps", "amp",
-    "version", "accelerator", "types",
+    "version", "accelerator", "types", "distributions", "func",
 )  # fmt: skip
 
 # Packages that are of use only with PyTorch itself. Others that import torch get fanin, and may work.

@@ -24,8 +24,8 @@ def checkpoint(
 ) -> Any:
     """Return `function(*args, **kwargs)`: what PyTorch's checkpoint returns, with the same gradients.
 
-    Nothing is forgotten and computed again, as the intermediate results of fully connected networks are small. The other
-    arguments say how PyTorch computes again, and change nothing here.
+    Nothing is forgotten and computed again, as the intermediate results of fully connected networks are small. The
+    other arguments say how PyTorch computes again, and change nothing here.
 
     >>> import fanin as torch
     >>> x = torch.ones(2, requires_grad=True)

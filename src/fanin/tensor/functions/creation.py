@@ -200,7 +200,7 @@ def _steps(start: Any, end: Any, steps: int, dtype: Any) -> tuple[Any, np.dtype[
     # PyTorch counts from both ends towards the middle, each value a fused multiply-add, rounded once: so the middle of
     # linspace(-1, 1, 7) is -2.98e-8, and is printed. A wider type holds the product exactly.
     step = kind.type((kind.type(end) - kind.type(start)) / kind.type(max(steps - 1, 1)))
-    wide = {"float32": np.dtype(np.float64), "float64": np.dtype(np.longdouble)}.get(kind.name, kind)
+    wide: Any = {"float32": np.dtype(np.float64), "float64": np.dtype(np.longdouble)}.get(kind.name, kind)
     i = np.arange(steps)
     with np.errstate(all="ignore"):
         upward = wide.type(kind.type(start)) + wide.type(step) * i.astype(wide)

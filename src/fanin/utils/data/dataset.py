@@ -96,7 +96,7 @@ class StackDataset(Dataset[Any]):
 class ConcatDataset(Dataset[Any]):
     """Datasets one after another."""
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     def __init__(self, datasets: Iterable[Dataset[Any]]) -> None:
         self.datasets = list(datasets)
@@ -136,7 +136,7 @@ class ChainDataset(IterableDataset[Any]):
 class Subset(Dataset[Any]):
     """The rows of a dataset with the given numbers."""
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     def __init__(self, dataset: Dataset[Any], indices: Sequence[int]) -> None:
         self.dataset = dataset

@@ -35,7 +35,7 @@ class DataLoader:
     [[0, 1], [2, 3], [4]]
     """
 
-    __class_getitem__ = classmethod(GenericAlias)  # in annotations
+    __class_getitem__: Any = classmethod(GenericAlias)  # in annotations
 
     def __init__(
         self,

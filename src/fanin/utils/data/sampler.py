@@ -17,7 +17,7 @@ from fanin.random.generator import default_generator
 class Sampler:
     """An order of row numbers: a subclass gives `__iter__()`, and `__len__()` where it knows it."""
 
-    __class_getitem__ = classmethod(GenericAlias)  # class Mine(Sampler[int])
+    __class_getitem__: Any = classmethod(GenericAlias)  # class Mine(Sampler[int])
 
     def __init__(self, data_source: Any = None) -> None:
         self.data_source = data_source

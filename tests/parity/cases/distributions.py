@@ -1,0 +1,203 @@
+"""Distributions: draws from the stream, densities and their gradients, divergences, texts and mistakes."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from tests.parity.harness import case, raises, sample, with_gradients
+
+DTYPES = ("float32", "float64")
+
+
+def room(torch: Any) -> Any:
+    return importlib.import_module(f"{torch.__name__}.distributions")
+
+
+def positive(torch: Any, *shape: int, dtype: str, seed: int = 1) -> Any:
+    return sample(torch, *shape, dtype=dtype, low=0.3, high=2.0, seed=seed)
+
+
+def parts(torch: Any, name: str, dtype: str, seed: int = 0) -> tuple[Callable[..., Any], list[Any]]:
+    """Return a function that makes a distribution of its parameters, and the parameters."""
+    d = room(torch)
+    real = sample(torch, 2, 3, dtype=dtype, seed=seed)
+    scale = positive(torch, 2, 3, dtype=dtype, seed=seed + 1)
+    share = sample(torch, 2, 3, dtype=dtype, low=0.1, high=0.9, seed=seed + 2)
+    tril = (sample(torch, 3, 3, dtype=dtype, seed=seed + 3) * 0.3).tril() + torch.eye(3, dtype=real.dtype)
+    return {
+        "normal": (d.Normal, [real, scale]),
+        "log normal": (d.LogNormal, [real, scale]),
+        "uniform": (lambda low, width: d.Uniform(low, low + width), [real, scale]),
+        "laplace": (d.Laplace, [real, scale]),
+        "exponential": (d.Exponential, [scale]),
+        "poisson": (d.Poisson, [scale]),
+        "bernoulli probs": (d.Bernoulli, [share]),
+        "bernoulli logits": (lambda x: d.Bernoulli(logits=x), [real]),
+        "categorical probs": (d.Categorical, [share]),
+        "categorical logits": (lambda x: d.Categorical(logits=x), [real]),
+        "one hot": (lambda x: d.OneHotCategorical(logits=x), [real]),
+        "independent": (lambda m, s: d.Independent(d.Normal(m, s), 1), [real, scale]),
+        "vectors": (lambda m, t: d.MultivariateNormal(m, scale_tril=t), [real, tril]),
+        "covariance": (lambda m, t: d.MultivariateNormal(m, t @ t.mT), [real, tril]),
+        "precision": (lambda m, t: d.MultivariateNormal(m, precision_matrix=t @ t.mT), [real, tril]),
+    }[name]
+
+
+NAMES = [
+    "normal", "log normal", "uniform", "laplace", "exponential", "poisson", "bernoulli probs", "bernoulli logits",
+    "categorical probs", "categorical logits", "one hot", "independent", "vectors", "covariance", "precision",
+]  # fmt: skip
+REPARAMETERISED = [
+    "normal", "log normal", "uniform", "laplace", "exponential", "independent", "vectors", "covariance",
+]  # fmt: skip
+ALONE = [n for n in NAMES if n != "poisson"]
+PAIRS = [
+    "normal", "log normal", "laplace", "exponential", "poisson", "bernoulli probs", "bernoulli logits",
+    "categorical probs", "categorical logits", "one hot", "independent", "vectors",
+]  # fmt: skip
+
+
+@case(params=[(n, t) for n in NAMES for t in DTYPES], rtol={"float32": 3e-6})
+def draws(torch: Any, name: str, dtype: str) -> Any:
+    make, parameters = parts(torch, name, dtype)
+    distribution = make(*parameters)
+    value = distribution.sample((4,))
+    return {"one": distribution.sample(), "several": value, "shapes": [list(value.shape), value.requires_grad]}
+
+
+@case(params=[(n, t) for n in REPARAMETERISED for t in DTYPES], rtol={"float32": 3e-6})
+def differentiable_draws(torch: Any, name: str, dtype: str) -> Any:
+    make, parameters = parts(torch, name, dtype)
+    parameters = [p.requires_grad_() for p in parameters]
+    return with_gradients(torch, lambda *p: make(*p).rsample((2,)), *parameters)
+
+
+@case(params=[(n, t) for n in NAMES for t in DTYPES], rtol={"float32": 5e-6, "float64": 1e-11})
+def densities(torch: Any, name: str, dtype: str) -> Any:
+    make, parameters = parts(torch, name, dtype)
+    value = make(*parameters).sample((2,))
+    parameters = [p.clone().requires_grad_() for p in parameters]
+    return with_gradients(torch, lambda *p: make(*p).log_prob(value), *parameters)
+
+
+@case(params=[(n, t) for n in ALONE for t in DTYPES], rtol={"float32": 3e-6})
+def entropies(torch: Any, name: str, dtype: str) -> Any:
+    make, parameters = parts(torch, name, dtype)
+    return with_gradients(torch, lambda *p: make(*p).entropy(), *[p.requires_grad_() for p in parameters])
+
+
+@case(params=[(n, t) for n in PAIRS for t in DTYPES], rtol={"float32": 5e-6, "float64": 1e-11})
+def divergences(torch: Any, name: str, dtype: str) -> Any:
+    make, first = parts(torch, name, dtype)
+    _, second = parts(torch, name, dtype, seed=5)
+    count = len(first)
+    return with_gradients(
+        torch,
+        lambda *p: room(torch).kl_divergence(make(*p[:count]), make(*p[count:])),
+        *[p.clone().requires_grad_() for p in (*first, *second)],
+    )
+
+
+@case(params=[(n,) for n in NAMES], rtol={"float32": 3e-6})
+def moments(torch: Any, name: str) -> Any:
+    make, parameters = parts(torch, name, "float32")
+    distribution = make(*parameters)
+    wide = distribution.expand((5, *distribution.batch_shape))
+    found = {
+        "mean": distribution.mean,
+        "variance": distribution.variance,
+        "deviation": distribution.stddev,
+        "batch": list(distribution.batch_shape),
+        "event": list(distribution.event_shape),
+        "text": str(distribution),
+        "support": str(distribution.support) if name != "uniform" else "",
+        "reparameterised": distribution.has_rsample,
+        "wide": [list(wide.sample().shape), list(wide.log_prob(wide.sample()).shape)],
+    }
+    return found | ({} if name == "uniform" else {"mode": distribution.mode})
+
+
+@case(params=[(t,) for t in DTYPES])
+def probabilities(torch: Any, dtype: str) -> Any:
+    found = {}
+    for name in ("normal", "uniform", "laplace", "exponential"):
+        make, parameters = parts(torch, name, dtype)
+        distribution = make(*parameters)
+        at = distribution.sample()
+        found[name] = [distribution.cdf(at), distribution.icdf(torch.full((2, 3), 0.3, dtype=at.dtype))]
+    return found
+
+
+@case
+def counts(torch: Any) -> Any:
+    d = room(torch)
+    die = d.Multinomial(10, torch.ones(6) / 6)
+    rows = d.Multinomial(5, logits=sample(torch, 2, 3))
+    value = rows.sample((2,))
+    return [die.sample(), value, rows.log_prob(value), rows.mean, rows.variance, str(die), list(rows.event_shape)]
+
+
+@case
+def numbers_and_texts(torch: Any) -> Any:
+    d = room(torch)
+    plain, policy = d.Normal(0, 1), d.Categorical(torch.tensor([1.0, 1.0, 2.0]))
+    return {
+        "plain": [plain.sample(), plain.sample((2,)), plain.log_prob(torch.tensor(0.5)), str(plain)],
+        "policy": [policy.sample(), policy.sample((3,)), policy.probs, policy.logits, str(policy), policy.perplexity()],
+        "all": [policy.enumerate_support(), d.Bernoulli(0.5).enumerate_support()],
+        "half": d.Bernoulli(torch.tensor([0.5, 0.7])).mode,
+        "mixed": d.Normal(torch.zeros(2, dtype=torch.float64), 1).sample(),
+        "both": str(d.Bernoulli(torch.tensor(0.3))),
+    }
+
+
+@case
+def mistakes(torch: Any) -> Any:
+    d = room(torch)
+    normal, policy = d.Normal(torch.zeros(3), torch.ones(3)), d.Categorical(torch.ones(3))
+
+    def message(call):
+        try:
+            call()
+        except ValueError as error:
+            return str(error)
+        return "nothing raised"
+
+    return {
+        "negative": message(lambda: d.Normal(torch.zeros(2), torch.tensor([1.0, -1.0]))),
+        "probability": message(lambda: d.Bernoulli(torch.tensor([1.5]))),
+        "logits nan": message(lambda: d.Categorical(logits=torch.tensor([float("nan"), 1.0]))),
+        "range": message(lambda: policy.log_prob(torch.tensor([3]))),
+        "shape": message(lambda: normal.log_prob(torch.zeros(4))),
+        "high": message(lambda: d.Uniform(torch.zeros(2), torch.tensor([1.0, -1.0]))),
+        "binary": message(lambda: d.Bernoulli(torch.tensor([0.5])).log_prob(torch.tensor([0.5]))),
+        "low": message(lambda: d.Uniform(torch.ones(2), torch.zeros(2))),
+        "neither": raises(lambda: d.Categorical()),
+        "both": raises(lambda: d.Bernoulli(torch.ones(1), torch.ones(1))),
+        "number": raises(lambda: normal.log_prob(1.0)),
+        "unknown pair": raises(lambda: d.kl_divergence(normal, policy)),
+        "no gradient": raises(lambda: policy.rsample()),
+        "unchecked": d.Normal(torch.zeros(1), -torch.ones(1), validate_args=False).scale,
+        "dimensions": message(lambda: d.Independent(normal, 2)),
+        "forms": message(lambda: d.MultivariateNormal(torch.zeros(2))),
+    }
+
+
+@case
+def a_policy_learns(torch: Any) -> Any:
+    d = room(torch)
+    torch.manual_seed(3)
+    net = torch.nn.Linear(2, 3)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+    state = sample(torch, 8, 2)
+    for _ in range(5):
+        policy = d.Categorical(logits=net(state))
+        action = policy.sample()
+        reward = (action == 1).float()
+        loss = -(policy.log_prob(action) * (reward - reward.mean())).mean() - 0.01 * policy.entropy().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return [action, loss, net.weight]
