@@ -66,11 +66,43 @@ class OperationError(FaninError, RuntimeError):
     """An operation that cannot be done on these values."""
 
 
-class MissingNameError(FaninError, AttributeError):
+class _WithSimilarName(FaninError, AttributeError):
+    """An AttributeError whose note says what a slip of the pen was probably meant to be.
+
+    The note is made when somebody reads it: `hasattr` and `getattr` with a default, which programs ask often, do not.
+
+    name: what was asked for.
+    obj:  what was asked; None where nothing similar is to be looked for.
+    """
+
+    def __init__(self, *args: object, remedy: str = "", name: str = "", obj: object = None) -> None:
+        super().__init__(*args, remedy=remedy)
+        self.name, self.obj = name, obj
+
+    def __getattr__(self, attribute: str) -> object:
+        if attribute == "__notes__" and self.obj is not None:
+            found = _similar(self.name or "", self.obj)
+            if found:
+                self.__notes__ = [f"Did you mean {found}?"]
+                return self.__notes__
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r}")
+
+
+def _similar(name: str, owner: object) -> str:
+    """Return the public name of an object's that is most similar to another; nothing where none is."""
+    if name.startswith("_"):
+        return ""
+    import difflib  # of use in failures alone
+
+    known = [other for other in dir(owner) if not other.startswith("_")]
+    return next(iter(difflib.get_close_matches(name, known, 1, 0.8)), "")
+
+
+class MissingNameError(_WithSimilarName):
     """An object that does not have the attribute asked for."""
 
 
-class NotInFaninError(FaninError, AttributeError, NotImplementedError):
+class NotInFaninError(_WithSimilarName, NotImplementedError):
     """A name of PyTorch's that lies outside fully connected networks, or is not built yet."""
 
 

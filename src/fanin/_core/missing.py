@@ -107,6 +107,19 @@ def explain(name: str) -> str:
     return f"{name} is not part of fanin, {_SCOPE}"
 
 
+class _Explanation:
+    """The sentence about a missing name, made when somebody reads it: `hasattr` does not."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __str__(self) -> str:
+        return explain(self.name)
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+
 def refuse(module: str) -> Callable[[str], NoReturn]:
     """Return the `__getattr__` of a torch-named module: it raises NotInFaninError, an AttributeError, with a hint."""
 
@@ -114,7 +127,7 @@ def refuse(module: str) -> Callable[[str], NoReturn]:
         if name.startswith("__"):
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         ours = sys.modules.get(module.replace("torch", "fanin", 1))
-        raise NotInFaninError(explain(f"{module}.{name}"), remedy=_similar(name, ours))
+        raise NotInFaninError(_Explanation(f"{module}.{name}"), name=name, obj=ours)
 
     return __getattr__
 
@@ -133,16 +146,4 @@ def refuse_of_tensor(tensor: Any, name: str) -> NoReturn:
         raise left_over()
     if name in _TENSOR_NAMES:
         raise NotInFaninError(explain(f"torch.Tensor.{name}"))
-    raise MissingNameError(
-        f"{type(tensor).__name__!r} object has no attribute {name!r}", remedy=_similar(name, type(tensor))
-    )
-
-
-def _similar(name: str, owner: Any) -> str:
-    """Return what a slip of the pen was probably meant to be."""
-    if name.startswith("_"):
-        return ""
-    import difflib  # of use in failures alone
-
-    found = difflib.get_close_matches(name, [known for known in dir(owner) if not known.startswith("_")], 1, 0.8)
-    return f"Did you mean {found[0]}?" if found else ""
+    raise MissingNameError(f"{type(tensor).__name__!r} object has no attribute {name!r}", name=name, obj=type(tensor))
