@@ -146,6 +146,7 @@ _FROM_ROOMS = {
     "autocast": "amp",
     **dict.fromkeys(("GradScaler", "get_autocast_dtype", "is_autocast_enabled"), "amp"),
     "is_anomaly_enabled": "autograd.anomaly",
+    "vmap": "func",
     "compile": "compiler.compile",
     "ema": "optim.moving_average", "set_num_threads": "_core.threads",
     "get_num_threads": "_core.threads",

@@ -81,7 +81,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
         r"distributions\b.*",
         "write it with torch.distributions.Normal, Categorical, Bernoulli, Uniform and their relatives",
     ),
-    (r"func\b.*|vmap", "use torch.autograd.grad and torch.autograd.functional"),
+    (r"func\b.*|_functorch\b.*", "use torch.func.grad, vjp, jvp, jacrev, hessian, vmap and functional_call"),
     (r"multiprocessing\b.*", "use Python's multiprocessing"),
     (r"(autograd\.)?profiler\b.*|utils\.(bottleneck|benchmark)\b.*", "use Python's cProfile and timeit"),
     (r"(ops|library|_\w+)\b.*", "it is the inside of PyTorch"),

@@ -1,6 +1,6 @@
 """torch.autograd: gradients, functions of your own, and checks of derivatives."""
 
-from fanin.autograd import functional
+from fanin.autograd import functional, graph
 from fanin.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from fanin.autograd.function import Function
 from fanin.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
@@ -19,6 +19,7 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "graph",
     "inference_mode",
     "no_grad",
     "set_detect_anomaly",
