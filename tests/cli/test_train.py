@@ -75,6 +75,32 @@ def test_numbers(fanin: Run) -> None:
     assert float(ours) > 0.8
 
 
+def test_texts_that_may_mean_missing_are_noted(fanin: Run) -> None:
+    lines = [f"{'NA' if x % 9 == 0 else x % 17},{'?' if x % 7 == 0 else 'xyz'[x % 3]},{x % 5}.5" for x in range(200)]
+    Path("t.csv").write_text("\n".join(["a,b,y", *lines]) + "\n")
+    answer = fanin("train", "t.csv", "--target", "y", *QUICK)
+    told = "is a text like any other; if it means that a value is missing: --missing"
+    assert answer.err.splitlines() == [
+        f'fanin: note: t.csv, column "a": "NA" {told} NA',
+        f"""fanin: note: t.csv, column "b": "?" {told} '?'""",
+    ]
+    again = fanin("train", "t.csv", "--target", "y", "--missing", "NA", "--ignore", "b", *QUICK)
+    assert (again.status, again.err) == (0, "")
+    assert "23" in line_of(again.out, "a  ").split()
+
+
+def test_numbers_to_learn_beside_a_text_that_means_missing(fanin: Run) -> None:
+    lines = [f"{x % 17},{'NA' if x % 9 == 0 else x / 7}" for x in range(200)]
+    Path("t.csv").write_text("\n".join(["a,y", *lines]) + "\n")
+    answer = fanin("train", "t.csv", "--target", "y", *QUICK)
+    assert answer.status == 1
+    told = 'the target "y" has numbers in most rows, but a text in 23: "NA"; if it means that the number is missing'
+    assert told in answer.err
+    answer = fanin("train", "t.csv", "--target", "y", "--missing", "NA", *QUICK)
+    assert (answer.status, answer.err) == (0, "")
+    assert "left out  23 rows without a target" in answer.out
+
+
 def test_a_seed_gives_the_same_files(fanin: Run) -> None:
     Path("t.csv").write_text(plane(60))
     for out in ("one", "two"):

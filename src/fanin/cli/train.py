@@ -130,6 +130,7 @@ def _train(table: TableFile, folder: Path, arguments: argparse.Namespace) -> tup
 
     prepared = prepare(table, arguments.target, _options(arguments))
     show(*_data(prepared))
+    _note_stand_ins(prepared.stand_ins, prepared.source)
     model = _fitted(prepared, arguments)
     save_model(model, folder, arguments.force)
     try:
@@ -149,15 +150,17 @@ def _train_in_pieces(
     from fanin.cli._pieces import fit_in_pieces, set_aside, told_in_pieces, validation
     from fanin.cli._show import show
     from fanin.tabular.saving import save_model
-    from fanin.tabular.tasks import row_numbers, tell_target
+    from fanin.tabular.tasks import row_numbers, stand_ins, tell_target
 
     weight = [] if arguments.weight is None else [arguments.weight]
     table.need([arguments.target, *arguments.ignore, *weight])
     target = tell_target(table.read(columns=[arguments.target]).to_series(), table.source, arguments.task)
-    counting = [name for name in row_numbers(table.read(1000)) if name != arguments.target]
+    first = table.read(1000)
+    counting = [name for name in row_numbers(first) if name != arguments.target]
     left_out = list(dict.fromkeys([*arguments.ignore, *counting]))
     aside = set_aside(table, target, arguments, memory)
     show(*told_in_pieces(table, target, left_out, aside))
+    _note_stand_ins(stand_ins(first.drop(arguments.ignore)), table.source)
     rows = int(target.known.sum()) - len(aside.judged)
     # The values of the target are those of the whole table, and as large as a column of it.
     target = replace(target, values=target.values[:0], known=target.known[:0])
@@ -239,6 +242,16 @@ def _data(prepared: Prepared) -> list[str]:
         lines.append(("left out", f"{count(prepared.dropped, 'row')} without a target"))
     lines.append(("rows", f"{len(prepared.learned):,} to train on, {len(prepared.judged):,} held out for the report"))
     return [grid("Columns", headings, rows, right=(2, 3)), facts("Task", lines)]
+
+
+def _note_stand_ins(found: dict[str, list[str]], source: str) -> None:
+    """Say which texts may stand for a missing value."""
+    from fanin.cli._reports import note
+
+    for text, columns in found.items():
+        where = f'column "{columns[0]}"' + (f" and {len(columns) - 1:,} more" if len(columns) > 1 else "")
+        option = f"--missing {shlex.quote(text)}"
+        note(f'{source}, {where}: "{text}" is a text like any other; if it means that a value is missing: {option}')
 
 
 def _task(prepared: Prepared) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fanin.tabular.tasks.columns import ColumnTold, row_numbers
+from fanin.tabular.tasks.missing import stand_ins
 from fanin.tabular.tasks.prepared import Options, Prepared, prepare, weights_as
 from fanin.tabular.tasks.target import Target, labels_as, numbers_as, tell_target
 from fanin.tabular.tasks.usable import usable
@@ -16,6 +17,7 @@ __all__ = [
     "numbers_as",
     "prepare",
     "row_numbers",
+    "stand_ins",
     "tell_target",
     "usable",
     "weights_as",

@@ -14,6 +14,7 @@ from fanin.tabular.files import TableFile
 from fanin.tabular.fitting.splits import hold_out
 from fanin.tabular.frames import polars
 from fanin.tabular.tasks.columns import ColumnTold, row_numbers, told, typed
+from fanin.tabular.tasks.missing import stand_ins
 from fanin.tabular.tasks.target import Target, TaskName, numbers_as, tell_target
 
 
@@ -42,6 +43,7 @@ class Prepared:
     columns: all columns of the table but the target's, told.
     weights: of the rows, or None.
     learned: the rows to learn from; judged: those to judge by.
+    stand_ins: texts that may stand for a missing value, with the columns that have them.
     """
 
     source: str
@@ -51,6 +53,7 @@ class Prepared:
     weights: NDArray[np.float64] | None
     learned: NDArray[np.int64]
     judged: NDArray[np.int64]
+    stand_ins: dict[str, list[str]]
 
     @property
     def dropped(self) -> int:
@@ -71,6 +74,7 @@ def prepare(table: TableFile, target: str, options: Options) -> Prepared:
     table.need([target, *options.categories, *options.ignore, *([options.weight] if options.weight else [])])
     frame = table.read()
     goal = tell_target(frame.get_column(target), table.source, options.task)
+    doubtful = stand_ins(frame.drop(options.ignore))
     left_out = _left_out(frame.drop(target), options)  # before rows go, as they are counted
     frame = frame.filter(polars.Series(goal.known))
     weights = weights_as(frame, options.weight, table.source)
@@ -80,7 +84,7 @@ def prepare(table: TableFile, target: str, options: Options) -> Prepared:
     columns = _told(others, X[learned], left_out, table.source)
     if all(column.kind == "left out" for column in columns):
         raise TableError(f'{table.source} has no column to learn "{target}" from{_why_none(columns)}')
-    return Prepared(table.source, goal, X, columns, weights, learned, judged)
+    return Prepared(table.source, goal, X, columns, weights, learned, judged, doubtful)
 
 
 def _told(

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -60,7 +61,7 @@ def tell_target(series: polars.Series, source: str, task: TaskName | None = None
     found, reason = _tell(known, source) if task is None else (task, "as asked for")
     values = numbers_as(series, source) if found == "numbers" else labels_as(known, _label_dtype(known))
     if found == "classes":
-        _check_classes(values, series.name, source)
+        _check_classes(values, known, source)
     return Target(series.name, found, reason, values, series.is_not_null().to_numpy())
 
 
@@ -149,13 +150,20 @@ def _check_rows(known: polars.Series, rows: int, source: str) -> None:
         )
 
 
-def _check_classes(labels: NDArray[Any], name: str, source: str) -> None:
+def _check_classes(labels: NDArray[Any], known: polars.Series, source: str) -> None:
     counts = np.unique(labels.astype(str), return_counts=True)[1]
-    if (counts == 1).sum() > len(counts) / 2:
+    if (counts == 1).sum() <= len(counts) / 2:
+        return
+    texts = known.filter(as_numbers(known).is_null()) if known.dtype == polars.String else known[:0]
+    if 0 < len(texts) < len(known) / 2:
         raise TableError(
-            f'{source}: the target "{name}" has {len(counts):,} different values in {len(labels):,} rows: '
-            "classes must repeat (for numbers, ask for the task of numbers)"
+            f'{source}: the target "{known.name}" has numbers in most rows, but a text in {len(texts):,}: "{texts[0]}"',
+            remedy=f"if it means that the number is missing, say so: --missing {shlex.quote(texts[0])}",
         )
+    raise TableError(
+        f'{source}: the target "{known.name}" has {len(counts):,} different values in {len(labels):,} rows: '
+        "classes must repeat (for numbers, ask for the task of numbers)"
+    )
 
 
 def _refuse(series: polars.Series, failed: polars.Series, source: str, what: str) -> None:
