@@ -98,6 +98,32 @@ def test_a_missing_level_counts_as_a_value_of_the_column() -> None:
     assert described([*"ab"] * 5, one_hot_up_to=0).levels == 0
 
 
+def test_numbers_of_heavy_tails_have_their_ranks_beside_them() -> None:
+    plain = [float(number) for number in range(301)]
+    heavy = [float(np.exp(number / 20)) for number in plain]
+    encoder, encoded = fitted(plain, heavy)
+    assert [(column.becomes, column.numbers) for column in encoder.describe()] == [
+        ("1 number", (0,)),
+        ("2 numbers", (1, 2)),
+    ]
+    ranks = encoded.numbers[:, 2]
+    assert ranks[150] == pytest.approx(0, abs=1e-6)
+    # Quantiles of the normal distribution, from a table.
+    np.testing.assert_allclose(ranks[[75, 225, 293]], [-0.6745, 0.6745, 1.9845], atol=0.01)
+    assert (ranks.min(), ranks.max()) == (-3, 3)
+    assert encoder.transform([[1.0, None]]).numbers[0, 1:].tolist() == [0, 0]
+    again = Encoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
+    np.testing.assert_array_equal(again.transform(rows(plain, heavy)).numbers, encoded.numbers)
+    assert fitted(heavy, quantiles=True)[1].numbers.shape == (301, 1)
+
+
+def test_an_encoder_that_was_saved_without_ranks_is_read() -> None:
+    encoder, encoded = fitted([1.0, 2.0, 4.0])
+    state = encoder.to_dict()
+    assert "ranks" not in state["block"]
+    np.testing.assert_array_equal(Encoder.from_dict(state).transform(rows([1.0, 2.0, 4.0])).numbers, encoded.numbers)
+
+
 def test_dates_become_days_and_the_cycles_that_training_rows_went_round() -> None:
     days = [datetime.date(2024, 1, 1) + datetime.timedelta(days=number) for number in range(400)]
     assert described(days).becomes == "5 numbers"  # days; sine and cosine of year and week

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,12 +25,15 @@ def by_column(values: Floats) -> Summary:
         quartiles = np.quantile(finite, [0, 0.25, 0.5, 0.75, 1]) if finite.size else np.zeros(5)
         different = len(set(known.tolist()))
         two = different == 2 and finite.size == known.size
-        found.append((column.size - known.size, different > 1, two, quartiles, np.empty(0)))
+        reach = 3 * (quartiles[3] - quartiles[1])
+        far = sum(abs(value - quartiles[2]) > reach for value in finite.tolist())
+        heavy = len(set(finite.tolist())) > 30 and far > 0.01 * finite.size
+        found.append((column.size - known.size, different > 1, two, heavy, quartiles, np.empty(0)))
     return Summary(*(np.array(part).T for part in zip(*found, strict=True)))
 
 
 def agree(one: Summary, other: Summary) -> bool:
-    same = all((getattr(one, name) == getattr(other, name)).all() for name in ("missing", "differs", "two"))
+    same = all((getattr(one, name) == getattr(other, name)).all() for name in ("missing", "differs", "two", "heavy"))
     return same and np.allclose(one.quartiles, other.quartiles, rtol=1e-12, atol=1e-9)
 
 
@@ -41,12 +46,30 @@ def test_a_wrong_oracle_is_found_out() -> None:
     values = np.array([[1.0, 2.0], [2.0, 2.0], [5.0, np.nan]])
     right = by_column(values)
     for wrong in (
-        Summary(right.missing + 1, right.differs, right.two, right.quartiles, right.quantiles),
-        Summary(right.missing, ~right.differs, right.two, right.quartiles, right.quantiles),
-        Summary(right.missing, right.differs, ~right.two, right.quartiles, right.quantiles),
-        Summary(right.missing, right.differs, right.two, right.quartiles * 1.001, right.quantiles),
+        replace(right, missing=right.missing + 1),
+        replace(right, differs=~right.differs),
+        replace(right, two=~right.two),
+        replace(right, heavy=~right.heavy),
+        replace(right, quartiles=right.quartiles * 1.001),
     ):
         assert not agree(summarise(values), wrong)
+
+
+def test_heavy_tails() -> None:
+    rng = np.random.default_rng(0)
+    bell = rng.normal(size=1000)
+    columns = {
+        "bell": (bell, False),
+        "log-normal": (np.exp(2 * bell), True),
+        "with gaps": (np.where(bell < -0.5, np.nan, np.exp(2 * bell)), True),
+        "one far out": (np.where(bell == bell.max(), 1e9, bell), False),
+        "few values": (np.exp(2 * bell).round().clip(0, 25), False),
+        "mostly 0": (np.where(bell > 1, bell, 0.0), True),
+        "endless": (np.where(bell > 1, np.inf, bell), False),
+    }
+    values = np.stack([column for column, _ in columns.values()], axis=1)
+    assert summarise(values).heavy.tolist() == [heavy for _, heavy in columns.values()]
+    assert agree(summarise(values), by_column(values))
 
 
 def test_blocks_do_not_change_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

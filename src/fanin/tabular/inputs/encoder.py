@@ -28,7 +28,8 @@ class Encoder:
     """Turn tables, frames of pandas, polars and Arrow as well as arrays, into arrays for a network.
 
     Numbers become (x - median) / interquartile range, bent smoothly so that none is beyond +-3. A missing one becomes
-    0, and a flag tells so where training rows had any; an infinite one becomes the end of the scale, -3 or 3. A column
+    0, and a flag tells so where training rows had any; an infinite one becomes the end of the scale, -3 or 3. Where
+    many are far out, so that the bend makes them all alike, the normal quantile of their rank stands beside. A column
     of two numbers becomes a flag, a category of few levels one flag per level, one of many levels an index into learned
     vectors. A level that training did not see is encoded as a missing one. Dates become days since 1970 and their
     place in the year, the week and the day, as far as training rows went round them. Columns that are empty or constant
@@ -71,7 +72,7 @@ class Encoder:
         told = _tells_missing(plans) & (found.missing > 0) & (found.missing < table.rows)
         used = found.differs | told
         self.plans = _without_unused(plans, used, found.missing == table.rows)
-        self.block = NumberBlock.fit(found[used], table.rows, told[used], self.quantiles)
+        self.block = NumberBlock.fit(raw, np.flatnonzero(used), found[used], told[used], self.quantiles)
         self.known = Known.of(table, self.plans, sources, raw, used)
         self.feature_names = feature_names_of(table)
         self.names = tuple(map(str, range(table.columns) if table.names is None else table.names))

@@ -33,16 +33,19 @@ def describe_columns(names: Sequence[str], plans: Sequence[Plan], block: NumberB
     """Return one `Column` for each plan."""
     found = []
     part, flag, embedded = 0, len(block.two) + len(block.gaps), 0
-    numbers, two, gaps = (_places(indices) for indices in (block.many, block.two, block.gaps))
+    numbers, two, gaps, ranked = (_places(indices) for indices in (block.many, block.two, block.gaps, block.heavy))
     for name, plan in zip(names, plans, strict=True):
         parts = range(part, part + len(plan.parts))
         own = [numbers[index] for index in parts if index in numbers]
+        ranks = [len(numbers) + ranked[index] for index in parts if index in ranked]
         told = [two[index] for index in parts if index in two]
         missing = [len(two) + gaps[index] for index in parts if index in gaps]
         levels = [*range(flag, flag + plan.flag_count)]
-        becomes = _becomes(plan, len(own), len(told) + len(levels), len(missing))
+        becomes = _becomes(plan, len(own) + len(ranks), len(told) + len(levels), len(missing))
         flags = (*told, *missing, *levels)
-        found.append(Column(name, plan.kind, becomes, (*own,), flags, embedded if plan.embedded else None, plan.note))
+        found.append(
+            Column(name, plan.kind, becomes, (*own, *ranks), flags, embedded if plan.embedded else None, plan.note)
+        )
         part, flag, embedded = parts.stop, flag + plan.flag_count, embedded + plan.embedded
     return found
 

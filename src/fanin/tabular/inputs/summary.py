@@ -13,6 +13,9 @@ Flags = NDArray[np.bool_]
 
 BLOCK = 1 << 21  # values sorted at a time: 16 MB in float64, so that a wide table does not need its size once more
 QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+# What makes a column one of heavy tails: interquartile ranges from the median, the share of the values that lie beyond,
+# and how many different values there are at least.
+FAR, FAR_SHARE, MANY = 3, 0.01, 30
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Summary:
     missing:   how many values are missing.
     differs:   whether at least two known values differ, infinite ones included.
     two:       whether the known values are finite and exactly two.
+    heavy:     whether of more than 30 values over 1% lie farther from the median than 3 interquartile ranges.
     quartiles: (5, P) lowest value, quartiles and highest value; 0 where no value is finite.
     quantiles: (K, P) evenly spaced quantiles, the lowest and the highest value included; K = 0 unless asked for.
     """
@@ -29,6 +33,7 @@ class Summary:
     missing: NDArray[np.int64]
     differs: Flags
     two: Flags
+    heavy: Flags
     quartiles: Floats
     quantiles: Floats
 
@@ -74,8 +79,19 @@ def _summarise(block: Floats, probabilities: Floats) -> Summary:
     found = _quantiles(block, finite, probabilities)
     lowest, highest = found[0], found[4]
     differs = (lowest < highest) | (endless & (finite > 0)) | opposed
-    two = (_distinct(block, finite) == 2) & ~endless
-    return Summary(missing, differs, two, found[:5], found[5:])
+    distinct = _distinct(block, finite)
+    two = (distinct == 2) & ~endless
+    heavy = (distinct > MANY) & (_far(block, found) > FAR_SHARE * finite)
+    return Summary(missing, differs, two, heavy, found[:5], found[5:])
+
+
+def _far(block: Floats, quartiles: Floats) -> NDArray[np.int64]:
+    """Count the values of each row that lie far from its median."""
+    with np.errstate(over="ignore"):
+        reach = FAR * (quartiles[3] - quartiles[1])
+        low, high = quartiles[2] - reach, quartiles[2] + reach
+    found: NDArray[np.int64] = ((block < low[:, None]) | (block > high[:, None])).sum(axis=1)
+    return found
 
 
 def _quantiles(ordered: Floats, known: NDArray[np.int64], probabilities: Floats) -> Floats:
@@ -115,7 +131,7 @@ def summarise_counts(values: Floats, counts: NDArray[np.int64]) -> Summary:
     quartiles = low + (high - low) * (at - below)[:, None]
     differs = quartiles[0] < quartiles[4]
     none = np.zeros(values.shape[1], np.int64)
-    return Summary(none, differs, differs, quartiles, np.empty((0, values.shape[1])))
+    return Summary(none, differs, differs, none > 0, quartiles, np.empty((0, values.shape[1])))
 
 
 def _entry(ordered: Floats, ends: NDArray[np.int64], ranks: Floats) -> Floats:
