@@ -50,7 +50,12 @@ def _place(value: Value) -> tuple[int, int] | None:
 
 def any_in(graph: Graph) -> bool:
     """Say whether there is an index in a graph that may be out of range."""
-    return any(v.op is not None and v.op.name in INDEXED | LOOKING for v in graph.values())
+    return any(map(may_be_out_of_range, graph.values()))
+
+
+def may_be_out_of_range(value: Value) -> bool:
+    """Say whether an operation looks for an index that does not exist."""
+    return value.op is not None and value.op.name in INDEXED | LOOKING
 
 
 def named(error: Exception, graph: Graph, data: Sequence[Any], state: Sequence[Any]) -> Exception:

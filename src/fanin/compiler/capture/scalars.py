@@ -169,6 +169,13 @@ class HostScalars:
         for optimizer, count in self.calls:
             optimizer._step_count += count * steps
 
+    def take_back(self, steps: int) -> None:
+        """Count steps as not taken after all; not for numbers of the state, which only `count_as` brings back."""
+        assert not self._numbered
+        self._count(-steps)
+        for optimizer, count in self.calls:
+            optimizer._step_count -= count * steps
+
     def _place(self, i: int) -> _Place | None:
         """Return where a cohort counts its steps; None when its parameters have not taken the same number of them."""
         cohort, place = self.cohorts[i], self._places[i]

@@ -66,7 +66,7 @@ class Epochs:
         graph = replace(graph, outputs=(graph.outputs[result],))
         self.whole = whole
         program = standing(graph) if whole else gathering(graph, [len(array) for array in arrays])
-        self.executable = Executable(program, isa)
+        self.executable = Executable(program, isa, watched=0)
         self.bind_rows(arrays)
 
     def bind_rows(self, arrays: Sequence[Any]) -> None:

@@ -21,6 +21,7 @@ from fanin.compiler.graph import Graph, Value
 from fanin.compiler.native import target
 from fanin.compiler.native.barrier import new_barrier
 from fanin.compiler.native.cache import default_cache
+from fanin.compiler.native.leaving import FINE, OUT_OF_RANGE, STEP, exit_of
 from fanin.compiler.native.memory import lay_out
 from fanin.compiler.native.module import ENTRY, EXTRA, Builder, NativeMachine
 from fanin.compiler.native.pace import Pace
@@ -51,23 +52,28 @@ def prepared(graph: Graph) -> Graph:
 class Executable:
     """Native code for a graph.
 
+    watched: the number of an output that has to be finite.
+
     Attributes:
         graph: as it was planned.
         plan, layout: what is computed when, and where it lies.
         address: of the native function (context, thread, threads).
+        taken: the steps of the last run that were completed.
     """
 
-    def __init__(self, graph: Graph, isa: target.Isa | None = None) -> None:
+    def __init__(self, graph: Graph, isa: target.Isa | None = None, *, watched: int | None = None) -> None:
         self.isa = isa or target.chosen()
         graph = prepared(graph)
         self.plan = schedule(graph, NativeMachine(self.isa))
         self.graph = self.plan.graph
         self.layout = lay_out(self.plan)
+        self.way_out = exit_of(self.plan, watched)
         self.work = work_of(self.graph)
         self._hosted = [g.members[0] for g in self.plan.groups if g.kind == "host"]
-        self._library = _library(self._key(graph), self._compiled)
+        self._library = _library(self._key(graph, watched), self._compiled)
         self._failure: BaseException | None = None
         self._pace = Pace()
+        self.taken = 0
         self._lock = threading.Lock()  # Python's threads share the arena
         self.address = self._library.address(ENTRY)
         self._run = _RUN(self.address)
@@ -76,7 +82,7 @@ class Executable:
     @property
     def text(self) -> str:
         """The LLVM text of the program."""
-        return Builder(self.plan, self.layout, self.isa).build()
+        return Builder(self.plan, self.layout, self.isa, self.way_out).build()
 
     def assembly(self) -> str:
         """Return the machine code of the program, to be read."""
@@ -89,10 +95,10 @@ class Executable:
         return explain(self.plan, self.layout, self.isa, self.work, WORK_OF_A_TEAM)
 
     def _compiled(self) -> bytes:
-        return target.compiled(Builder(self.plan, self.layout, self.isa).parts(), self.isa)
+        return target.compiled(Builder(self.plan, self.layout, self.isa, self.way_out).parts(), self.isa)
 
-    def _key(self, graph: Graph) -> str:
-        return "\n".join((fingerprint(graph), repr(self.isa), compiler_version()))
+    def _key(self, graph: Graph, watched: int | None) -> str:
+        return "\n".join((fingerprint(graph), repr(watched), repr(self.isa), compiler_version()))
 
     # Memory -------------------------------------------------------------------------------------------------------
 
@@ -100,7 +106,7 @@ class Executable:
         arena = np.zeros(self.layout.arena + 64, np.uint8)
         start = -arena.ctypes.data % 64
         self._arena = arena[start : start + self.layout.arena]
-        self._fault, self._barrier = np.zeros(1, np.int64), new_barrier()
+        self._notes, self._barrier = np.zeros(3, np.int64), new_barrier()
         self._pointers = np.zeros(len(self.layout.sources) + len(EXTRA), np.uint64)
         self._slots: dict[tuple[str, int], int] = {}
         self._held: list[Any] = [self._arena]
@@ -116,7 +122,7 @@ class Executable:
         self._call_back = _HOST(self._evaluate)
         host = ctypes.cast(self._call_back, ctypes.c_void_p).value
         self._rows = np.array([v.shape[0] if v.ndim else 1 for v in self.graph.state], np.int64)
-        behind = self._fault.ctypes.data, self._barrier.ctypes.data, host or 0, self._rows.ctypes.data
+        behind = self._notes.ctypes.data, self._barrier.ctypes.data, host or 0, self._rows.ctypes.data
         self._pointers[extra : extra + len(EXTRA)] = behind
         self._context = np.zeros(5, np.int64)
         self._context[0] = self._pointers.ctypes.data
@@ -192,9 +198,10 @@ class Executable:
     def run(self, numbers: Any, steps: int, first: int = 0, threads: int | None = None) -> None:
         """Do steps first, first + 1, ...; `numbers` is (steps, n) float64, data and outputs are bound, stacked by step.
 
-        threads: how many to use at most; None for as many as the work is worth.
+        The run ends with a step whose watched output is not finite; where `stops` says so, before that step changes
+        the state. So it does with one that meets an index out of range, which it raises IndexError for.
 
-        Raises IndexError when an index among the data is out of range.
+        threads: how many to use at most; None for as many as the work is worth.
         """
         most, done = self.threads_for(steps, threads), 0
         while done < steps:
@@ -207,15 +214,26 @@ class Executable:
                 team_of(used).run(self._run, context)
             if most > 1:
                 self._pace.note(used, (time.perf_counter() - started) / count, count)
+            if self._notes[:STEP].any():
+                left = int(self._notes[STEP])
+                self.taken = done + count if left < 0 else left - first
+                break
             done += count
+        else:
+            self.taken = steps
         self.check()
 
     def prepare(self, numbers: Any, steps: int, first: int = 0) -> int:
         """Write down what is to be run, and return the address of this note: what native code is called with."""
-        context = self._context
+        context, self._notes[:] = self._context, (FINE, FINE, -1)
         context[1], context[2] = numbers.ctypes.data, len(self.graph.scalars)
         context[3], context[4] = first, steps
         return int(context.ctypes.data)
+
+    @property
+    def stops(self) -> bool:
+        """Whether a step whose watched output is not finite leaves the state as it was."""
+        return self.way_out is not None and self.way_out.loss is not None
 
     @property
     def calls_back(self) -> int:
@@ -243,8 +261,9 @@ class Executable:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        if self._fault[0]:
-            self._fault[0] = 0
+        found = OUT_OF_RANGE in self._notes[:STEP]
+        self._notes[:] = FINE
+        if found:
             raise IndexRangeError(
                 "an index or a class number of the data is out of range",
                 remedy="Class numbers count from 0 to the number of outputs - 1, embedding indices to its rows - 1.",

@@ -7,7 +7,7 @@ first row, or element), `lane`, and `first` (whether sums begin anew).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,18 @@ from fanin.compiler.native.memory import Layout, Place
 from fanin.compiler.native.vector import ARENA, F64, I1, I8, I64, OUTSIDE, POINTER, Code, element_type, like_home
 from fanin.compiler.passes.plan import Plan
 
-# What stands behind the sources in the array of pointers: where an index out of range is noted, the threads' barrier,
+# What stands behind the sources in the array of pointers: where indices out of range are noted, the threads' barrier,
 # the function that calls back to the host, and how many rows the arrays of the state have.
-EXTRA = ("fault", "barrier", "host", "rows")
+EXTRA = ("notes", "barrier", "host", "rows")
 ARGUMENTS = [POINTER, POINTER, I64, I64, I64, I1]
 
 
 @dataclass(eq=False)
 class Frame:
-    """The arguments of a kernel, and what was derived from them so far."""
+    """The arguments of a kernel, and what was derived from them so far.
+
+    note: in which of the places for notes an index out of range is noted.
+    """
 
     code: Code
     plan: Plan
@@ -37,6 +40,7 @@ class Frame:
     start: Any
     lane: Any
     first: Any
+    note: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._pointers: dict[Any, Any] = {}

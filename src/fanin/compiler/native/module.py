@@ -19,6 +19,7 @@ from fanin.compiler.native.barrier import emit_barrier
 from fanin.compiler.native.frame import ARGUMENTS, EXTRA, Frame
 from fanin.compiler.native.ir.parts import parts_of as parts_of_module
 from fanin.compiler.native.kernels import emit_group, pack_shape, product_shape
+from fanin.compiler.native.leaving import EARLY, LATE, STEP, Exit, emit_exit, late_groups
 from fanin.compiler.native.loops.nest import Nest
 from fanin.compiler.native.memory import Layout
 from fanin.compiler.native.product import Products
@@ -81,14 +82,15 @@ class NativeMachine:
 class Builder:
     """Writes the module of a plan."""
 
-    def __init__(self, plan: Plan, layout: Layout, isa: Isa) -> None:
-        self.plan, self.layout, self.isa = plan, layout, isa
+    def __init__(self, plan: Plan, layout: Layout, isa: Isa, way_out: Exit | None = None) -> None:
+        self.plan, self.layout, self.isa, self.way_out = plan, layout, isa, way_out
         self.module = ir.Module("fanin")
         self.module.triple = isa.triple
         self.products = Products(self.module, isa)
         self.kernels: dict[tuple[int, int | None], Any] = {}
         self.hosted: list[Value] = []
         self.wakes = wakes(plan.groups, len(plan.tiling.lanes), self._may_follow)
+        self._late = late_groups(plan, way_out)
         self._followed = {id(wake.loop): wake for wake in self.wakes.values()}
 
     def build(self) -> str:
@@ -120,6 +122,7 @@ class Builder:
             if group.kind == "loops" and _size(group.extent) <= ELEMENTS_INLINED:
                 made.attributes.add("alwaysinline")
             frame = Frame(code, self.plan, self.layout, *made.args)
+            frame.note = LATE if id(group) in self._late else EARLY
             emit_group(frame, group, self.products, count)
             code.b.ret_void()
             self.kernels[key] = made
@@ -136,8 +139,9 @@ class Builder:
     # The step -----------------------------------------------------------------------------------------------------
 
     def _step(self) -> Any:
+        """Write `step(sources, numbers, step, thread, threads)`, which returns whether it was left before its end."""
         kinds = [POINTER, POINTER, I64, I64, I64]
-        made, code = function(self.module, "step", kinds, self.isa)
+        made, code = function(self.module, "step", kinds, self.isa, result=I1)
         sources, numbers, step, self.thread, self.threads = made.args
         frame = Frame(code, self.plan, self.layout, sources, numbers, step, I64(0), I64(0), I1(1))
         for level, groups in groupby(self.plan.groups, key=lambda g: g.level):
@@ -146,8 +150,17 @@ class Builder:
             else:
                 self._whole(frame, list(groups))
             self._wait(frame)
-        code.b.ret_void()
+        code.b.ret(I1(0))
         return made
+
+    def _look(self, frame: Frame, group: Group) -> bool:
+        """Write the way out of the step, if this is the group before which it can be left; say whether there is one."""
+        if self.way_out is None or group.number != self.way_out.before:
+            return False
+        if self.way_out.waits:
+            self._wait(frame)
+        emit_exit(frame, self.way_out)
+        return True
 
     def _wait(self, frame: Frame) -> None:
         code = frame.code
@@ -165,6 +178,7 @@ class Builder:
 
     def _rows(self, frame: Frame, groups: list[Group]) -> None:
         """Write a level of work on rows: each thread takes its lanes, block after block."""
+        self._look(frame, groups[0])
         code, cut = frame.code, self.plan.tiling
         lanes = len(cut.lanes)
         low, high = self._share(code, lanes)
@@ -207,6 +221,8 @@ class Builder:
         """Write a level of work on whole values, with a barrier before what another thread may have prepared."""
         since: list[Group] = []
         for group in groups:
+            if self._look(frame, group):
+                since = []
             if id(group) in self._followed:
                 continue
             wake = self.wakes.get(group.number)
@@ -317,7 +333,10 @@ class Builder:
     # The loop over steps ------------------------------------------------------------------------------------------
 
     def _entry(self, step: Any) -> Any:
-        """Write `run(context, thread, threads)`; context: sources, numbers, numbers of a step, first step, steps."""
+        """Write `run(context, thread, threads)`; context: sources, numbers, numbers of a step, first step, steps.
+
+        It ends with the first step that was left before its end.
+        """
         made, code = function(self.module, ENTRY, [POINTER, I64, I64], self.isa, internal=False)
         context, thread, threads = made.args
         if self._is_single:
@@ -328,7 +347,13 @@ class Builder:
         each, begin, steps = (code.load(code.at(context, I64(i), I64), I64) for i in (2, 3, 4))
         with code.loop(begin, code.b.add(begin, steps), name="step") as i:
             row = code.at(numbers, code.b.mul(i, each), element_type("f8"))
-            code.b.call(step, [sources, row, i, thread, threads])
+            left = code.b.call(step, [sources, row, i, thread, threads])
+            if self.way_out is not None:
+                with code.b.if_then(left, likely=False):
+                    notes = code.at(sources, I64(len(self.layout.sources) + EXTRA.index("notes")), I64)
+                    notes = code.b.inttoptr(code.load(notes, I64), POINTER)
+                    code.store(i, code.at(notes, I64(STEP), I64))
+                    code.b.ret_void()
         code.b.ret_void()
         return made
 

@@ -56,7 +56,7 @@ def emit_quick(module: Any, graph: Graph, layout: Layout, isa: Isa, run: Any) ->
             place = b.gep(sources, [I64(layout.sources.index(source))], source_etype=I64)
             b.store(_field(code, held, _ELEMENTS, I64), place)
     b.call(run, [context, I64(0), I64(1)])
-    number = I64(len(layout.sources) + EXTRA.index("fault"))
+    number = I64(len(layout.sources) + EXTRA.index("notes"))
     fault = b.load(b.load(b.gep(sources, [number], source_etype=I64), typ=POINTER), typ=I64)
     _return(code, b.select(b.icmp_signed("==", fault, I64(0)), out, array))
 

@@ -39,6 +39,11 @@ class Program:
         """The function (data, state, scalars) -> outputs that takes one step."""
         return executor(self.captured, "numpy")
 
+    @property
+    def stops(self) -> bool:
+        """Whether a step whose loss is not finite leaves the state as it was."""
+        return False
+
     def fits(self) -> bool:
         """Say whether what the capture took for granted still holds."""
         bound = self._bound
@@ -218,17 +223,21 @@ class GraphEngine:
         assert row is not None
         self._seed(program)
         data, state, execute = program.data(_tensors(batch)), program.arrays(self._key), program.execute
-        program.remember(state)
+        if not program.stops:
+            program.remember(state)
         with self.task.aside():
             outputs = execute(data, state, row)
-        if not np.isfinite(outputs[program.loss]):
-            program.go_back(state)
+        loss = float(outputs[program.loss])
+        if not math.isfinite(loss):  # the step was not taken
+            if not program.stops:
+                program.go_back(state)
+            return loss
         scalars.advance()
         program.count_changes()
         self._key[1] += np.uint64(1)
         if self.task.per_step is not None:
             self.task.per_step.step()
-        return float(outputs[program.loss])
+        return loss
 
     def _program(self, batch: Batch, structure: Structure | None = None) -> Program:
         """Return the program of a batch's shape, a new one where there is none that fits.

@@ -1,8 +1,9 @@
-"""The way back to any step since the state was copied last.
+"""The way back to any step since the state was copied last, for code that changes the state before it knows the loss.
 
 A step whose loss is not finite has to be looked at with the weights that it had, and native code takes many steps at
-once. To copy the state before each call of it costs more than it brings: 30 MB before every fourth step of a wide
-network. So the copy is made seldom, and the calls since then are written down, to be done again.
+once. Most of it stops before such a step changes anything, and needs no way back. Where it cannot, as with the running
+statistics of batch normalisation, to copy the state before each call would cost more than it brings: so the copy is
+made seldom, and the calls since then are written down, to be done again.
 """
 
 from __future__ import annotations
@@ -31,8 +32,11 @@ class Journal:
 
     def before(self, program: Any, rows: Any, numbers: Any, key: Any) -> None:
         """Take note of a call that is about to be made; `key` is that of the random masks, as it stands."""
+        if program.stops:
+            self._calls, self._key = [(program, rows, numbers)], key.copy()
+            return
         now = time.perf_counter()
-        if not self._calls or now - self._copied >= OFTEN or not self._is_covered(program):
+        if not self._calls or self._calls[0][0].stops or now - self._copied >= OFTEN or not self._is_covered(program):
             program.remember(program.arrays(key))
             self._calls, self._copied, self._key = [], now, key.copy()
         self._calls.append((program, rows, numbers))
@@ -45,6 +49,9 @@ class Journal:
         """Leave the state as it was before a step of the last call; `run` of such a call takes steps."""
         *earlier, (program, rows, numbers) = self._calls
         key[:] = self._key
+        if program.stops:
+            key[1] += step
+            return
         first = self._calls[0][0]
         first.go_back(first.arrays(key))
         for call in (*earlier, (program, rows, numbers[:step])):

@@ -7,13 +7,14 @@ move the progress bar. In between it holds no lock, so that other networks are t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fanin._core.errors import IndexRangeError
 from fanin.compiler.native.epochs import Epochs
 from fanin.compiler.native.executable import Executable
 from fanin.compiler.native.shuffle import randperm
@@ -47,9 +48,20 @@ class NativeProgram(Program):
             self._before = self.epochs.copies or self._before
 
     @cached_property
-    def execute(self) -> Callable[..., Any]:
+    def execute(self) -> Executable:
         """The function (data, state, scalars) -> outputs that takes one step."""
-        return Executable(self.captured.graph)
+        return Executable(self.captured.graph, watched=self.loss)
+
+    @property
+    def stops(self) -> bool:
+        """Whether a step whose loss is not finite leaves the state as it was."""
+        return (self.execute if self.epochs is None else self.epochs.executable).stops
+
+    @property
+    def taken(self) -> int:
+        """The steps of the last run that were completed."""
+        assert self.epochs is not None
+        return self.epochs.executable.taken
 
     def close(self) -> None:
         """Leave the compiled code to the next run."""
@@ -181,6 +193,7 @@ class NativeEngine(GraphEngine):
     def _run(self, rows: Any, size: int, steps: int, losses: Any) -> int:
         """Take some of the steps, write their losses, and return how many they were."""
         program = self._sized[size]
+        counted = program.scalars.counted() if program.scalars.numbered else None
         numbers = self._numbers(program, min(steps, self._in_one_call), steps)
         count = len(numbers)
         if not count:
@@ -189,12 +202,17 @@ class NativeEngine(GraphEngine):
         taken = rows[: count * size]
         self._journal.before(program, taken, numbers, self._key)
         started = time.perf_counter()
-        with self.task.aside():
-            losses[:count] = program.run(taken, numbers, self._key).reshape(count)
+        try:
+            with self.task.aside():
+                losses[:count] = program.run(taken, numbers, self._key).reshape(count)
+        except IndexRangeError:
+            _count_as_taken(program.scalars, counted, program.taken, count)
+            raise
         self._pace(count, time.perf_counter() - started)
         self._key[1] += np.uint64(count)
         bad = np.flatnonzero(~np.isfinite(losses[:count]))
         if len(bad):
+            _count_as_taken(program.scalars, counted, int(bad[0]), count)
             self._journal.go_to(int(bad[0]), self._key, self._again)
         program.count_changes()
         return count
@@ -229,6 +247,18 @@ class NativeEngine(GraphEngine):
             step, at = int(bad[0]), int(bad[0]) * size
             batch = source.batch([wrap(array[rows[at : at + size]]) for array in source.arrays])
             raise NotFinite(done + step, batch, losses[: done + step + 1].tolist(), True)
+
+
+def _count_as_taken(scalars: Any, counted: Any, steps: int, counts: int) -> None:
+    """Let the optimisers count only the first of the steps that they have counted already.
+
+    counted: what they counted before, where that cannot be found by counting back.
+    """
+    if counted is None:
+        scalars.take_back(counts - steps)
+        return
+    scalars.count_as(counted)
+    scalars.advance(steps)
 
 
 def stretches(order: Order) -> Iterator[tuple[int, int, int]]:

@@ -55,4 +55,4 @@ def _note_unless_all(frame: Frame, right: Any) -> None:
 
 def _note_unless(frame: Frame, right: Any) -> None:
     with frame.code.b.if_then(frame.code.b.not_(right), likely=False):
-        frame.code.store(I64(1), frame.source(len(frame.layout.sources)))
+        frame.code.store(I64(1), frame.code.at(frame.source(len(frame.layout.sources)), I64(frame.note), I64))

@@ -1,0 +1,95 @@
+"""Where a step can be left with nothing changed: right before its first change of the state.
+
+By then it is known whether an index or a class number does not exist, and for a step of training whether the loss is a
+number. All threads look, and all see the same: what they look at was finished before a barrier, and threads that are
+ahead note what they find in another place, EARLY and LATE.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fanin.compiler.graph import Value
+from fanin.compiler.native.frame import Frame
+from fanin.compiler.native.vector import I1, I64, element_type
+from fanin.compiler.passes.plan import WHOLE, Group, Plan
+from fanin.compiler.positions import may_be_out_of_range
+
+# What may be noted about the data of a run: nothing, an index that does not exist, a loss that is not finite.
+FINE, OUT_OF_RANGE, NOT_FINITE = 0, 1, 2
+# Where: by what comes before the way out, and by what comes after it. Last the step that was left is noted.
+EARLY, LATE, STEP = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Exit:
+    """A step's way out.
+
+    before: the number of the group before which the threads look.
+    waits:  whether they have to wait for each other first: what they look at was computed in the same level.
+    faults: whether they look for an index that was out of range.
+    loss:   the value that has to be finite, if it is known by then.
+    """
+
+    before: int
+    waits: bool
+    faults: bool
+    loss: Value | None
+
+
+def exit_of(plan: Plan, watched: int | None) -> Exit | None:
+    """Return where a step can be left; None where there is nothing to change, or nothing to look at in time.
+
+    watched: the number of the output that has to be finite.
+    """
+    groups = plan.groups
+    first = next((i for i, group in enumerate(groups) if _changes_state(plan, group)), None)
+    if first is None:
+        return None
+    level = [i for i, group in enumerate(groups) if group.level == groups[first].level]
+    begin, last = level[0], level[0]
+    if groups[first].on == WHOLE and first > begin:  # work on rows goes through all groups of a level, block by block
+        # An optimiser's rule may follow the product before it part by part.
+        last = max(begin, first - (groups[first - 1].kind == "product"))
+    alone = len(plan.tiling.lanes) == 1
+    at = begin if not alone and _loss(plan, watched, begin) is not None else last
+    faults, loss = any(map(_looks, groups[:at])), _loss(plan, watched, at)
+    return Exit(groups[at].number, at > begin, faults, loss) if faults or loss is not None else None
+
+
+def late_groups(plan: Plan, way: Exit | None) -> set[int]:
+    """Return the identities of the groups that come after the way out."""
+    if way is None:
+        return set()
+    at = next(i for i, group in enumerate(plan.groups) if group.number == way.before)
+    return {id(group) for group in plan.groups[at:]}
+
+
+def _loss(plan: Plan, watched: int | None, end: int) -> Value | None:
+    """Return the watched output if one of the groups before a position computes it."""
+    return next((v for g in plan.groups[:end] for v in g.stored if plan.homes.get(v) == ("output", watched)), None)
+
+
+def _changes_state(plan: Plan, group: Group) -> bool:
+    return any(plan.homes.get(value, ("", 0))[0] == "state" for value in group.stored)
+
+
+def _looks(group: Group) -> bool:
+    """Say whether a group may note an index that does not exist."""
+    return any(map(may_be_out_of_range, group.members))
+
+
+def emit_exit(frame: Frame, way: Exit) -> None:
+    """Return true from the step, which was not completed then, if there is something wrong; note what."""
+    code = frame.code
+    b, note = code.b, frame.source(len(frame.layout.sources))
+    noted = code.load(note, I64)
+    wrong = b.icmp_signed("!=", noted, I64(FINE))
+    if way.loss is not None:
+        loss = code.load(frame.pointer(way.loss), element_type(way.loss.dtype))
+        difference = b.fsub(loss, loss)
+        is_finite = code.compare("==", difference, code.like(0, difference))
+        wrong = b.or_(wrong, b.not_(is_finite)) if way.faults else b.not_(is_finite)
+    with b.if_then(wrong, likely=False):
+        code.store(b.select(b.icmp_signed("==", noted, I64(FINE)), I64(NOT_FINITE), noted), note)
+        b.ret(I1(1))
