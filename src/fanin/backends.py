@@ -24,4 +24,5 @@ cudnn = _Backend(deterministic=False, benchmark=False, enabled=True, allow_tf32=
 cuda = _Backend(matmul=SimpleNamespace(allow_tf32=False))
 mps = _Backend()
 mkl = _Backend()
+mkldnn = _Backend(enabled=True)
 openmp = _Backend()

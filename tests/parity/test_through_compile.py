@@ -55,7 +55,7 @@ FLOORS = {
     "tensor_creation": (2, 2), "tensor_indexing": (145, 14), "tensor_ordering": (4, 22), "tensor_pointwise": (277, 0),
     "tensor_products": (86, 0), "tensor_programs": (40, 0), "tensor_reductions": (83, 36), "tensor_saved": (74, 0),
     "tensor_shapes": (243, 2), "tensor_special": (38, 0), "torch_modules": (776, 0), "torch_optimizers": (68, 12),
-    "worked": (2, 0), "rooms": (2, 0), "distributions": (50, 30), "func": (1, 0),
+    "worked": (2, 0), "rooms": (2, 0), "distributions": (50, 30), "func": (1, 0), "nn_parametrize": (1, 0),
     # Texts, files, draws, batches: nothing that a captured function could do.
     "tensor_nodes": (0, 0), "tensor_sampling": (0, 0), "tensor_testing": (0, 0), "utils_data": (0, 0),
 }  # fmt: skip

@@ -39,8 +39,8 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"nn\.Dropout[23]d", "use nn.Dropout"),
     (r"nn\.AdaptiveLogSoftmaxWithLoss", "use nn.CrossEntropyLoss"),
     (
-        r"nn\.utils\.(parametrizations\b.*|weight_norm|spectral_norm|parametrize\b.*)",
-        "compute the normalised weight in forward and use nn.functional.linear",
+        r"nn\.utils\.(parametrizations|parametrize)\b.*",
+        "write a Module that computes the weight and register it with nn.utils.parametrize.register_parametrization",
     ),
     (r"nn\.utils\.prune\b.*", "multiply the weights by a mask of zeros and ones"),
     (

@@ -59,6 +59,11 @@ def check_device(wanted: Any) -> None:
     """Raise when a device other than the CPU is asked for; None means the CPU."""
     if wanted is None or wanted is CPU or device(wanted).type == "cpu":
         return
+    if device(wanted).type == "meta":
+        raise MissingDeviceError(
+            "there is no device 'meta'",
+            remedy="fanin has no tensors without values: leave the device out; small networks cost little memory.",
+        )
     raise MissingDeviceError(
         "Torch not compiled with CUDA enabled"
         if device(wanted).type == "cuda"

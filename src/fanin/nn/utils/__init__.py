@@ -1,7 +1,7 @@
-"""What is done to the parameters of a module as a whole: limiting gradients, joining parameters into a vector."""
+"""What is done to the parameters of a module: limiting gradients, normalising weights, joining them into a vector."""
 
 from fanin._core.missing import refuse
-from fanin.nn.utils import rnn
+from fanin.nn.utils import parametrizations, parametrize, rnn
 from fanin.nn.utils.clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -10,6 +10,7 @@ from fanin.nn.utils.clip_grad import (
     get_total_norm,
 )
 from fanin.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
+from fanin.nn.utils.hooked_norms import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
 
 __all__ = [
     "clip_grad_norm",
@@ -18,7 +19,13 @@ __all__ = [
     "clip_grads_with_norm_",
     "get_total_norm",
     "parameters_to_vector",
+    "parametrizations",
+    "parametrize",
+    "remove_spectral_norm",
+    "remove_weight_norm",
     "rnn",
+    "spectral_norm",
     "vector_to_parameters",
+    "weight_norm",
 ]
 __getattr__ = refuse("torch.nn.utils")
