@@ -105,6 +105,8 @@ class _Refusal:
         root = name.partition(".")[0]
         if name == "torch.compiler":
             return importlib.machinery.ModuleSpec(name, _Loaded("fanin.compiler"))  # loaded for those who ask
+        if name == "safetensors.torch":
+            return importlib.machinery.ModuleSpec(name, _Loaded("fanin.interop.safetensors_torch"))
         if root == "torch":
             raise errors.MissingModuleError(explain(name), name=name)
         if root in _NEIGHBOURS:
