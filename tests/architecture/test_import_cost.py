@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 SOURCE = Path(__file__).parents[2] / "src"
 HEAVY = {
     "llvmlite",
@@ -25,6 +27,33 @@ HEAVY = {
     "pyarrow",
 }
 LOOSE_LIMIT = 0.3
+# What plans and writes code, which is on the disk after the first run; and what tells which code it is.
+WRITERS = {
+    "codegen",
+    "elementwise",
+    "frame",
+    "helpers",
+    "ir",
+    "kernels",
+    "loops",
+    "machine",
+    "math",
+    "memory",
+    "module",
+    "planned",
+    "product",
+    "vector",
+    "wakes",
+}
+KEYS = {"passes.fingerprint", "passes.common", "passes.rewriting"}
+FITTED = """
+import fanin as torch
+net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+x, y = torch.randn(50, 3), torch.randint(0, 2, (50,))
+rule = torch.optim.Adam(net.parameters())
+assert torch.fit(net, (x, y), torch.nn.CrossEntropyLoss(), rule, epochs=2, batch_size=16).engine == "native"
+torch.compile(net)(x)
+"""
 
 
 def fresh(program: str) -> str:
@@ -37,8 +66,21 @@ def fresh(program: str) -> str:
 
 def loaded(program: str) -> set[str]:
     """Return the top-level packages that are loaded once a program has run."""
-    names = json.loads(fresh(f"{program}; import sys, json; print(json.dumps(list(sys.modules)))"))
-    return {name.partition(".")[0] for name in names}
+    return {name.partition(".")[0] for name in modules(program)}
+
+
+def modules(program: str) -> list[str]:
+    """Return the modules that are loaded once a program has run."""
+    names: list[str] = json.loads(fresh(f"{program}\nimport sys, json; print(json.dumps(list(sys.modules)))"))
+    return names
+
+
+def writers(program: str) -> set[str]:
+    """Return which modules that plan and write native code are loaded once a program has run."""
+    room = "fanin.compiler."
+    inside = [name.removeprefix(room) for name in modules(program) if name.startswith(room)]
+    native = {name.split(".")[1] for name in inside if name.startswith("native.")} & WRITERS
+    return native | {name for name in inside if name.startswith("passes.")} - KEYS
 
 
 def test_import_loads_nothing_heavy() -> None:
@@ -61,6 +103,14 @@ def test_what_compiles_loads_llvm_when_it_compiles() -> None:
 def test_the_numpy_engine_needs_no_llvm() -> None:
     program = "import fanin; fanin.compile(lambda x: x * 2, engine='numpy')(fanin.ones(2))"
     assert not loaded(program) & HEAVY
+
+
+def test_code_that_is_kept_loads_nothing_that_plans_or_writes_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FANIN_CACHE_DIR", str(tmp_path))
+    assert writers(FITTED) >= WRITERS
+    assert writers(FITTED) == set()
 
 
 def test_a_heavy_import_would_be_seen() -> None:

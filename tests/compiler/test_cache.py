@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanin.compiler.native import cache as module
-from fanin.compiler.native.cache import Cache, compiled_once, default_cache, default_folder
-from fanin.compiler.native.target import Library, chosen
+from fanin.compiler.native.cache import Cache, default_cache, default_folder
+from fanin.compiler.native.kept import compiled_once
+from fanin.compiler.native.target import Library, chosen, named
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="owners and modes of files are POSIX's")
 
@@ -354,18 +355,25 @@ def test_only_what_the_cache_wrote_is_removed(folder: Path) -> None:
 
 # Code -----------------------------------------------------------------------------------------------------------------
 
-SEVEN = "define i64 @seven() {\n  ret i64 7\n}\n"
+
+def returning(number: int) -> Callable[[Any], str]:
+    return lambda isa: f"define i64 @number() {{\n  ret i64 {number}\n}}\n"
 
 
-def test_code_is_compiled_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = compiled_once(SEVEN, chosen(), Cache(folder))
+def test_code_is_written_and_compiled_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = compiled_once("seven", returning(7), chosen(), Cache(folder))
     compile_again: list[int] = []
-    monkeypatch.setattr("fanin.compiler.native.target.compiled", failing(errno.EIO, compile_again))
-    assert compiled_once(SEVEN, chosen(), Cache(folder)) == first
+    monkeypatch.setattr("fanin.compiler.native.kept.compiled", failing(errno.EIO, compile_again))
+    assert compiled_once("seven", failing(errno.EIO, []), chosen(), Cache(folder)) == first
     assert compile_again == []
     with pytest.raises(OSError, match=r"\[Errno 5\]"):
-        compiled_once(SEVEN.replace("7", "8"), chosen(), Cache(folder))
+        compiled_once("eight", returning(8), chosen(), Cache(folder))
+    with pytest.raises(OSError, match=r"\[Errno 5\]"):
+        compiled_once("seven", returning(7), named("sse"), Cache(folder))
+    monkeypatch.setattr("fanin.compiler.native.kept.compiler_version", lambda: "another")
+    with pytest.raises(OSError, match=r"\[Errno 5\]"):
+        compiled_once("seven", returning(7), chosen(), Cache(folder))
     import ctypes
 
     library = Library(first)
-    assert ctypes.CFUNCTYPE(ctypes.c_int64)(library.address("seven"))() == 7
+    assert ctypes.CFUNCTYPE(ctypes.c_int64)(library.address("number"))() == 7

@@ -13,13 +13,13 @@ import pytest
 import fanin as torch
 from fanin import nn
 from fanin.compiler.graph import Graph
-from fanin.compiler.native.executable import WORK_OF_A_TEAM, Executable, prepared
+from fanin.compiler.native.executable import WORK_OF_A_TEAM, Executable
 from fanin.compiler.native.explain import WIDTH, explain, memory
-from fanin.compiler.native.memory import Layout, lay_out
-from fanin.compiler.native.module import NativeMachine
+from fanin.compiler.native.memory import Layout
+from fanin.compiler.native.planned import planned as planned_for
+from fanin.compiler.native.planned import prepared
 from fanin.compiler.native.target import named
 from fanin.compiler.passes.plan import Plan
-from fanin.compiler.passes.schedule import schedule
 from fanin.compiler.passes.tiling import work_of
 from fanin.nn import functional as F
 
@@ -52,8 +52,8 @@ def training(rows: int = 32, widths: tuple[int, ...] = (8, 16, 1), extra: Callab
 
 def planned(graph: Graph) -> tuple[Plan, Layout]:
     """Return the plan for one instruction set, whatever this machine has."""
-    plan = schedule(prepared(graph), NativeMachine(AVX2))
-    return plan, lay_out(plan)
+    made = planned_for(graph, AVX2)
+    return made.plan, made.layout
 
 
 def explained(graph: Graph) -> str:

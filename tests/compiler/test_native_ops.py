@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from fanin.compiler import numpy_engine
 from fanin.compiler.graph import Graph, Value, apply
 from fanin.compiler.native import elementwise
 from fanin.compiler.native.executable import Executable
+from fanin.compiler.native.planned import planned
 from fanin.compiler.native.target import assembly, named
 from fanin.ops.activation import tanh
 from fanin.ops.arithmetic import equal, less, where
@@ -520,11 +521,4 @@ def test_code_for_machines_that_are_not_here(isa: str) -> None:
 
 
 def _text(graph: Graph, isa: str) -> str:
-    from fanin.compiler.native.executable import prepared
-    from fanin.compiler.native.memory import lay_out
-    from fanin.compiler.native.module import Builder, NativeMachine
-    from fanin.compiler.passes.schedule import schedule
-
-    machine = named(isa)
-    plan = schedule(prepared(replace(graph)), NativeMachine(machine))
-    return Builder(plan, lay_out(plan), machine).build()
+    return planned(graph, named(isa)).text

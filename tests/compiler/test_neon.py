@@ -15,10 +15,8 @@ import fanin as torch
 from fanin.compiler import numpy_engine
 from fanin.compiler.capture import capture
 from fanin.compiler.native import target
-from fanin.compiler.native.executable import prepared
-from fanin.compiler.native.memory import lay_out
-from fanin.compiler.native.module import EXTRA, Builder, NativeMachine
-from fanin.compiler.passes.schedule import schedule
+from fanin.compiler.native.abi import EXTRA
+from fanin.compiler.native.planned import planned
 
 GCC, QEMU = "aarch64-linux-gnu-gcc", "qemu-aarch64"
 
@@ -26,9 +24,9 @@ GCC, QEMU = "aarch64-linux-gnu-gcc", "qemu-aarch64"
 def run_emulated(graph: Any, data: list[Any], state: list[Any], scalars: list[float], folder: Path) -> list[Any]:
     """Return the arrays of the state after one step on an emulated machine."""
     isa = target.named("neon")
-    plan = schedule(prepared(graph), NativeMachine(isa))
-    layout = lay_out(plan)
-    (folder / "step.o").write_bytes(target.compiled(Builder(plan, layout, isa).build(), isa))
+    made = planned(graph, isa)
+    plan, layout = made.plan, made.layout
+    (folder / "step.o").write_bytes(target.compiled(made.text, isa))
     given = {"data": data, "state": state, "output": [np.zeros(v.shape, v.dtype) for v in plan.graph.outputs]}
     memory: list[Any] = [
         np.zeros(layout.arena, np.uint8) if kind == "arena" else what if kind == "constant" else given[kind][what]

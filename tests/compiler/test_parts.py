@@ -16,6 +16,7 @@ from fanin.compiler.native import codegen, ir, target
 from fanin.compiler.native.executable import Executable
 from fanin.compiler.native.ir import parts
 from fanin.compiler.native.module import Builder
+from fanin.compiler.native.packing import packed, unpacked
 from fanin.compiler.native.vector import F64, I64, function
 from tests.compiler.test_native_threads import in_use
 
@@ -57,7 +58,7 @@ def results(graph: Any) -> list[bytes]:
 def uncached(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Let every Executable be compiled."""
     monkeypatch.setenv("FANIN_CACHE", "0")
-    monkeypatch.setattr("fanin.compiler.native.executable._LIBRARIES", {})
+    monkeypatch.setattr("fanin.compiler.native.executable._PROGRAMS", {})
     return monkeypatch
 
 
@@ -65,7 +66,7 @@ def test_parts_compute_the_bits_of_the_whole(uncached: pytest.MonkeyPatch) -> No
     graph = a_step()
     found, counts = [], []
     for lines, most in ((10**9, 1), (800, 4), (40, 30)):
-        uncached.setattr("fanin.compiler.native.executable._LIBRARIES", {})
+        uncached.setattr("fanin.compiler.native.executable._PROGRAMS", {})
         uncached.setattr(parts, "LINES", lines)
         uncached.setattr(parts, "MOST", most)
         counts.append(len(builder(graph).parts()))
@@ -85,7 +86,7 @@ def test_the_cut_and_the_code_depend_on_nothing_but_the_program(uncached: pytest
         uncached.setattr(codegen, "threads", lambda hands=hands: hands)
         codes.append(target.compiled(texts, target.chosen()))
     assert codes[0] == codes[1] == codes[2]
-    assert len(codegen.unpacked(codes[0])) == len(texts)
+    assert len(unpacked(codes[0])) == len(texts)
 
 
 def test_every_function_is_in_one_part_and_about_as_much_in_each(uncached: pytest.MonkeyPatch) -> None:
@@ -142,7 +143,7 @@ def test_a_variable_is_with_its_users(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("objects", [[b"one"], [b"one", b""], [b"", b"two" * 99, b"three"]])
 def test_objects_are_packed_and_unpacked(objects: list[bytes]) -> None:
-    assert codegen.unpacked(codegen.packed(objects)) == objects
+    assert unpacked(packed(objects)) == objects
 
 
 def test_one_thread_where_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

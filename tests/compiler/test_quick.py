@@ -80,7 +80,7 @@ def test_an_interpreter_with_other_objects_gets_no_builtin(
     predict: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick.objects_are_known.cache_clear()
-    monkeypatch.setattr(quick, "_FLAGS", quick._FLAGS - 4)
+    monkeypatch.setattr(quick, "FLAGS", quick.FLAGS - 4)
     try:
         assert not quick.objects_are_known()
         monkeypatch.undo()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from fanin._core.errors import ArgumentError, OperationError
 from fanin.compiler.native import shuffle
-from fanin.compiler.native.shuffle import randperm, shuffle_text
+from fanin.compiler.native.helpers import shuffle as written
+from fanin.compiler.native.shuffle import randperm
 from fanin.compiler.native.target import Library, compiled, host, named, runs_here
 from fanin.random import Generator
 from fanin.random import randperm as expected_randperm
@@ -105,7 +106,7 @@ def test_remainders_at_their_corners() -> None:
     made, code = function(module, "remainders", [POINTER, POINTER, POINTER, I64], isa, internal=False)
     with code.loop(0, made.args[3], 4) as i:
         word, divisor = (code.load(code.at(pointer, i, I32), I32, 4) for pointer in made.args[:2])
-        code.store(shuffle._remainder(code, word, divisor), code.at(made.args[2], i, I32))
+        code.store(written._remainder(code, word, divisor), code.at(made.args[2], i, I32))
     code.b.ret_void()
     library = Library(compiled(str(module), isa))
     pointer = ctypes.c_void_p
@@ -128,7 +129,7 @@ def test_remainders_at_their_corners() -> None:
 
 @pytest.mark.parametrize("isa", ["sse", "avx2", "avx512", "neon"])
 def test_each_instruction_set(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = compiled(shuffle_text(named(isa)), named(isa))
+    code = compiled(written.text(named(isa)), named(isa))
     if not runs_here(named(isa)):
         assert code  # it can still be assembled
         return

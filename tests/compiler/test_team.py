@@ -19,7 +19,8 @@ import pytest
 from fanin.compiler.native import barrier as barrier_module
 from fanin.compiler.native import ir
 from fanin.compiler.native import team as team_module
-from fanin.compiler.native.barrier import BYTES, emit_barrier, new_barrier
+from fanin.compiler.native.barrier import BYTES, new_barrier
+from fanin.compiler.native.helpers.barrier import emit_barrier
 from fanin.compiler.native.target import Library, compiled, host, named
 from fanin.compiler.native.team import Team, task
 from fanin.compiler.native.vector import I64, POINTER, Code, function

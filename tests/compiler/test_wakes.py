@@ -10,11 +10,10 @@ import pytest
 import fanin as torch
 from fanin.compiler.capture.captured import capture
 from fanin.compiler.native import executable, wakes
-from fanin.compiler.native.executable import Executable, prepared
-from fanin.compiler.native.memory import lay_out
-from fanin.compiler.native.module import Builder, NativeMachine
+from fanin.compiler.native.executable import Executable
+from fanin.compiler.native.module import Builder
+from fanin.compiler.native.planned import planned
 from fanin.compiler.native.target import named
-from fanin.compiler.passes.schedule import schedule
 
 AVX2 = named("avx2")
 
@@ -46,8 +45,8 @@ def step_of(outputs: int, *, tied: bool = False, inputs: int = 96, rows: int = 6
 
 def built(outputs: int, *, tied: bool = False) -> Builder:
     graph = step_of(outputs, tied=tied)[0].graph
-    plan = schedule(prepared(graph), NativeMachine(AVX2))
-    return Builder(plan, lay_out(plan), AVX2)
+    made = planned(graph, AVX2)
+    return Builder(made.plan, made.layout, AVX2)
 
 
 def trained(captured: Any, data: list[Any], steps: int = 3, threads: int = 1) -> list[Any]:

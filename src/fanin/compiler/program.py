@@ -94,7 +94,7 @@ class _Bound:
         It may answer None, where a call has to be done in the usual way.
         """
         compute: Callable[[Any], Any] = self.code.single(state)
-        if not positions.any_in(self.code.graph):
+        if not self.code.manifest.looks_at_indices:
             return compute
 
         def predict(array: Any) -> Any:

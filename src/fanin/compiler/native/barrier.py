@@ -12,20 +12,14 @@ from __future__ import annotations
 import ctypes
 import sys
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fanin.compiler.native import ir
-from fanin.compiler.native.vector import I8, I32, I64, POINTER, Code, function
-
 # A barrier's memory: how many have arrived, the generation, and the address of the function that gives the core away.
 # 128 bytes apart, for that is how far apart cores do not disturb each other: a line on Apple's, two lines on Intel's.
-_ARRIVED, _GENERATION, _YIELD = 0, 128, 256
+ARRIVED, GENERATION, YIELD = 0, 128, 256
 BYTES = 384
-# A few microseconds; a thread that waits longer may stand in the way of the one that it waits for.
-_SPINS = 256
 
 
 def new_barrier() -> npt.NDArray[np.uint8]:
@@ -40,7 +34,7 @@ def new_barrier() -> npt.NDArray[np.uint8]:
 def prepare(memory: npt.NDArray[np.uint8]) -> None:
     """Make a barrier of BYTES bytes of memory, which should start at a multiple of 128."""
     memory[:] = 0
-    memory[_YIELD : _YIELD + 8].view(np.uint64)[0] = _yield_address()
+    memory[YIELD : YIELD + 8].view(np.uint64)[0] = _yield_address()
 
 
 @lru_cache(maxsize=1)
@@ -54,73 +48,3 @@ def _yield_address() -> int:
     except (OSError, AttributeError):
         return 0
     return ctypes.cast(give_way, ctypes.c_void_p).value or 0
-
-
-def emit_barrier(code: Code, barrier: Any, threads: Any) -> None:
-    """Wait until all threads have come here. What each wrote before, all read afterwards.
-
-    Args:
-        code: where the instructions are written.
-        barrier: the address of a barrier's memory.
-        threads: i64, how many threads there are; with one there is nothing to wait for.
-    """
-    code.b.call(_function(code), [barrier, threads])
-
-
-def _function(code: Code) -> Any:
-    """Return the module's function that waits, made when it is first asked for."""
-    made = code.b.module.globals.get("fanin_barrier")
-    if made is None:
-        made, inner = function(code.b.module, "fanin_barrier", [POINTER, I64], code.isa)
-        made.attributes.add("noinline")
-        _write(inner, *made.args)
-    return made
-
-
-def _write(code: Code, barrier: Any, threads: Any) -> None:
-    b = code.b
-    with b.if_then(b.icmp_signed("<=", threads, I64(1))):
-        b.ret_void()
-    arrived, turn = (code.at(barrier, I64(offset), I8) for offset in (_ARRIVED, _GENERATION))
-    generation = _load(code, turn, "monotonic")
-    before = b.atomic_rmw("add", arrived, I32(1), "acq_rel")
-    with b.if_then(b.icmp_signed("==", b.zext(before, I64), b.sub(threads, I64(1)))):
-        b.store(I32(0), arrived)
-        b.atomic_rmw("add", turn, I32(1), "release")
-        b.ret_void()
-    give_way = code.load(code.at(barrier, I64(_YIELD), I8), I64)
-    _wait(code, turn, generation, give_way)
-
-
-def _wait(code: Code, turn: Any, generation: Any, give_way: Any) -> None:
-    """Spin until the generation is over, and return."""
-    b = code.b
-    spins = code.variable(I32(0))
-    look, over, again = (b.append_basic_block(name) for name in ("look", "over", "again"))
-    b.branch(look)
-    b.position_at_end(look)
-    b.cbranch(b.icmp_signed("==", _load(code, turn, "acquire"), generation), again, over)
-    b.position_at_end(again)
-    _pause(code)
-    count = code.get(spins)
-    patient = b.icmp_signed("<", count, I32(_SPINS))
-    code.set(spins, b.select(patient, b.add(count, I32(1)), count))
-    with b.if_then(b.not_(b.or_(patient, b.icmp_signed("==", give_way, I64(0))))):
-        b.call(b.inttoptr(give_way, ir.FunctionType(I32, []).as_pointer()), [])
-    b.branch(look)
-    b.position_at_end(over)
-    b.ret_void()
-
-
-def _load(code: Code, pointer: Any, ordering: str) -> Any:
-    return code.b.load_atomic(pointer, ordering, 4, typ=I32)
-
-
-def _pause(code: Code) -> None:
-    """Tell the core that this is a loop that waits."""
-    arm = code.isa.name == "neon"
-    name, arguments = ("llvm.aarch64.hint", [I32(1)]) if arm else ("llvm.x86.sse2.pause", [])
-    pause = code.b.module.globals.get(name)
-    if pause is None:
-        pause = ir.Function(code.b.module, ir.FunctionType(ir.VoidType(), [a.type for a in arguments]), name)
-    code.b.call(pause, arguments)

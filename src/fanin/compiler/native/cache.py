@@ -10,21 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import os
 import stat
 import struct
 import sys
-import tempfile
 import time
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from fanin.compiler.native.target import Isa
-
-_log = logging.getLogger("fanin.cache")
 
 LIMIT = 256 * 2**20
 _MAGIC = b"fanin object\n"
@@ -99,7 +91,7 @@ class Cache:
         except FileNotFoundError:
             return None
         except OSError as error:
-            _log.info("cannot read %s: %s", path, error)
+            _log("info", "cannot read %s: %s", path, error)
             return None
         data = _unpacked(key, content)
         self._discard(path) if data is None else _mark_as_used(path)
@@ -115,7 +107,7 @@ class Cache:
                 _write(self._path(key), _packed(key, data))
                 self._tidy(len(data))
         except OSError as error:
-            _log.info("cannot write to %s: %s", self.folder, error)
+            _log("info", "cannot write to %s: %s", self.folder, error)
 
     def _path(self, key: str) -> Path:
         assert self.folder is not None
@@ -126,11 +118,11 @@ class Cache:
         safe = _is_private(os.stat(self.folder))
         if not safe and not self._refused:
             self._refused = True
-            _log.warning("compiled code is not kept in %s, which others can write to or own", self.folder)
+            _log("warning", "compiled code is not kept in %s, which others can write to or own", self.folder)
         return safe
 
     def _discard(self, path: Path) -> None:
-        _log.info("%s is damaged and is left out", path)
+        _log("info", "%s is damaged and is left out", path)
         _remove(path)
 
     def _tidy(self, written: int) -> None:
@@ -142,19 +134,11 @@ class Cache:
             _shrink(self.folder, self.limit)
 
 
-def compiled_once(text: str, isa: Isa, cache: Cache | None = None) -> bytes:
-    """Return the object code of an LLVM text, from the cache when it was compiled before."""
-    import llvmlite.binding as llvm
+def _log(level: str, message: str, *what: object) -> None:
+    """Say what went wrong. Most programs have nothing to say, and need not load what it takes."""
+    import logging
 
-    from fanin.compiler.native.target import compiled
-
-    cache = default_cache() if cache is None else cache
-    key = "\n".join((str(llvm.llvm_version_info), repr(isa), text))
-    data = cache.get(key)
-    if data is None:
-        data = compiled(text, isa)
-        cache.put(key, data)
-    return data
+    getattr(logging.getLogger("fanin.cache"), level)(message, *what)
 
 
 def _is_private(status: os.stat_result) -> bool:
@@ -176,6 +160,8 @@ def _unpacked(key: str, content: bytes) -> bytes | None:
 
 def _write(path: Path, content: bytes) -> None:
     """Write beside the place and move there, which is one step for whoever reads."""
+    import tempfile
+
     descriptor, beside = tempfile.mkstemp(suffix=_UNFINISHED, dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
@@ -195,7 +181,7 @@ def _remove(path: str | Path) -> None:
     try:
         os.unlink(path)
     except OSError as error:
-        _log.info("cannot remove %s: %s", path, error)
+        _log("info", "cannot remove %s: %s", path, error)
 
 
 def _shrink(folder: Path, limit: int) -> None:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-import struct
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import llvmlite.binding as llvm
-
-_MAGIC, _COUNT = b"fanin parts\n", struct.Struct("<Q")
 
 
 class Compiler:
@@ -90,30 +87,3 @@ def threads() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     told = [os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT")]
     return max(1, min([cores, *(int(count) for count in told if count.isdigit())]))
-
-
-def packed(objects: Sequence[bytes]) -> bytes:
-    """Return object codes as one: a single one as it is, else behind their number and their lengths.
-
-    >>> unpacked(packed([b"one", b"other"]))
-    [b'one', b'other']
-    """
-    if len(objects) == 1:
-        return objects[0]
-    lengths = [len(objects), *map(len, objects)]
-    return b"".join([_MAGIC, *map(_COUNT.pack, lengths), *objects])
-
-
-def unpacked(code: bytes) -> list[bytes]:
-    """Return the object codes that `packed` put together."""
-    if not code.startswith(_MAGIC):
-        return [code]
-    at, each = len(_MAGIC), _COUNT.size
-    (count,) = _COUNT.unpack_from(code, at)
-    lengths = [_COUNT.unpack_from(code, at + each * (i + 1))[0] for i in range(count)]
-    at += each * (count + 1)
-    found = []
-    for length in lengths:
-        found.append(code[at : at + length])
-        at += length
-    return found

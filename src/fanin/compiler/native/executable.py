@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -19,22 +17,21 @@ from fanin._core.errors import IndexRangeError
 from fanin.compiler import numpy_engine
 from fanin.compiler.graph import Graph, Value
 from fanin.compiler.native import target
+from fanin.compiler.native.abi import ENTRY, EXTRA, FINE, OUT_OF_RANGE, STEP
 from fanin.compiler.native.barrier import new_barrier
 from fanin.compiler.native.cache import default_cache
-from fanin.compiler.native.leaving import FINE, OUT_OF_RANGE, STEP, exit_of
-from fanin.compiler.native.memory import lay_out
-from fanin.compiler.native.module import ENTRY, EXTRA, Builder, NativeMachine
+from fanin.compiler.native.manifest import Manifest
 from fanin.compiler.native.pace import Pace
+from fanin.compiler.native.packing import packed, unpacked
 from fanin.compiler.native.quick import QUICK, builtin, objects_are_known
 from fanin.compiler.native.team import Team
+from fanin.compiler.native.version import compiler_version
 from fanin.compiler.passes.fingerprint import fingerprint
-from fanin.compiler.passes.lower import lower
-from fanin.compiler.passes.reciprocal import with_reciprocals
-from fanin.compiler.passes.schedule import schedule
-from fanin.compiler.passes.simplify import simplify
-from fanin.compiler.passes.tiling import work_of
-from fanin.compiler.passes.tiny import without_tiny_products
-from fanin.compiler.passes.views import is_number
+
+if TYPE_CHECKING:
+    from fanin.compiler.native.memory import Layout
+    from fanin.compiler.native.planned import Planned
+    from fanin.compiler.passes.plan import Plan
 
 # Floating-point operations from which on waking a second thread, some 20 us, pays.
 WORK_OF_A_TEAM = 10_000_000
@@ -44,45 +41,54 @@ _HOST = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 
-def prepared(graph: Graph) -> Graph:
-    """Return the graph in primitives, simplified."""
-    return without_tiny_products(with_reciprocals(simplify(lower(graph))))
-
-
 class Executable:
     """Native code for a graph.
 
     watched: the number of an output that has to be finite.
 
     Attributes:
-        graph: as it was planned.
-        plan, layout: what is computed when, and where it lies.
+        graph: as it was given.
+        manifest: what is known of the code.
         address: of the native function (context, thread, threads).
         taken: the steps of the last run that were completed.
     """
 
     def __init__(self, graph: Graph, isa: target.Isa | None = None, *, watched: int | None = None) -> None:
         self.isa = isa or target.chosen()
-        graph = prepared(graph)
-        self.plan = schedule(graph, NativeMachine(self.isa))
-        self.graph = self.plan.graph
-        self.layout = lay_out(self.plan)
-        self.way_out = exit_of(self.plan, watched)
-        self.work = work_of(self.graph)
-        self._hosted = [g.members[0] for g in self.plan.groups if g.kind == "host"]
-        self._library = _library(self._key(graph, watched), self._compiled)
+        self.graph, self.watched = graph, watched
+        self._program = _program(self._key(graph), self._made)
+        self.manifest = self._program.manifest
+        self._hosted = self._without_code() if self.manifest.calls_back else []
         self._failure: BaseException | None = None
         self._pace = Pace()
         self.taken = 0
         self._lock = threading.Lock()  # Python's threads share the arena
-        self.address = self._library.address(ENTRY)
+        self.address = self._program.library.address(ENTRY)
         self._run = _RUN(self.address)
         self._bind_memory()
+
+    # The plan: looked at by people, and where code is made or calls back ------------------------------------------
+
+    @cached_property
+    def _planned(self) -> Planned:
+        from fanin.compiler.native.planned import planned
+
+        return planned(self.graph, self.isa, self.watched)
+
+    @property
+    def plan(self) -> Plan:
+        """What is computed when."""
+        return self._planned.plan
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything lies."""
+        return self._planned.layout
 
     @property
     def text(self) -> str:
         """The LLVM text of the program."""
-        return Builder(self.plan, self.layout, self.isa, self.way_out).build()
+        return self._planned.text
 
     def assembly(self) -> str:
         """Return the machine code of the program, to be read."""
@@ -94,23 +100,28 @@ class Executable:
 
         return explain(self.plan, self.layout, self.isa, self.work, WORK_OF_A_TEAM)
 
-    def _compiled(self) -> bytes:
-        return target.compiled(Builder(self.plan, self.layout, self.isa, self.way_out).parts(), self.isa)
+    def _without_code(self) -> list[Value]:
+        return [group.members[0] for group in self.plan.groups if group.kind == "host"]
 
-    def _key(self, graph: Graph, watched: int | None) -> str:
-        return "\n".join((fingerprint(graph), repr(watched), repr(self.isa), compiler_version()))
+    def _made(self) -> bytes:
+        """Return the code and its manifest as they are kept."""
+        return packed([self._planned.manifest().to_bytes(), self._planned.compiled()])
+
+    def _key(self, graph: Graph) -> str:
+        return "\n".join((fingerprint(graph), repr(self.watched), repr(self.isa), compiler_version()))
 
     # Memory -------------------------------------------------------------------------------------------------------
 
     def _bind_memory(self) -> None:
-        arena = np.zeros(self.layout.arena + 64, np.uint8)
+        size, sources = self.manifest.arena, self.manifest.sources
+        arena = np.zeros(size + 64, np.uint8)
         start = -arena.ctypes.data % 64
-        self._arena = arena[start : start + self.layout.arena]
+        self._arena = arena[start : start + size]
         self._notes, self._barrier = np.zeros(3, np.int64), new_barrier()
-        self._pointers = np.zeros(len(self.layout.sources) + len(EXTRA), np.uint64)
+        self._pointers = np.zeros(len(sources) + len(EXTRA), np.uint64)
         self._slots: dict[tuple[str, int], int] = {}
         self._held: list[Any] = [self._arena]
-        for number, (kind, what) in enumerate(self.layout.sources):
+        for number, (kind, what) in enumerate(sources):
             if kind == "constant":
                 array = np.ascontiguousarray(what)
                 self._held.append(array)
@@ -118,7 +129,7 @@ class Executable:
             elif kind != "arena":
                 self._slots[kind, what] = number
         self._pointers[0] = self._arena.ctypes.data
-        extra = len(self.layout.sources)
+        extra = len(sources)
         self._call_back = _HOST(self._evaluate)
         host = ctypes.cast(self._call_back, ctypes.c_void_p).value
         self._rows = np.array([v.shape[0] if v.ndim else 1 for v in self.graph.state], np.int64)
@@ -173,7 +184,7 @@ class Executable:
             return lambda array: self((array,), state, ())[0] if array.shape == given.shape else None
         shape, dtype, empty = result.shape, result.dtype, np.empty
         context = self._context_for(state)
-        quick, method = builtin(self._library.address(QUICK), context)
+        quick, method = builtin(self._program.library.address(QUICK), context)
         hold = (context, method, tuple(state), self)
 
         def predict(array: Any, hold: Any = hold) -> Any:
@@ -233,12 +244,17 @@ class Executable:
     @property
     def stops(self) -> bool:
         """Whether a step whose watched output is not finite leaves the state as it was."""
-        return self.way_out is not None and self.way_out.loss is not None
+        return self.manifest.stops
+
+    @property
+    def work(self) -> int:
+        """Floating-point operations of a step."""
+        return self.manifest.work
 
     @property
     def calls_back(self) -> int:
         """How many operations of a step have no code, and are evaluated with NumPy."""
-        return len(self._hosted)
+        return self.manifest.calls_back
 
     def let_go(self) -> None:
         """Let go of all arrays that are bound; to be called when others are bound before the next run."""
@@ -246,7 +262,7 @@ class Executable:
 
     def threads_for(self, steps: int, most: int | None) -> int:
         """Return how many threads some steps may be worth, at most `most`."""
-        lanes = len(self.plan.tiling.lanes)
+        lanes = self.manifest.lanes
         if lanes == 1 or most == 1 or self.work * steps < WORK_OF_A_TEAM:
             return 1
         return min(lanes, cores() if most is None else most)
@@ -287,6 +303,8 @@ class Executable:
         self._memory(value, step)[...] = out
 
     def _shown(self, x: Value, step: int) -> Any:
+        from fanin.compiler.passes.views import is_number
+
         if is_number(x):
             return self._number(x, step)
         ref = self.plan.refs[x]
@@ -296,9 +314,10 @@ class Executable:
 
     def _number(self, x: Value, step: int) -> Any:
         row = self._numbers_of(step)
-        state = [None] * len(self.graph.state)
-        data = [None] * len(self.graph.data)
-        wanted = Graph(self.graph.data, self.graph.state, self.graph.scalars, (x,))
+        graph = self.plan.graph
+        state = [None] * len(graph.state)
+        data = [None] * len(graph.data)
+        wanted = Graph(graph.data, graph.state, graph.scalars, (x,))
         return numpy_engine.run(wanted, data, state, row)[0][0]
 
     def _numbers_of(self, step: int) -> Any:
@@ -320,31 +339,28 @@ class Executable:
         return array.reshape(value.shape)
 
 
-_LIBRARIES: WeakValueDictionary[str, target.Library] = WeakValueDictionary()
+class _Program:
+    """Code that is loaded, and its manifest."""
+
+    def __init__(self, kept: bytes) -> None:
+        manifest, code = unpacked(kept)
+        self.manifest, self.library = Manifest.from_bytes(manifest), target.Library(code)
 
 
-def _library(key: str, make: Callable[[], bytes]) -> target.Library:
+_PROGRAMS: WeakValueDictionary[str, _Program] = WeakValueDictionary()
+
+
+def _program(key: str, make: Callable[[], bytes]) -> _Program:
     """Return the code kept under a key: that which is loaded, or from the disk, or made."""
-    library = _LIBRARIES.get(key)
-    if library is None:
+    program = _PROGRAMS.get(key)
+    if program is None:
         cache = default_cache()
-        code = cache.get(key)
-        if code is None:
-            code = make()
-            cache.put(key, code)
-        library = _LIBRARIES[key] = target.Library(code)
-    return library
-
-
-@lru_cache(maxsize=1)
-def compiler_version() -> str:
-    """Return what tells one state of the compiler from another: its files' sizes and times, and LLVM's version."""
-    import fanin.compiler
-
-    folder = Path(fanin.compiler.__file__).parent
-    files = sorted(folder.rglob("*.py"))
-    stamps = [(str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-    return hashlib.sha256(f"{target.llvm.llvm_version_info}{stamps}".encode()).hexdigest()
+        kept = cache.get(key)
+        if kept is None:
+            kept = make()
+            cache.put(key, kept)
+        program = _PROGRAMS[key] = _Program(kept)
+    return program
 
 
 @lru_cache(maxsize=8)

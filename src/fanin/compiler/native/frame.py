@@ -14,13 +14,11 @@ import numpy as np
 
 from fanin.compiler.graph import CONSTANT, SCALAR, Value
 from fanin.compiler.native import elementwise
+from fanin.compiler.native.abi import EXTRA
 from fanin.compiler.native.memory import Layout, Place
 from fanin.compiler.native.vector import ARENA, F64, I1, I8, I64, OUTSIDE, POINTER, Code, element_type, like_home
 from fanin.compiler.passes.plan import Plan
 
-# What stands behind the sources in the array of pointers: where indices out of range are noted, the threads' barrier,
-# the function that calls back to the host, and how many rows the arrays of the state have.
-EXTRA = ("notes", "barrier", "host", "rows")
 ARGUMENTS = [POINTER, POINTER, I64, I64, I64, I1]
 
 

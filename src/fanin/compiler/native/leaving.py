@@ -10,15 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fanin.compiler.graph import Value
+from fanin.compiler.native.abi import FINE, NOT_FINITE
 from fanin.compiler.native.frame import Frame
 from fanin.compiler.native.vector import I1, I64, element_type
 from fanin.compiler.passes.plan import WHOLE, Group, Plan
 from fanin.compiler.positions import may_be_out_of_range
-
-# What may be noted about the data of a run: nothing, an index that does not exist, a loss that is not finite.
-FINE, OUT_OF_RANGE, NOT_FINITE = 0, 1, 2
-# Where: by what comes before the way out, and by what comes after it. Last the step that was left is noted.
-EARLY, LATE, STEP = 0, 1, 2
 
 
 @dataclass(frozen=True)

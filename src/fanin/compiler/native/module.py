@@ -14,69 +14,27 @@ from itertools import groupby
 from typing import Any
 
 from fanin.compiler.graph import Value
-from fanin.compiler.native import elementwise, ir
-from fanin.compiler.native.barrier import emit_barrier
-from fanin.compiler.native.frame import ARGUMENTS, EXTRA, Frame
+from fanin.compiler.native import ir
+from fanin.compiler.native.abi import EARLY, ENTRY, EXTRA, LATE, STEP
+from fanin.compiler.native.frame import ARGUMENTS, Frame
+from fanin.compiler.native.helpers.barrier import emit_barrier
+from fanin.compiler.native.helpers.quick import emit_quick
 from fanin.compiler.native.ir.parts import parts_of as parts_of_module
-from fanin.compiler.native.kernels import emit_group, pack_shape, product_shape
-from fanin.compiler.native.leaving import EARLY, LATE, STEP, Exit, emit_exit, late_groups
+from fanin.compiler.native.kernels import emit_group, pack_shape
+from fanin.compiler.native.leaving import Exit, emit_exit, late_groups
 from fanin.compiler.native.loops.nest import Nest
 from fanin.compiler.native.memory import Layout
 from fanin.compiler.native.product import Products
-from fanin.compiler.native.product.plan import inner_blocks
-from fanin.compiler.native.quick import emit_quick
 from fanin.compiler.native.target import Isa
-from fanin.compiler.native.vector import I1, I64, POINTER, Code, element_type, function, has_type
+from fanin.compiler.native.vector import I1, I64, POINTER, Code, element_type, function
 from fanin.compiler.native.wakes import Wake, wakes
-from fanin.compiler.passes.plan import INDEXED, PLACES, ROWS, SCATTERS, SUM, Group, Plan
+from fanin.compiler.passes.plan import Group, Plan
 from fanin.compiler.passes.products import parts_of, product_work
-from fanin.compiler.passes.rows import REDUCTIONS
-from fanin.compiler.passes.views import Ref
 
-ENTRY = "run"
 # Elements of an elementwise kernel that are worth a thread of their own, and of a part of one.
 ELEMENTS_OF_A_PART = 8192
 # A kernel of so few elements costs no more than its call.
 ELEMENTS_INLINED = 32
-
-
-class NativeMachine:
-    """Answers the plan's questions about the code."""
-
-    def __init__(self, isa: Isa) -> None:
-        self.products = Products(ir.Module(), isa)
-
-    def packed_size(self, product: Value, a: Ref, b: Ref, rows: int) -> int:
-        """Return the elements that a product's packed right factor takes."""
-        if product.dtype.kind != "f" or not has_type(product.dtype) or not product.size or not a.shape[-1]:
-            return 0
-        return self.products.packed_size(product_shape(product, a, b, rows))
-
-    def needs_partial_sums(self, product: Value) -> bool:
-        """Say whether sums over a part of the inner dimension go to memory."""
-        return product.ndim == 2 and bool(inner_blocks(product.inputs[0].shape[-1])[0] > 1)
-
-    def has_code(self, value: Value) -> bool:
-        """Say whether there is native code for an operation of these types."""
-        assert value.op is not None
-        arrays = [value, *(x for x in value.inputs if isinstance(x, Value))]
-        if not all(has_type(x.dtype) for x in arrays):
-            return False
-        name = value.op.name
-        if name == "matmul":
-            a, b = value.inputs[:2]
-            return bool(value.dtype.kind == "f" and min(a.ndim, b.ndim) > 1 and a.shape[-1] > 0)
-        if name in REDUCTIONS:
-            return bool(value.inputs[0].size > 0 and value.inputs[0].dtype == value.dtype)
-        if name in ("embedding", "add_rows"):
-            return value.attrs.get("padding_idx") is None and not value.attrs.get("by_frequency")
-        if name == "getitem":  # one that is no view
-            return False
-        if name == "cat":
-            return all(isinstance(x, Value) and x.dtype == value.dtype for x in value.inputs)
-        if name == "put_zeros":
-            return all(isinstance(i, (slice, int, type(None), type(Ellipsis))) for i in value.attrs["index"])
-        return name in (*INDEXED, *SCATTERS, *PLACES, "random_keep", "copy", "total") or elementwise.has_code(value)
 
 
 class Builder:
@@ -367,6 +325,3 @@ def _size(shape: tuple[int, ...]) -> int:
     for n in shape:
         total *= n
     return total
-
-
-__all__ = ["ENTRY", "EXTRA", "ROWS", "SUM", "Builder", "NativeMachine"]

@@ -18,12 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fanin.compiler.native import ir
-from fanin.compiler.native.cache import compiled_once
-from fanin.compiler.native.shuffle import _BLOCK, _layout_is_known, _renew, _tempered, add_permute
+from fanin.compiler.native.kept import library_of
 from fanin.compiler.native.shuffle import LIMIT as MOST_ROWS
-from fanin.compiler.native.target import Isa, Library, host
-from fanin.compiler.native.vector import I32, I64, POINTER, Code, function
+from fanin.compiler.native.shuffle import _layout_is_known
 from fanin.random import Generator
 
 
@@ -70,79 +67,10 @@ def _address(array: npt.NDArray[np.int64]) -> int:
 @lru_cache(maxsize=1)
 def _draw() -> Any:
     """Return the compiled function; the library lives as long as it does."""
-    library = Library(compiled_once(orders_text(host()), host()))
+    library = library_of("orders")
     place, number = ctypes.c_void_p, ctypes.c_int64
     draw = ctypes.CFUNCTYPE(None, place, place, number, number, number, number, number, place, place)(
         library.address("orders")
     )
     draw.library = library  # type: ignore[attr-defined]
     return draw
-
-
-def orders_text(isa: Isa) -> str:
-    """Return LLVM's text of void orders(base, stream, private, epochs, n, first, second, out, rest).
-
-    Two generators' words, five numbers of 64 bits, and two arrays of such numbers, as in `draw_orders`.
-    The words of a generator are 624 of 32 bits, followed by the position of the next one.
-    """
-    module = ir.Module("orders")
-    permute, skip, seed = add_permute(module, isa), _add_skip(module, isa), _add_seed(module, isa)
-    made, code = function(module, "orders", [POINTER] * 2 + [I64] * 5 + [POINTER] * 2, isa, internal=False)
-    base, stream, private, epochs, n, first, second, out, rest = made.args
-    own = code.b.alloca(ir.ArrayType(I32, _BLOCK + 1))
-    with code.loop(0, epochs) as epoch:
-        rows = code.at(out, code.b.mul(epoch, first), I64)
-        code.b.call(skip, [base, I64(2)])
-        with code.b.if_else(code.b.icmp_signed("!=", private, I64(0))) as (seeded, drawn):
-            with seeded:
-                code.b.call(skip, [stream, I64(2)])
-                code.b.call(seed, [own, _last_word(code, stream)])
-                code.b.call(permute, [own, _position(code, own), n, rows])
-            with drawn:
-                code.b.call(permute, [stream, _position(code, stream), n, rows])
-                code.b.call(skip, [stream, code.b.sub(n, I64(1))])
-        with code.loop(0, second) as i:
-            row = code.load(code.at(rows, code.b.add(first, i), I64), I64)
-            code.store(row, code.at(rest, code.b.add(code.b.mul(epoch, second), i), I64))
-    code.b.ret_void()
-    return str(module)
-
-
-def _position(code: Code, words: Any) -> Any:
-    return code.at(words, I64(_BLOCK), I32)
-
-
-def _last_word(code: Code, words: Any) -> Any:
-    """Return the word that was drawn last, which is the low half of a number of 64 bits."""
-    position = code.b.zext(code.load(_position(code, words), I32), I64)
-    return _tempered(code, code.load(code.at(words, code.b.sub(position, I64(1)), I32), I32))
-
-
-def _add_skip(module: ir.Module, isa: Isa) -> Any:
-    """Add void skip(words, int64 count), which draws words, at least one, that nobody looks at."""
-    made, code = function(module, "skip", [POINTER, I64], isa)
-    words, count = made.args
-    b, place = code.b, _position(code, words)
-    after = b.add(b.zext(code.load(place, I32), I64), count)
-    used_up = b.sdiv(b.sub(after, I64(1)), I64(_BLOCK))
-    with code.loop(0, used_up):
-        _renew(code, words)
-    code.store(b.trunc(b.sub(after, b.mul(used_up, I64(_BLOCK))), I32), place)
-    b.ret_void()
-    return made
-
-
-def _add_seed(module: ir.Module, isa: Isa) -> Any:
-    """Add void seed(words, int32 number), which starts the stream of a number."""
-    made, code = function(module, "seed", [POINTER, I32], isa)
-    words, number = made.args
-    b, last = code.b, code.variable(number)
-    code.store(number, words)
-    with code.loop(1, _BLOCK) as i:
-        before = code.get(last)
-        mixed = b.mul(b.xor(before, b.lshr(before, I32(30))), I32(1812433253))
-        code.set(last, b.add(mixed, b.trunc(i, I32)))
-        code.store(code.get(last), code.at(words, i, I32))
-    code.store(I32(_BLOCK), _position(code, words))
-    b.ret_void()
-    return made

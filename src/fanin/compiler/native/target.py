@@ -11,13 +11,16 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding as llvm
 import numpy as np
 
 from fanin._core.errors import ArgumentError
-from fanin.compiler.native.codegen import Compiler, Compilers, packed, unpacked
+from fanin.compiler.native.packing import packed, unpacked
+
+if TYPE_CHECKING:
+    from fanin.compiler.native.codegen import Compilers
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,8 @@ _PASSES = (
 
 @lru_cache(maxsize=8)
 def _compilers(isa: Isa) -> Compilers:
+    from fanin.compiler.native.codegen import Compiler, Compilers
+
     return Compilers(lambda: Compiler(_machine(isa), _PASSES))
 
 

@@ -1,0 +1,70 @@
+"""A graph on its way to code: simplified, planned, laid out in memory, written.
+
+Nothing of it is needed, or imported, where the code is kept: what a program has to know then stands in its `Manifest`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fanin.compiler import positions
+from fanin.compiler.graph import Graph
+from fanin.compiler.native import target
+from fanin.compiler.native.leaving import Exit, exit_of
+from fanin.compiler.native.machine import NativeMachine
+from fanin.compiler.native.manifest import Manifest
+from fanin.compiler.native.memory import Layout, lay_out
+from fanin.compiler.native.module import Builder
+from fanin.compiler.passes.lower import lower
+from fanin.compiler.passes.plan import Plan
+from fanin.compiler.passes.reciprocal import with_reciprocals
+from fanin.compiler.passes.schedule import schedule
+from fanin.compiler.passes.simplify import simplify
+from fanin.compiler.passes.tiling import work_of
+from fanin.compiler.passes.tiny import without_tiny_products
+
+
+def prepared(graph: Graph) -> Graph:
+    """Return the graph in primitives, simplified."""
+    return without_tiny_products(with_reciprocals(simplify(lower(graph))))
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is computed when (plan), where it lies (layout), where a step may be left, and on what machine (isa)."""
+
+    plan: Plan
+    layout: Layout
+    way_out: Exit | None
+    isa: target.Isa
+
+    @property
+    def text(self) -> str:
+        """The LLVM text of the program."""
+        return self._builder().build()
+
+    def compiled(self) -> bytes:
+        """Return the object code of the program."""
+        return target.compiled(self._builder().parts(), self.isa)
+
+    def _builder(self) -> Builder:
+        return Builder(self.plan, self.layout, self.isa, self.way_out)
+
+    def manifest(self) -> Manifest:
+        """Return what has to be known of the code to run it."""
+        graph, layout = self.plan.graph, self.layout
+        return Manifest(
+            arena=layout.arena,
+            sources=layout.sources,
+            lanes=len(self.plan.tiling.lanes),
+            work=work_of(graph),
+            calls_back=sum(group.kind == "host" for group in self.plan.groups),
+            looks_at_indices=positions.any_in(graph),
+            stops=self.way_out is not None and self.way_out.loss is not None,
+        )
+
+
+def planned(graph: Graph, isa: target.Isa, watched: int | None = None) -> Planned:
+    """Return how a graph is carried out on a machine; `watched` is the number of an output that has to be finite."""
+    plan = schedule(prepared(graph), NativeMachine(isa))
+    return Planned(plan, lay_out(plan), exit_of(plan, watched), isa)
