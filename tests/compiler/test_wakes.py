@@ -9,7 +9,7 @@ import pytest
 
 import fanin as torch
 from fanin.compiler.capture.captured import capture
-from fanin.compiler.native import executable, wakes
+from fanin.compiler.native import executable, memory, wakes
 from fanin.compiler.native.executable import Executable
 from fanin.compiler.native.module import Builder
 from fanin.compiler.native.planned import planned
@@ -87,7 +87,7 @@ def test_a_loop_that_overwrites_what_the_product_reads_waits_for_all_of_it() -> 
 def test_what_is_computed_is_the_same(outputs: int, small_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
     captured, data = step_of(outputs)
     one, two = trained(captured, data), trained(captured, data, threads=2)
-    monkeypatch.setattr("fanin.compiler.native.module.wakes", lambda *_: {})
+    monkeypatch.setattr(memory, "wakes", lambda _: {})
     monkeypatch.setattr(executable, "compiler_version", lambda: "no wakes")
     plain = trained(captured, data)
     for a, b, c, before in zip(one, two, plain, (t._array for t in captured.state_tensors), strict=True):
@@ -96,10 +96,40 @@ def test_what_is_computed_is_the_same(outputs: int, small_parts: None, monkeypat
         assert not np.array_equal(a, before)
 
 
+def test_a_gradient_on_its_way_has_memory_for_a_part_of_each_thread() -> None:
+    builder = built(2048)
+    (wake,) = builder.wakes.values()
+    lanes = len(builder.plan.tiling.lanes)
+    assert wake.passing is not None
+    place = builder.layout.places[wake.passing]
+    assert place.part
+    assert place.lane_bytes == wake.rows * 96 * 4
+    assert place.lanes == lanes
+
+
+def test_a_gradient_that_somebody_else_reads_has_memory_for_all_of_it() -> None:
+    torch.manual_seed(3)
+    w, x, y = torch.nn.Parameter(torch.randn(512, 96) * 0.1), torch.randn(64, 96), torch.randn(64, 512)
+    optimizer = torch.optim.SGD([w], lr=1e-2)
+
+    def step(x: Any, y: Any) -> Any:
+        w.grad = None
+        torch.nn.functional.mse_loss(torch.nn.functional.linear(x, w), y).backward()
+        optimizer.step()
+        return w.grad.abs().max()
+
+    start = w.detach().clone()
+    largest = step(x, y)
+    w.data = start
+    compiled = torch.compile(step, engine="native")
+    np.testing.assert_allclose(float(compiled(x, y)), float(largest), rtol=1e-5)
+    assert not any(place.part for place in compiled._calls.last.execute.code.layout.places.values())
+
+
 def test_a_hazard_that_is_overlooked_would_be_seen(small_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
     captured, data = step_of(64, tied=True)
     right = trained(captured, data)
-    monkeypatch.setattr(Builder, "_may_follow", lambda self, product, loop: True)
+    monkeypatch.setattr(wakes, "may_follow", lambda *_: True)
     monkeypatch.setattr(executable, "compiler_version", lambda: "overlooked")
     wrong = trained(captured, data)
     assert not all(np.allclose(a, b, rtol=1e-3) for a, b in zip(right, wrong, strict=True))

@@ -27,6 +27,7 @@ class Frame:
     """The arguments of a kernel, and what was derived from them so far.
 
     note: in which of the places for notes an index out of range is noted.
+    unit: how many elements of a result there are for one that `start` counts: more where it counts rows.
     """
 
     code: Code
@@ -39,6 +40,7 @@ class Frame:
     lane: Any
     first: Any
     note: int = field(default=0, init=False)
+    unit: int = field(default=1, init=False)
 
     def __post_init__(self) -> None:
         self._pointers: dict[Any, Any] = {}
@@ -68,6 +70,8 @@ class Frame:
             offset = b.add(offset, b.mul(self.lane, I64(place.lane_bytes)))
         if place.local:
             offset = b.sub(offset, b.mul(self.start, I64(value.nbytes // self.plan.tiling.rows)))
+        if place.part:
+            offset = b.sub(offset, b.mul(self.start, I64(self.unit * value.itemsize)))
         return like_home(b.gep(pointer, [offset], source_etype=I8), pointer)
 
     def source(self, number: int, kind: Any = POINTER) -> Any:

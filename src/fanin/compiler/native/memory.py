@@ -6,10 +6,12 @@ a place for each lane.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fanin.compiler.graph import CONSTANT, STANDING, Value
+from fanin.compiler.native.wakes import Wake, wakes
 from fanin.compiler.passes.plan import ROWS, SUM, Plan
 from fanin.compiler.passes.views import is_number
 
@@ -25,6 +27,7 @@ class Place:
     lane_bytes: between the copies of the lanes.
     local:      whether the first row in memory is the first of the block, not of the batch.
     stacked:    whether there is one for each step of a run, one after the other.
+    part:       whether there is only the part of it that is being worked on.
     """
 
     source: int
@@ -33,15 +36,23 @@ class Place:
     local: bool = False
     lanes: int = 1
     stacked: bool = False
+    part: bool = False
 
 
 @dataclass(frozen=True)
 class Layout:
-    """places: of every value with memory. sources: what each outside pointer shows, by number. arena: bytes."""
+    """Where everything lies.
+
+    places:  of every value with memory.
+    sources: what each outside pointer shows, by number.
+    arena:   bytes.
+    wakes:   the loops that follow a product part by part, by the product's number.
+    """
 
     places: dict[Value, Place]
     sources: tuple[tuple[str, Any], ...]
     arena: int
+    wakes: Mapping[int, Wake]
 
 
 def lay_out(plan: Plan) -> Layout:
@@ -62,9 +73,9 @@ def lay_out(plan: Plan) -> Layout:
             sources.append(("constant", value.array))
     for value, home in plan.homes.items():
         places[value] = Place(numbers[home], stacked=home[0] == "output")
-    arena = _Arena()
-    _place_results(plan, places, arena)
-    return Layout(places, tuple(sources), arena.size)
+    arena, following = _Arena(), wakes(plan)
+    _place_results(plan, places, arena, following)
+    return Layout(places, tuple(sources), arena.size, following)
 
 
 class _Arena:
@@ -88,15 +99,19 @@ class _Arena:
         return at
 
 
-def _place_results(plan: Plan, places: dict[Value, Place], arena: _Arena) -> None:
+def _place_results(plan: Plan, places: dict[Value, Place], arena: _Arena, following: Mapping[int, Wake]) -> None:
     lasts = _last_levels(plan)
     lanes = len(plan.tiling.lanes)
+    passing = {wake.passing: wake.rows for wake in following.values()}
     for group in plan.groups:
         for value in group.stored:
             if value in places:
                 continue
             first, last = group.level, lasts.get(value, group.level)
-            if plan.tiling.streamed and plan.on[value] == ROWS and last == first:
+            if value in passing:
+                size = _rounded(value.nbytes // value.shape[0] * passing[value])
+                places[value] = Place(0, arena.take(size * lanes, first, last), size, lanes=lanes, part=True)
+            elif plan.tiling.streamed and plan.on[value] == ROWS and last == first:
                 size = _rounded(value.nbytes // plan.tiling.rows * plan.tiling.block)
                 places[value] = Place(0, arena.take(size * lanes, first, last), size, local=True, lanes=lanes)
             elif plan.on[value] == SUM:

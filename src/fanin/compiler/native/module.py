@@ -27,7 +27,7 @@ from fanin.compiler.native.memory import Layout
 from fanin.compiler.native.product import Products
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I1, I64, POINTER, Code, element_type, function
-from fanin.compiler.native.wakes import Wake, wakes
+from fanin.compiler.native.wakes import Wake
 from fanin.compiler.passes.plan import Group, Plan
 from fanin.compiler.passes.products import parts_of, product_work
 
@@ -47,7 +47,7 @@ class Builder:
         self.products = Products(self.module, isa)
         self.kernels: dict[tuple[int, int | None], Any] = {}
         self.hosted: list[Value] = []
-        self.wakes = wakes(plan.groups, len(plan.tiling.lanes), self._may_follow)
+        self.wakes = layout.wakes
         self._late = late_groups(plan, way_out)
         self._followed = {id(wake.loop): wake for wake in self.wakes.values()}
 
@@ -81,6 +81,7 @@ class Builder:
                 made.attributes.add("alwaysinline")
             frame = Frame(code, self.plan, self.layout, *made.args)
             frame.note = LATE if id(group) in self._late else EARLY
+            frame.unit = group.extent[-1] if group.kind == "product" else 1
             emit_group(frame, group, self.products, count)
             code.b.ret_void()
             self.kernels[key] = made
@@ -208,21 +209,14 @@ class Builder:
         low, high = self._share(code, whole + bool(rest))
 
         def both(first: Any, rows: int) -> None:
-            self._call(frame, product, rows, first, I64(0), I1(1))
-            self._call(frame, wake.loop, rows * columns, code.b.mul(first, I64(columns)), I64(0), I1(1))
+            self._call(frame, product, rows, first, self.thread, I1(1))
+            self._call(frame, wake.loop, rows * columns, code.b.mul(first, I64(columns)), self.thread, I1(1))
 
         with code.loop(low, _least(code, high, whole), name="part") as part:
             both(code.b.mul(part, I64(wake.rows)), wake.rows)
         if rest:
             with code.b.if_then(code.b.icmp_signed(">", high, I64(whole))):
                 both(I64(whole * wake.rows), rest)
-
-    def _may_follow(self, product: Group, loop: Group) -> bool:
-        """Say whether a loop can follow a product part by part."""
-        own = set(product.members)
-        used = [x for v in loop.members for x in v.inputs if isinstance(x, Value) and self.plan.refs[x].base in own]
-        in_step = bool(used) and all(self.plan.refs[x].base is x and x.shape == loop.extent for x in used)
-        return in_step and self._is_flat(loop) and not self._touched(loop)[1] & self._touched(product)[0]
 
     @contextmanager
     def _taken(self, code: Code, group: Group, number: int, parts: int) -> Iterator[None]:
