@@ -50,8 +50,8 @@ def may_follow(plan: Plan, product: Group, loop: Group) -> bool:
     """
     maps = all(v.op is not None and v.op.name in (*MAPS, "copy") for v in loop.members)
     in_step = all(_in_step(plan, x, loop) for v in loop.members for x in v.inputs)
-    follows = any(x in product.members for v in loop.members for x in v.inputs)
-    return maps and in_step and follows and not _written(plan, loop) & _read(plan, product)
+    follows = set(product.members) & {x for v in loop.members for x in v.inputs if isinstance(x, Value)}
+    return maps and in_step and bool(follows) and not _written(plan, loop) & _read(plan, product)
 
 
 def _in_step(plan: Plan, x: Any, loop: Group) -> bool:
