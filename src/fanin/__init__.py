@@ -12,9 +12,7 @@ __version__ = "0.1.0"
 
 from fanin import random as random
 from fanin._core.dtypes import (
-    bool_ as bool,
-)
-from fanin._core.dtypes import (
+    bfloat16,
     can_cast,
     dtype,
     finfo,
@@ -29,6 +27,9 @@ from fanin._core.dtypes import (
     int64,
     set_default_dtype,
     uint8,
+)
+from fanin._core.dtypes import (
+    bool_ as bool,
 )
 from fanin.tensor import Size, Tensor, enable_grad, inference_mode, no_grad, set_grad_enabled
 from fanin.tensor import return_types as return_types

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.dtypes import float16
+from fanin._core.dtypes import bfloat16, float16
 from fanin._core.errors import GraphError, NotInFaninError
 from fanin._core.missing import refuse
 from fanin.tensor.tensor import Tensor
@@ -155,8 +155,8 @@ def is_autocast_enabled(device_type: str = "cuda") -> bool:
 
 
 def get_autocast_dtype(device_type: str) -> Any:
-    """Return float16, the half precision that fanin has; nothing is computed in it unasked."""
-    return float16
+    """Return what PyTorch would compute in: bfloat16 on the CPU, float16 elsewhere. fanin has it off."""
+    return bfloat16 if device_type == "cpu" else float16
 
 
 def is_autocast_available(device_type: str) -> bool:

@@ -27,10 +27,11 @@ class dtype:
     """
 
     __slots__ = ("__weakref__", "category", "legacy_name", "name", "numpy")
+    numpy: np.dtype[Any]
 
     def __init__(self, name: str, numpy_type: Any, legacy_name: str) -> None:
         self.name = name
-        self.numpy: np.dtype[Any] = np.dtype(numpy_type)
+        self.numpy = np.dtype(numpy_type)
         self.legacy_name = legacy_name
         self.category = _CATEGORY[self.numpy.kind]
 
@@ -61,6 +62,34 @@ class dtype:
         return by_name, (self.name,)
 
 
+class NamedDtype(dtype):
+    """A dtype of PyTorch's that can be named, compared and looked up, as scripts do in tables, and holds no numbers."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, category: int) -> None:
+        self.name = self.legacy_name = name
+        self.category = category
+
+    @property
+    def numpy(self) -> Any:  # type: ignore[override]
+        """Raise TypeError: NumPy has no such dtype, and so has no tensor of fanin's."""
+        raise DtypeError(
+            f"{self!r} is not part of fanin but for its name: no tensor can have it", remedy="Use float32 or float16."
+        )
+
+    @property
+    def is_signed(self) -> bool:
+        """True: it would hold negative numbers."""
+        return True
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element, in PyTorch."""
+        return 2
+
+
+bfloat16 = NamedDtype("bfloat16", 2)
 float16 = half = dtype("float16", np.float16, "Half")
 float32 = float_ = dtype("float32", np.float32, "Float")
 float64 = double = dtype("float64", np.float64, "Double")
@@ -81,7 +110,7 @@ _default = float32
 
 def by_name(name: str) -> dtype:
     """Return the dtype with a name such as "float32"."""
-    for candidate in ALL:
+    for candidate in (*ALL, bfloat16):
         if candidate.name == name:
             return candidate
     raise ArgumentTypeError(f"no dtype is called {name!r}; fanin has {', '.join(d.name for d in ALL)}")
@@ -128,6 +157,8 @@ def set_default_dtype(d: dtype) -> None:
         raise ArgumentTypeError("invalid dtype object: only floating-point types are supported as the default type")
     if not d.is_floating_point:
         raise ArgumentTypeError("only floating-point types are supported as the default type")
+    if isinstance(d, NamedDtype):
+        to_numpy(d)  # which says that no tensor can have it
     _default = d
 
 

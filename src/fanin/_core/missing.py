@@ -76,7 +76,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
         r"quantiz\w*\b.*|ao\b.*|qu?int\w*|Tensor\.(dequantize|int_repr|q_\w+|qscheme)",
         "fanin computes in floating point",
     ),
-    (r"(Tensor\.)?bfloat16|BFloat16\w+|float8\w*", "use float32 or float16"),
+    (r"Tensor\.bfloat16|BFloat16\w+|float8\w*", "use float32 or float16"),
     (
         r"distributions\b.*",
         "write it with torch.distributions.Normal, Categorical, Bernoulli, Uniform and their relatives",

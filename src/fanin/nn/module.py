@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
 from fanin._core import dtypes
 from fanin._core.errors import ArgumentError, ArgumentTypeError, MissingKeyError, MissingNameError
 from fanin.nn.calling import Called, GlobalHooks
@@ -320,6 +322,15 @@ class Module(Tree, Called, Stateful):
     def half(self: Self) -> Self:
         """Convert the floating parameters and buffers to float16; return the module."""
         return self._cast(dtypes.float16)
+
+    def bfloat16(self: Self) -> Self:
+        """Raise RuntimeError: fanin has no tensors of bfloat16."""
+        return self._cast(dtypes.bfloat16)
+
+    def to_empty(self: Self, *, device: Any, recurse: bool = True) -> Self:
+        """Give the parameters and buffers memory without values, zeros in fanin; return the module."""
+        check_device(device)
+        return self._apply(lambda tensor: wrap(np.zeros_like(tensor._array)), recurse=recurse)
 
     def cpu(self: Self) -> Self:
         """Return the module: it lies on the CPU."""

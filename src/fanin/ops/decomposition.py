@@ -50,7 +50,10 @@ def _cholesky_vjp(g: Any, out: Any, x: Any) -> Any:
 
 cholesky: Op = define(
     "cholesky",
-    raise_singular(np.linalg.cholesky),
+    raise_singular(
+        np.linalg.cholesky,
+        "linalg.cholesky: The factorization could not be completed because the input is not positive-definite",
+    ),
     square_spec,
     vjps=(_cholesky_vjp,),
     reads_out=True,

@@ -278,14 +278,17 @@ def square_spec(x: Spec) -> Spec:
     return x
 
 
-def raise_singular(function: Any) -> Any:
-    """Return a function of NumPy that raises RuntimeError where a matrix is singular."""
+SINGULAR = "linalg: The solver failed because the input matrix is singular"
+
+
+def raise_singular(function: Any, sentence: str = SINGULAR) -> Any:
+    """Return a function of NumPy that raises RuntimeError, with a sentence, where a matrix is singular."""
 
     def evaluate(*xs: Any) -> Any:
         try:
             return function(*xs)
         except np.linalg.LinAlgError as error:
-            raise OperationError(f"linalg: The solver failed because the input matrix is singular ({error})") from None
+            raise OperationError(f"{sentence} ({error})") from None
 
     return evaluate
 
