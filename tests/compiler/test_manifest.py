@@ -40,7 +40,9 @@ def same(a: Any, b: Any) -> bool:
     st.lists(
         st.tuples(st.sampled_from(["data", "state", "output"]), st.integers(0, 9))
         | st.sampled_from(DTYPES).flatmap(
-            lambda dtype: st.tuples(st.just("constant"), arrays.arrays(dtype, arrays.array_shapes(min_dims=0)))
+            lambda dtype: st.tuples(
+                st.just("constant"), arrays.arrays(dtype, arrays.array_shapes(min_dims=0, min_side=0))
+            )
         )
     ),
     st.booleans(),

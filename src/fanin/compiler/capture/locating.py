@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import linecache
-import traceback
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -52,6 +51,8 @@ def _placed(error: CaptureError, message: str, origin: Exception | None = None) 
 
 
 def _frames(error: Exception) -> list[tuple[FrameType, int]]:
+    import traceback  # of use in failures alone
+
     return list(traceback.walk_tb(error.__traceback__))
 
 
