@@ -6,7 +6,7 @@ functional_call(module, parameters, x)                  the module with other pa
 """
 
 from fanin._core.missing import refuse
-from fanin.func.derivatives import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, vjp
+from fanin.func.derivatives import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp
 from fanin.func.functional_call import functional_call, stack_module_state
 from fanin.func.vmap import vmap
 
@@ -18,6 +18,7 @@ __all__ = [
     "jacfwd",
     "jacrev",
     "jvp",
+    "linearize",
     "stack_module_state",
     "vjp",
     "vmap",

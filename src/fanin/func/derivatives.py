@@ -186,6 +186,21 @@ def _forward(level: _Level, y: Any, tangents: list[Any]) -> Any:
     return _zeros_like(y) if found is None else found
 
 
+def linearize(func: Func, *primals: Any) -> tuple[Any, Func]:
+    """Return func's result and the function v -> J v at this point.
+
+    >>> import fanin as torch
+    >>> result, push_forward = torch.func.linearize(torch.sin, torch.tensor(0.0))
+    >>> push_forward(torch.tensor(2.0))
+    tensor(2.)
+    """
+
+    def push_forward(*tangents: Any) -> Any:
+        return jvp(func, primals, tangents)[1]
+
+    return func(*primals), push_forward
+
+
 def jacrev(
     func: Func,
     argnums: int | tuple[int, ...] = 0,

@@ -58,6 +58,7 @@ def products_and_jacobians(torch: Any, dtype: str) -> Any:
         "jvp": f.jvp(net, (x,), (v,)),
         "jvp of several": f.jvp(lambda a, b: a * b**2, (x, v), (v, x)),
         "jvp of a constant": f.jvp(lambda a: torch.ones(2, dtype=a.dtype), (x,), (v,)),
+        "linearize": [f.linearize(net, x)[0], f.linearize(net, x)[1](v)],
         "jacrev": f.jacrev(net)(x),
         "jacfwd": f.jacfwd(net)(x),
         "two inputs": f.jacrev(lambda a, b: torch.outer(a, b[:2]), argnums=(0, 1))(x, v),

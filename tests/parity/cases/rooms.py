@@ -73,3 +73,23 @@ def states(torch: Any) -> Any:
     with torch.autograd.set_detect_anomaly(True):
         inside = torch.is_anomaly_enabled()
     return [torch.is_autocast_enabled("cuda"), torch.is_autocast_enabled("cpu"), inside, torch.is_anomaly_enabled()]
+
+
+@case
+def modules_without_values(torch: Any) -> Any:
+    skip = torch.nn.utils.skip_init
+    torch.manual_seed(1)
+    layer = skip(torch.nn.Linear, 3, 2)
+    return [
+        list(layer.weight.shape),
+        layer.weight.requires_grad,
+        torch.rand(2),
+        raises(lambda: skip(3)),
+        raises(lambda: skip(dict)),
+    ]
+
+
+@case
+def names_of_types(torch: Any) -> Any:
+    objects = (torch.ones(1), torch.arange(2), 1, [], list, int)
+    return [torch.typename(x) for x in objects]

@@ -376,3 +376,21 @@ def promotion_functions(torch: Any) -> Any:
             str(torch.result_type(1, 2.0)),
         ],
     }
+
+
+@case
+def equal_of_different_dtypes(torch: Any) -> Any:
+    t = torch.tensor
+    single, double = t([0.1, 0.2]), t([0.1, 0.2], dtype=torch.float64)
+    return [
+        torch.equal(t([1, 2]), t([1.0, 2.0])),
+        torch.equal(t([1]), t([1.5])),
+        torch.equal(single, single.double()),
+        torch.equal(single, double),
+        torch.equal(double, single),
+        torch.equal(t([True]), t([1])),
+        torch.equal(t([True]), t([2])),
+        torch.equal(t([44], dtype=torch.uint8), t([300])),
+        torch.equal(t(16777217), t(16777216.0)),
+        t([1.0]).equal(t([1, 1])),
+    ]

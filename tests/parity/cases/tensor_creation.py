@@ -448,3 +448,18 @@ def linspace_rounds_once(torch: Any) -> Any:
     return {
         kind: [torch.linspace(*span, dtype=getattr(torch, kind)) for span in spans] for kind in ("float32", "float64")
     } | {"text": str(torch.linspace(-1, 1, 7))}
+
+
+@case
+def asarray_and_the_tape(torch: Any) -> Any:
+    leaf = torch.ones(2, requires_grad=True)
+    x = leaf + 2
+    return {
+        "same": torch.asarray(x) is x,
+        "kept": [torch.asarray(x).requires_grad, torch.asarray(leaf).requires_grad],
+        "dropped": torch.asarray(x, requires_grad=False).requires_grad,
+        "asked": [torch.asarray(x, requires_grad=True).requires_grad, torch.asarray([1.0], requires_grad=True)],
+        "copy": torch.asarray(leaf, copy=True),
+        "dtype": torch.asarray(x, dtype=torch.float64),
+        "gradient": torch.autograd.grad((torch.asarray(x, copy=True) * 3).sum(), leaf),
+    }

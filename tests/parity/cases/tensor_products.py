@@ -289,3 +289,17 @@ def errors(torch: Any) -> Any:
 def text_of_results(torch: Any) -> Any:
     x = torch.eye(2)
     return str(torch.linalg.slogdet(x)), str(torch.linalg.eigh(x).eigenvalues)
+
+
+@case(rtol={"float32": 2e-5, "float64": 1e-10})
+def least_squares_of_batches(torch: Any) -> Any:
+    one, many = sample(torch, 1, 4, 3), sample(torch, 2, 4, 3, seed=1)
+    right, vectors = sample(torch, 2, 4, 2, seed=2), sample(torch, 2, 4, seed=3)
+    lstsq = torch.linalg.lstsq
+    return {
+        "one matrix": lstsq(one, right).solution,
+        "one right side": lstsq(many, right[:1]).solution,
+        "no batch": raises(lambda: lstsq(one[0], right)),
+        "vectors": lstsq(many, vectors).solution,
+        "sizes": raises(lambda: lstsq(many, right[:, :3])),
+    }

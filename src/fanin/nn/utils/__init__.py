@@ -11,6 +11,7 @@ from fanin.nn.utils.clip_grad import (
 )
 from fanin.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
 from fanin.nn.utils.hooked_norms import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
+from fanin.nn.utils.skipping import skip_init
 
 __all__ = [
     "clip_grad_norm",
@@ -24,6 +25,7 @@ __all__ = [
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",
+    "skip_init",
     "spectral_norm",
     "vector_to_parameters",
     "weight_norm",

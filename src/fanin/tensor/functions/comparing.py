@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fanin._core import dtypes
 from fanin._core.errors import DtypeError, OperationError
 from fanin.ops import arithmetic as ops
 from fanin.tensor.base import TensorBase
@@ -44,16 +45,19 @@ def ge(input: Any, other: Any, *, out: Any = None) -> Any:
 
 
 def equal(input: Any, other: Any) -> bool:
-    """Say whether two tensors have the same shape and the same elements.
+    """Say whether two tensors have the same shape and the same elements; different dtypes are promoted before.
 
     >>> import fanin as torch
     >>> torch.equal(torch.tensor([1, 2]), torch.tensor([1, 2]))
     True
     """
     a, b = require_tensor("equal", input)._array, require_tensor("equal", other, "other")._array
+    if a.shape != b.shape:
+        return False
     if a.dtype != b.dtype:
-        raise DtypeError(f"Expected all tensors to have the same dtype, but got {input.dtype} and {other.dtype}")
-    return bool(a.shape == b.shape and (a == b).all())
+        kind = dtypes.promote(a.dtype, b.dtype)
+        a, b = a.astype(kind), b.astype(kind)
+    return bool((a == b).all())
 
 
 def logical_and(input: Any, other: Any, *, out: Any = None) -> Any:

@@ -134,11 +134,11 @@ def promote_types(type1: Any, type2: Any) -> Any:
 
 
 def typename(obj: Any) -> str:
-    """Return the name of an object's type; 'torch.FloatTensor' and its like for tensors."""
+    """Return the name of a type, or of an object's type; 'torch.FloatTensor' and its like for tensors."""
     if isinstance(obj, TensorBase):
         name: str = type_(obj)
         return name
-    cls = obj.__class__
+    cls = obj if isinstance(obj, type) else obj.__class__
     module = "" if cls.__module__ == "builtins" else f"{cls.__module__}."
     return f"{module}{cls.__qualname__}"
 

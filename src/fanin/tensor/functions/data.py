@@ -155,13 +155,17 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
 
 
 def asarray(
-    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
 ) -> Any:
-    """Return a tensor of obj, copied when asked for or needed."""
+    """Return a tensor of obj, copied when asked for or needed; it stays on the tape unless requires_grad is False."""
     result = as_tensor(obj, dtype, device)
-    if copy and isinstance(obj, (TensorBase, np.ndarray)):
+    if copy and isinstance(obj, TensorBase):
+        result = result.clone()
+    elif copy and isinstance(obj, np.ndarray):
         result = wrap(result._array.copy())
-    return result.requires_grad_(True) if requires_grad else result.detach() if isinstance(obj, TensorBase) else result
+    if requires_grad:
+        return result if result.requires_grad else result.requires_grad_(True)
+    return result.detach() if requires_grad is False and isinstance(obj, TensorBase) else result
 
 
 def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **unused: Any) -> Any:

@@ -150,10 +150,16 @@ def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: str | None = None) -> An
     no more rows than its rank.
     """
     shape, kind = _matrices("linalg.lstsq", A)._array.shape, A._array.dtype
-    vector = B._array.ndim == len(shape) - 1
+    # A row of vectors for a batch of matrices, or else matrices whose batches are broadcast.
+    vector = B._array.ndim == 1 or (B._array.ndim == len(shape) - 1 and B._array.shape == shape[:-1])
     b = B.unsqueeze(-1) if vector else B
-    if shape[:-1] != b._array.shape[:-1]:
+    if len(shape) < B._array.ndim:
+        raise ShapeError(f"linalg.lstsq: input must have as many dimensions as other, got {shape} and {B._array.shape}")
+    if shape[-2] != b._array.shape[-2]:
         raise ShapeError(f"linalg.lstsq: input.size(-2) should match other.size(-2), got {shape} and {b._array.shape}")
+    batch = np.broadcast_shapes(shape[:-2], b._array.shape[:-2])
+    if batch != shape[:-2] or batch != b._array.shape[:-2]:
+        A, b = A.expand((*batch, *shape[-2:])), b.expand((*batch, *b._array.shape[-2:]))
     rtol = _tolerance("lstsq", rcond)
     x = apply(decomposition.lstsq, (A, b), {"rtol": rtol})
     rank = apply(decomposition.matrix_rank, (A,), {"atol": None, "rtol": rtol})
