@@ -40,6 +40,9 @@ TRAINED = {
     "small": CASES["small"],
     "classes": CASES["classes"],
     "digits": replace(CASES["digits"], title="784-256-128-10, Adam, batch 64, 60,000 rows", rows=60_000),
+    "widest": replace(
+        CASES["wide"], title="784-4096-4096-10, Adam, batch 256, 2,560 rows", widths=(784, 4096, 4096, 10)
+    ),
 }
 
 

@@ -6,7 +6,7 @@ import ctypes
 import mmap
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from fanin.compiler.native import ir
 from fanin.compiler.native.product import Products, ProductShape
+from fanin.compiler.native.product import plan as product_plan
 from fanin.compiler.native.product.plan import copies, inner_blocks, plan
 from fanin.compiler.native.target import Isa, Library, assembly, compiled, named, runs_here
 from fanin.compiler.native.vector import I1, I64, POINTER, function, width_of
@@ -230,6 +231,48 @@ def test_blocks_for_the_caches(isa: str, dtype: Any, kind: str, rows: int, colum
     assert (inner_blocks(inner)[0] > 1) == ("block" in why)
     assert ("llvm.prefetch" in made(shape, named(isa))) == ("ahead" in why)
     check(shape, named(isa))
+
+
+@pytest.fixture
+def bands(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pack every factor that is packed a few panels at a time, as those are that are large."""
+    monkeypatch.setattr(product_plan, "BAND_FROM_BYTES", 1)
+    plan.cache_clear()
+    yield
+    plan.cache_clear()
+
+
+BANDS = [
+    ("forward", 60, 130, 800, np.float32, "blocks of K, several bands, a narrower last panel"),
+    ("forward", 150, 33, 389, np.float64, "rows in chunks, each of which packs again"),
+    ("input", 60, 130, 800, np.float32, "the columns are neighbours"),
+    ("input", 49, 500, 200, np.float64, "one block of K"),
+    ("weight", 64, 130, 800, np.float32, "A is copied block by block"),
+    ("any", 49, 500, 200, np.float32, "no neighbours anywhere"),
+]
+
+
+@pytest.mark.usefixtures("bands")
+@pytest.mark.parametrize("isa", HERE)
+@pytest.mark.parametrize(("kind", "rows", "columns", "inner", "dtype", "why"), BANDS)
+def test_bands_of_panels(isa: str, kind: str, rows: int, columns: int, inner: int, dtype: Any, why: str) -> None:
+    shape = shape_of(kind, rows, columns, inner, dtype, (0, 2, 3))
+    found = plan(named(isa), shape)
+    assert found.banded
+    assert not found.packed
+    assert Products(ir.Module(), named(isa)).packed_size(shape) == 0
+    assert copies(shape, found.panels) == ("copied" in why)
+    check(shape, named(isa))
+
+
+def test_only_large_factors_come_in_bands() -> None:
+    avx2 = named("avx2")
+    small, large = (plan(avx2, shape_of("forward", 64, n, n)) for n in (1024, 4096))
+    assert (small.packed, small.banded) == (True, False)
+    assert (large.packed, large.banded) == (False, True)
+    few = plan(avx2, shape_of("input", 1, 4096, 4096))  # few rows use it where it lies
+    assert not few.packed
+    assert not few.banded
 
 
 @pytest.mark.parametrize("sizes", [(0, 3, 3), (3, 0, 3), (3, 3, 0), (0, 0, 0), (1, 1, 0)])

@@ -12,7 +12,7 @@ from typing import Any
 
 from fanin.compiler.graph import CONSTANT, STANDING, Value
 from fanin.compiler.native.wakes import Wake, wakes
-from fanin.compiler.passes.plan import ROWS, SUM, Plan
+from fanin.compiler.passes.plan import ROWS, SUM, Group, Plan
 from fanin.compiler.passes.views import is_number
 
 ALIGNMENT = 64
@@ -100,12 +100,13 @@ class _Arena:
 
 
 def _place_results(plan: Plan, places: dict[Value, Place], arena: _Arena, following: Mapping[int, Wake]) -> None:
-    lasts = _last_levels(plan)
+    lasts, asked = _last_levels(plan), _asked_for(plan)
     lanes = len(plan.tiling.lanes)
     passing = {wake.passing: wake.rows for wake in following.values()}
     for group in plan.groups:
+        sums = _partial_sums(group, asked, places)
         for value in group.stored:
-            if value in places:
+            if value in places or value in sums:
                 continue
             first, last = group.level, lasts.get(value, group.level)
             if value in passing:
@@ -119,6 +120,27 @@ def _place_results(plan: Plan, places: dict[Value, Place], arena: _Arena, follow
                 places[value] = Place(0, arena.take(size * lanes, first, last), size, lanes=lanes)
             else:
                 places[value] = Place(0, arena.take(value.nbytes, first, last))
+        places.update({product: places[result] for product, result in sums.items()})
+
+
+def _partial_sums(group: Group, asked: set[Value], places: dict[Value, Place]) -> dict[Value, Value]:
+    """Return a product that is stored for its own sums alone, with the result in whose place each sum may wait."""
+    product = group.members[0]
+    if group.kind != "product" or product not in group.stored or product in asked or product in places:
+        return {}
+    results = [x for x in group.stored if x is not product and x not in places]
+    alike = [x for x in results if (x.shape, x.dtype) == (product.shape, product.dtype)]
+    return {product: alike[0]} if alike else {}
+
+
+def _asked_for(plan: Plan) -> set[Value]:
+    """Return the values that other groups read than those that compute them."""
+    asked = {plan.refs[value].base for value, _ in plan.copies}
+    for group in plan.groups:
+        own = set(group.members)
+        read = {plan.refs[x].base for v in group.members for x in v.inputs if isinstance(x, Value) and not is_number(x)}
+        asked |= read - own
+    return asked
 
 
 def _rounded(size: int) -> int:

@@ -13,6 +13,7 @@ from fanin.compiler.native.product.kernel import Arguments, Epilogue, Finish, re
 from fanin.compiler.native.product.pack import Turn, emit_copy, emit_rows, emit_turn
 from fanin.compiler.native.product.plan import (
     AHEAD_BYTES,
+    BAND_BYTES,
     COPY_BYTES,
     STEPS_WRITTEN,
     Panels,
@@ -23,6 +24,7 @@ from fanin.compiler.native.product.plan import (
     copies,
     dot_tile,
     inner_blocks,
+    panels_of_a_band,
     plan,
     row_chunk,
     split_rows,
@@ -72,9 +74,10 @@ class Products:
                 column = code.b.add(code.b.mul(number, I64(group.width)), I64(group.first))
                 source = code.at(b, code.b.mul(column, I64(shape.b_column)), element)
                 target = code.at(packed, code.b.mul(column, I64(shape.inner)), element)
-                self._pack_panel(code, shape, group, source, target)
+                self.pack_panel(code, shape, group, source, target)
 
-    def _pack_panel(self, code: Code, shape: ProductShape, group: Panels, source: Any, target: Any) -> None:
+    def pack_panel(self, code: Code, shape: ProductShape, group: Panels, source: Any, target: Any) -> None:
+        """Copy the columns of a panel, from where they lie."""
         element, dtype = element_type(shape.dtype), shape.dtype
         strides = [I64(shape.b_inner), I64(shape.b_column)]
         if shape.b_column == 1:
@@ -162,12 +165,13 @@ class Products:
         """Return the function of a tile."""
         return self.function(("tile", tile, *finish.key()), emit_tile, tile, finish)
 
-    def buffer(self, code: Code) -> Any:
-        """Return the place on the stack for copies of A: one for each function that products are written into."""
-        key = ("buffer", code.b.function.name)
+    def buffer(self, code: Code, purpose: str) -> Any:
+        """Return a place on the stack for copies: one for each function that products are written into."""
+        key = (purpose, code.b.function.name)
         if key not in self._made:
             with code.b.goto_entry_block():
-                self._made[key] = code.b.alloca(ir.ArrayType(I8, COPY_BYTES), align=64)
+                size = BAND_BYTES if purpose == "band" else COPY_BYTES
+                self._made[key] = code.b.alloca(ir.ArrayType(I8, size), align=64)
         return self._made[key]
 
     def dot(self, dot: Dot, finish: Finish) -> Any:
@@ -253,7 +257,7 @@ class _Job:
     def _emit_copied(self, block: _Block, rows: Rows, given: Arguments) -> None:
         """Copy as many tiles of A as fit the buffer, and multiply them with all panels."""
         code, shape, inner = self.code, self.shape, block.inner
-        buffer = self.products.buffer(code)
+        buffer = self.products.buffer(code, "rows")
         together = tiles_of_a_line(rows, shape.dtype.itemsize)
         most = row_chunk(rows.height, inner, shape.dtype.itemsize, COPY_BYTES)
         key = ("rows", shape.dtype, rows.height, together)
@@ -283,6 +287,9 @@ class _Job:
 
     def _emit_tiles(self, block: _Block, rows: Rows, group: Panels, given: Arguments) -> None:
         """Call the micro-kernel for all panels of a group."""
+        if self.plan.banded:
+            self._emit_bands(block, rows, group, given)
+            return
         code, shape = self.code, self.shape
         step = group.width if self.plan.packed else shape.b_inner
         to_column = shape.inner if self.plan.packed else shape.b_column
@@ -298,6 +305,30 @@ class _Job:
         )
         called = self.products.tile(self._tile(block, rows, group), block.finish)
         code.b.call(called, [*here.values, *block.context])
+
+    def _emit_bands(self, block: _Block, rows: Rows, group: Panels, given: Arguments) -> None:
+        """Pack a few panels of a block of K, call the micro-kernel for them, and go on with the next ones."""
+        code, shape, inner = self.code, replace(self.shape, inner=block.inner), block.inner
+        band = self.products.buffer(code, "band")
+        called = self.products.tile(self._tile(block, rows, group), block.finish)
+        with self._chunks(group.count, panels_of_a_band(group, inner, shape.dtype.itemsize)) as (first, count):
+            column = code.b.add(code.b.mul(first, I64(group.width)), I64(group.first))
+            offset = code.b.add(code.b.mul(block.start, I64(shape.b_inner)), code.b.mul(column, I64(shape.b_column)))
+            source = code.at(given.b, offset, self.element)
+            with repeated(code, count, 1, []) as (number, _):
+                line = code.at(source, code.b.mul(number, I64(group.width * shape.b_column)), self.element)
+                target = code.at(band, code.b.mul(number, I64(group.width * inner)), self.element)
+                self.products.pack_panel(code, shape, group, line, target)
+            here = replace(
+                given,
+                b=band,
+                step_b=I64(group.width),
+                stride_b=I64(group.width * inner),
+                c=code.at(given.c, column, self.element),
+                column=column,
+                across=count,
+            )
+            code.b.call(called, [*here.values, *block.context])
 
     @contextmanager
     def _chunks(self, count: int, size: int) -> Iterator[tuple[Any, Any]]:
