@@ -166,6 +166,54 @@ def test_running_statistics_are_changed_before_the_loss_is_known() -> None:
     assert not Epochs(captured.graph, data, captured.outputs[0].index).executable.stops
 
 
+def with_statistics() -> tuple[nn.Module, Any]:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 64, bias=False), nn.BatchNorm1d(64), nn.Tanh(), nn.Linear(64, 4))
+    return net, torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+
+
+def changed_by(steps: int, engine: str, rows: int, *, whole: bool = False, wrong: bool = False) -> tuple[Any, Any]:
+    """Return what training and what the forward pass change, after steps one by one or in a run, the last one wrong."""
+    net, optimizer = with_statistics()
+    x, y = torch.randn(2 * rows, 3)[: steps * rows], torch.randint(0, 4, (2 * rows,))[: steps * rows]
+    if wrong:
+        y[-1] = 7
+
+    def train() -> None:
+        if whole:
+            torch.fit(net, (x, y), nn.CrossEntropyLoss(), optimizer, epochs=1, batch_size=rows, engine=engine,
+                      shuffle=False, threads=torch.get_num_threads(), restore_best=False)  # fmt: skip
+        step = torch.compile(step_of(net, F.cross_entropy, optimizer), engine=engine)
+        for i in range(steps):
+            step(x[i * rows : (i + 1) * rows], y[i * rows : (i + 1) * rows])
+
+    if wrong:
+        with pytest.raises(IndexError, match="Target 7 is out of bounds"):
+            train()
+    else:
+        train()
+    moments = [v for held in optimizer.state.values() for v in held.values()]
+    return tuple([t.detach().numpy().copy() for t in kind] for kind in ([*net.parameters(), *moments], net.buffers()))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("rows", [8, 512])
+@pytest.mark.parametrize("whole", [False, True], ids=["steps", "fit"])
+def test_only_statistics_may_change_before_a_class_is_looked_at(whole: bool, rows: int, threads: int) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        expected, one = changed_by(1, "numpy", rows)
+        _, two = changed_by(2, "numpy", rows)
+        found, statistics = changed_by(2, "native", rows, whole=whole, wrong=True)
+    finally:
+        torch.set_num_threads(before)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    for a, b, c in zip(statistics, one, two, strict=True):
+        assert any(np.allclose(a, other, rtol=1e-4, atol=1e-6) for other in (b, c))
+
+
 def test_what_changes_nothing_has_no_way_out() -> None:
     captured = capture(lambda i: F.embedding(i, torch.ones(3, 2)), (torch.tensor([1]),), {})
     code = torch.compile(lambda i: F.embedding(i, torch.ones(3, 2)), engine="native")
