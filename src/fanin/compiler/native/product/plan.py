@@ -42,7 +42,7 @@ COPY_BYTES = 96 * 1024
 # A larger B is not packed as a whole, which would take as much memory again: each block of rows packs some panels of a
 # block of K into the second cache, and uses them at once. A step of 784-4096-4096-10 with 256 rows takes 136 MB less, 2%
 # less time with two threads, and 9% more with one.
-BAND_FROM_BYTES = 16 * 1024 * 1024
+BAND_FROM_BYTES = 32 * 1024 * 1024
 BAND_BYTES = 96 * 1024
 # From this size on B does not stay in the second cache, and each tile fetches a few lines of the next panel: 3% at 128
 # x 1024 x 1024 and 256 x 1024 x 784. One line at each step of K, the same one again and again, cost 10% beside others.
