@@ -6,7 +6,7 @@ import functools
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,12 +15,14 @@ from fanin.compiler.capture.captured import ARGUMENT, OUTSIDE, Captured
 from fanin.compiler.capture.recorder import check_histories
 from fanin.compiler.capture.structure import put_together
 from fanin.compiler.graph import Graph
-from fanin.compiler.history import History, differentiable
 from fanin.random.generator import default_generator
 from fanin.tensor.base import Changes
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.tape import wrap
 from fanin.tensor.tensor import Tensor
+
+if TYPE_CHECKING:
+    from fanin.compiler.history import History
 
 ENGINES = ("auto", "native", "numpy")
 Arrays = Sequence[Any]
@@ -247,6 +249,8 @@ class Program:
         if self.eager:
             return self.target(*args, **kwargs)
         if self.open:
+            from fanin.compiler.history import differentiable  # with all of autograd, which training does without
+
             return differentiable(self, given, args, kwargs)
         outputs = self.compute(given, row)
         return self.assembled(given, outputs)
@@ -324,7 +328,7 @@ class Program:
         single = getattr(self.execute, "single", None)
         compute = self._slowly if single is None else single(self.arrays)
         new, changes, grad_mode = object.__new__, Changes, mode
-        history = History(self) if self.open else None
+        history = self._history() if self.open else None
 
         def predict(x: Any) -> Any:
             array = x._array
@@ -353,6 +357,11 @@ class Program:
             return result
 
         return predict
+
+    def _history(self) -> History:
+        from fanin.compiler.history import History
+
+        return History(self)
 
     def _slowly(self, array: Any) -> Any:
         fits = array.shape == self.captured.graph.data[0].shape
