@@ -442,12 +442,25 @@ def questions(torch: Any) -> Any:
     ]  # fmt: skip
 
 
+# Bit for bit in float32. In float64 the last bit takes a wider type, which not every machine has.
+POINTS = [(-1, 1, 7), (-1, 1, 11), (0, 1, 11), (-5, 5, 101), (0.0, 6.283185307179586, 50), (2.5, -1.7, 33)]
+STEPS = [(-1, 1, 0.1), (0, 1, 0.01), (-5, 5, 0.3), (0.5, 0.6, 0.003), (3, -3, -0.07), (0, 1.5, 0.1), (-1, 0.4, 0.1)]
+
+
 @case(exact=True)
 def linspace_rounds_once(torch: Any) -> Any:
-    spans = [(-1, 1, 7), (-1, 1, 11), (0, 1, 11), (-5, 5, 101), (0.0, 6.283185307179586, 50), (2.5, -1.7, 33)]
-    return {
-        kind: [torch.linspace(*span, dtype=getattr(torch, kind)) for span in spans] for kind in ("float32", "float64")
-    } | {"text": str(torch.linspace(-1, 1, 7))}
+    return [torch.linspace(*span) for span in POINTS], str(torch.linspace(-1, 1, 7))
+
+
+@case(exact=True)
+def arange_rounds_as_vectors_do(torch: Any) -> Any:
+    return [torch.arange(*span) for span in STEPS], torch.arange(0, 9, 2.0), str(torch.arange(-1, 1, 0.1))
+
+
+@case(atol=1e-15)
+def steps_in_float64(torch: Any) -> Any:
+    points = [torch.linspace(*span, dtype=torch.float64) for span in POINTS]
+    return points, [torch.arange(*span, dtype=torch.float64) for span in STEPS]
 
 
 @case

@@ -162,9 +162,27 @@ def arange(
         start, end, step = (int(b) for b in (start, end, step))
         whole = True
     count = -((start - end) // step) if whole else int(np.ceil((end - start) / step))
-    accumulate = np.int64 if whole else np.float64
-    values = np.asarray(start, accumulate) + np.arange(count, dtype=accumulate) * np.asarray(step, accumulate)
-    return to_out(out, leaf(values.astype(kind), requires_grad, device))
+    return to_out(out, leaf(_progression(start, step, count, whole, kind), requires_grad, device))
+
+
+def _progression(start: Any, step: Any, count: int, whole: bool, kind: np.dtype[Any]) -> Any:
+    """Return start + i * step, rounded as PyTorch's loop rounds it.
+
+    It works on vectors of 32 bytes, two at a time: the first of a vector is start + i * step, and the others are so
+    many steps from there; what is left at the end is computed by itself. Products and sums are fused, rounded once to
+    float64, which a wider type does here.
+    """
+    if whole or kind.itemsize < 4 or (float(start).is_integer() and float(step).is_integer()):
+        accumulate: Any = np.int64 if whole else np.float64
+        values = np.asarray(start, accumulate) + np.arange(count, dtype=accumulate) * np.asarray(step, accumulate)
+        return values.astype(kind)
+    lanes = 32 // kind.itemsize
+    i = np.arange(count)
+    lane = i % lanes
+    lane[count - count % (2 * lanes) :] = 0
+    wide_start, wide_step = np.longdouble(start), np.longdouble(step)
+    first = (wide_start + wide_step * (i - lane)).astype(np.float64).astype(kind)
+    return (first.astype(np.longdouble) + wide_step * lane).astype(np.float64).astype(kind)
 
 
 def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, **keywords: Any) -> Any:
