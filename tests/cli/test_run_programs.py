@@ -130,6 +130,14 @@ import torch.backends.cudnn as cudnn
 import torch.nn.functional as F
 from torch.cuda.amp import GradScaler, autocast
 from torch.nn.init import _calculate_fan_in_and_fan_out
+from torch.distributions.normal import Normal
+from torch.nn.modules.utils import _pair
+from torch.nn.utils.stateless import functional_call
+from torch.serialization import add_safe_globals
+from torch.types import Device, Number
+from torch.utils.checkpoint import checkpoint
+from torch.utils.hooks import RemovableHandle
+import torch.accelerator, torch.autograd.graph, torch.func
 """
 
 

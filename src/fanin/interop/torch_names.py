@@ -26,6 +26,9 @@ _ALIASES = {
     "autograd.grad_mode": "autograd",
     "storage": "tensor.storage",
     "autograd.anomaly_mode": "autograd",
+    "serialization": "serialization",
+    "utils.hooks": "tensor.hooks",
+    "nn.utils.stateless": "func",
 }
 _ROOMS = (
     "nn", "optim", "utils", "autograd", "linalg", "special", "testing", "cuda", "backends", "random", "mps", "amp",
@@ -124,6 +127,7 @@ class _Refusal:
 _HOMES = (
     (r"fanin\.tensor\.grad_mode", "torch.autograd.grad_mode"),
     (r"fanin\.tensor\.storage", "torch.storage"),
+    (r"fanin\.tensor\.hooks", "torch.utils.hooks"),
     (r"fanin\.autograd\.anomaly", "torch.autograd.anomaly_mode"),
     (r"fanin\.(random\.generator|tensor\.functions\.sampling)", "torch._C"),
     (r"fanin\.(tensor|random|_core)\b.*", "torch"),
@@ -144,7 +148,8 @@ def _take_names(modules: dict[str, Any]) -> None:
     for name in layers_first:
         for value in vars(modules[name]).values():
             if isinstance(value, type) and value.__module__.startswith("fanin."):
-                home = name if name.startswith("torch.nn.modules.") else _home(value.__module__)
+                is_layer = name.startswith("torch.nn.modules.") and value.__module__.startswith("fanin.nn.")
+                home = name if is_layer else _home(value.__module__)
                 modules.setdefault(home, modules[name])
                 value.__module__ = home
 
