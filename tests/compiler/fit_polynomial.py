@@ -125,7 +125,7 @@ def _expm1_weight(x: Any) -> Any:
 
 
 def _far_tanh_weight(y: Any) -> Any:
-    """What a relative error of e^(2 x) does to tanh x > tanh 0.67, over e^y, with 2 x = n log 2 + y."""
+    """Return what a relative error of e^(2 x) does to tanh x > tanh 0.67, over e^y, with 2 x = n log 2 + y."""
     n = 2 if y >= mpf("1.34") - 2 * mp.log(2) else 3
     power = mp.exp(y) * 2**n
     return 2 * power / (power + 1) ** 2 / ((power - 1) / (power + 1)) / mp.exp(y)

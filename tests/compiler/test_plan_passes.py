@@ -9,6 +9,7 @@ import pytest
 
 from fanin.compiler import numpy_engine
 from fanin.compiler.graph import DATA, SCALAR, STATE, Graph, Value
+from fanin.compiler.passes.narrow import without_narrow_products
 from fanin.compiler.passes.reciprocal import with_reciprocals
 from fanin.compiler.passes.recompute import recomputed
 from fanin.compiler.passes.rows import row_factors
@@ -58,6 +59,25 @@ def test_only_a_product_of_one_row_and_one_column_becomes_a_sum(
     assert ("matmul" in names(changed)) is kept
     data = [np.random.default_rng(0).normal(size=shape) for shape in (shape_a, shape_b)]
     np.testing.assert_allclose(outputs(changed, data)[0], outputs(graph, data)[0], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("rows", "outs", "features", "turned"),
+    [(512, 16, 4, True), (600, 32, 1, True), (511, 16, 4, False), (512, 15, 4, False), (512, 16, 5, False)],
+)
+def test_a_gradient_of_few_features_over_many_rows_is_turned(rows: int, outs: int, features: int, turned: bool) -> None:
+    x, dz = leaf(rows, features), leaf(rows, outs)
+    graph = Graph((x, dz), outputs=(matmul(permute(dz, dims=(1, 0)), x),))
+    changed = without_narrow_products(graph)
+    (product,) = [v for v in changed.values() if v.op is not None and v.op.name == "matmul"]
+    assert product.shape == ((features, outs) if turned else (outs, features))
+    data = [np.random.default_rng(0).normal(size=shape) for shape in ((rows, features), (rows, outs))]
+    np.testing.assert_allclose(outputs(changed, data)[0], outputs(graph, data)[0], rtol=1e-12)
+
+
+def test_a_product_of_rows_is_not_turned() -> None:
+    x, w = leaf(600, 32), leaf(32, 4)
+    assert names(without_narrow_products(Graph((x, w), outputs=(matmul(x, w),)))) == ["matmul"]
 
 
 def test_a_mask_is_computed_again_by_each_of_its_readers() -> None:

@@ -16,6 +16,7 @@ from fanin.compiler.native.manifest import Manifest
 from fanin.compiler.native.memory import Layout, lay_out
 from fanin.compiler.native.module import Builder
 from fanin.compiler.passes.lower import lower
+from fanin.compiler.passes.narrow import without_narrow_products
 from fanin.compiler.passes.plan import Plan
 from fanin.compiler.passes.reciprocal import with_reciprocals
 from fanin.compiler.passes.schedule import schedule
@@ -26,7 +27,7 @@ from fanin.compiler.passes.tiny import without_tiny_products
 
 def prepared(graph: Graph) -> Graph:
     """Return the graph in primitives, simplified."""
-    return without_tiny_products(with_reciprocals(simplify(lower(graph))))
+    return without_narrow_products(without_tiny_products(with_reciprocals(simplify(lower(graph)))))
 
 
 @dataclass(frozen=True)

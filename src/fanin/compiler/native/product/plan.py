@@ -40,8 +40,8 @@ FEW_ROWS = 48
 # with it; at 1024 x 784 x 256, beside other processes: 75 with 40 KB, 86 with 96 KB.
 COPY_BYTES = 96 * 1024
 # A larger B is not packed as a whole, which would take as much memory again: each block of rows packs some panels of a
-# block of K into the second cache, and uses them at once. A step of 784-4096-4096-10 with 256 rows takes 136 MB less, 2%
-# less time with two threads, and 9% more with one.
+# block of K into the second cache, and uses them at once. A step of 784-4096-4096-10 with 256 rows takes 136 MB less,
+# 2% less time with two threads, and 9% more with one.
 BAND_FROM_BYTES = 32 * 1024 * 1024
 BAND_BYTES = 96 * 1024
 # From this size on B does not stay in the second cache, and each tile fetches a few lines of the next panel: 3% at 128
