@@ -14,7 +14,7 @@ import pytest
 import fanin
 from fanin.tabular.fitting import criteria, members
 from fanin.tabular.fitting.losses import ClassLoss, SquareLoss
-from fanin.tabular.fitting.members import Pace, Part, Plan, Selection, in_evaluation, make_network, outputs_of, train
+from fanin.tabular.fitting.members import Pace, Part, Plan, in_evaluation, make_network, outputs_of, train
 from fanin.tabular.fitting.optimizer import ScheduledAdam
 from fanin.tabular.fitting.settings import Settings, realmlp, tabm
 from fanin.tabular.nets import Inputs
@@ -96,10 +96,16 @@ def test_patience_ends_training() -> None:
     assert trained.epochs - 3 <= trained.epoch <= trained.epochs
 
 
-@pytest.mark.parametrize(("gain", "last"), [((0.0, 2e-3), 30), ((2e-3, 0.0), 23)])
-def test_patience_with_numbers_grows(gain: tuple[float, float], last: int) -> None:
+@pytest.mark.parametrize(
+    ("gain", "few", "last"), [((0.0, 2e-3), True, 30), ((2e-3, 0.0), True, 23), ((0.0, 2e-3), False, 23)]
+)
+def test_patience_with_few_numbers_grows(
+    gain: tuple[float, float], few: bool, last: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned, judged = halves(table())
+    monkeypatch.setattr(members, "PATIENT_ROWS", len(learned) - (not few))
     asked = replace(plan(replace(SMALL, patience=3)), gain=gain)
-    selection = Selection(make_network(asked), table(), asked)
+    selection = members._Run(asked, learned, judged, None).selection
     ended: list[int] = []
     for epoch in range(1, 40):
         training = SimpleNamespace(epoch=epoch, stop=lambda reason, epoch=epoch: ended.append(epoch))
