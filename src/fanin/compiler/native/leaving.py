@@ -67,8 +67,10 @@ def _before(plan: Plan, first: int, watched: int | None) -> tuple[int, bool]:
     if groups[first].on == WHOLE and first > begin:  # work on rows goes through all groups of a level, block by block
         # An optimiser's rule may follow the product before it part by part.
         last = max(begin, first - (groups[first - 1].kind == "product"))
-    alone = len(plan.tiling.lanes) == 1
-    at = begin if not alone and _loss(plan, watched, begin) is not None else last
+    looks = any(map(_looks, groups[begin:last]))
+    tells = _loss(plan, watched, begin) is None and _loss(plan, watched, last) is not None
+    # The later, the more is known; but several threads have to wait for each other inside of a level.
+    at = last if looks or tells or len(plan.tiling.lanes) == 1 else begin
     return at, at > begin
 
 
