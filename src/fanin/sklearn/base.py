@@ -206,7 +206,15 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         drawing = Drawing(count, self._random_state if self.shuffle else None)
         source = rows_of(np.asarray(inputs, dtype), (targets, *weights), self._rows_of_a_batch(count), drawing)
         objective = self._objective(rows.weights is not None)
-        task = Task(self._network, objective, self._optimizer, source, threads=threads_to_use(), aside=turn.aside)
+        task = Task(
+            self._network,
+            objective,
+            self._optimizer,
+            source,
+            threads=threads_to_use(),
+            aside=turn.aside,
+            goes_on=True,  # as scikit-learn's steps do
+        )
         scheduler = self._scheduler or parameters.inverse_scaling(self, self._optimizer, count)
         return Epochs(task, scheduler, _seed_from(self._random_state) + self.t_, most)
 

@@ -48,25 +48,33 @@ def _substituted(graph: Graph, fetched: dict[Value, Value]) -> Graph:
 class Epochs:
     """Native code for many steps of one batch size.
 
-    graph:  the captured step.
-    arrays: the data, (rows, ...) each, C-contiguous, in the order of the graph's data leaves.
-    result: the number of the output that is kept for every step: the loss.
-    whole:  whether every step takes all rows, in the order they lie in: then none are fetched, and no order is needed.
+    graph:   the captured step.
+    arrays:  the data, (rows, ...) each, C-contiguous, in the order of the graph's data leaves.
+    result:  the number of the output that is kept for every step: the loss.
+    whole:   whether every step takes all rows, in the order they lie in: then none are fetched, and no order is needed.
+    watched: whether a run ends at a step whose result is not finite.
 
     Attributes:
         copies: arrays for copies of the state, which whoever runs the epochs may leave for the next.
     """
 
     def __init__(
-        self, graph: Graph, arrays: Sequence[Any], result: int, isa: Isa | None = None, *, whole: bool = False
+        self,
+        graph: Graph,
+        arrays: Sequence[Any],
+        result: int,
+        isa: Isa | None = None,
+        *,
+        whole: bool = False,
+        watched: bool = True,
     ) -> None:
         self.batch = next(leaf.shape[0] for leaf in graph.data if leaf.ndim)
         self._own = len(graph.state)
         self.copies: list[Any] = []
         graph = replace(graph, outputs=(graph.outputs[result],))
-        self.whole = whole
+        self.whole, self.watched = whole, watched
         program = standing(graph) if whole else gathering(graph, [len(array) for array in arrays])
-        self.executable = Executable(program, isa, watched=0)
+        self.executable = Executable(program, isa, watched=0 if watched else None)
         self.bind_rows(arrays)
 
     def bind_rows(self, arrays: Sequence[Any]) -> None:

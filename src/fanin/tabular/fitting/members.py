@@ -27,8 +27,8 @@ AT_ONCE = 2048  # rows in one forward pass of a prediction
 # Steps between two looks at the validation rows, at least: with one step in an epoch, a look takes half as long as it.
 BETWEEN_LOOKS = 4
 # An error of numbers that has fallen for a hundred epochs mostly goes on to do so, with pauses: of nine tables of up to
-# so many rows, that of concrete fell by 9.5% for more patience, of three others by 2 to 3%, five stayed. 16,000 diamonds
-# only took 2.8 times as long. Log-losses of classes rose: what is learned late there is to be certain.
+# so many rows, that of concrete fell by 9.5% for more patience, of three others by 2 to 3%, five stayed; 16,000
+# diamonds only took 2.8 times as long. Log-losses of classes rose: what is learned late there is to be certain.
 PATIENT_ROWS = 5_000
 # Seconds of an eager step, operations of one in a second, and the seconds in which a step is compiled.
 _OF_A_STEP, _OPERATIONS, _OF_COMPILING = 3e-3, 1e10, 0.7

@@ -61,6 +61,7 @@ class Task:
     threads:  how many threads an engine may use, None for its own choice.
     aside:    surrounds work that leaves Python alone: meanwhile other networks may use it.
     looked:   what the model was made of when somebody looked last.
+    goes_on:  whether blocks of epochs go on after a loss that is not finite, from which a loop may come back.
     """
 
     model: Any
@@ -72,6 +73,7 @@ class Task:
     threads: int | None = None
     aside: Callable[[], AbstractContextManager[Any]] = nullcontext
     looked: Members | None = None
+    goes_on: bool = False
 
     def members(self) -> Members:
         """Return what the model is made of."""

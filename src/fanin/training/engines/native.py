@@ -37,20 +37,20 @@ class NativeProgram(Program):
 
     def __init__(self, task: Task, batch: Batch, structure: Structure | None = None) -> None:
         super().__init__(task, batch, structure)
-        self._threads = task.threads
+        self._threads, self._watched = task.threads, not task.goes_on
         self.ahead = Ahead(self.scalars)
         self._given: list[Any] = [None] * len(self.captured.graph.state)  # the arrays of the state as they are bound
         self.epochs: Epochs | None = None
         if isinstance(task.source, Rows):
             self._arrays = [np.ascontiguousarray(array) for array in self.data(task.source.tensors)]
             whole = task.source.is_whole(batch.rows)
-            self.epochs = idle.take(self.captured.graph, self._arrays, self.loss, whole)
+            self.epochs = idle.take(self.captured.graph, self._arrays, self.loss, whole, self._watched)
             self._before = self.epochs.copies or self._before
 
     @cached_property
     def execute(self) -> Executable:
         """The function (data, state, scalars) -> outputs that takes one step."""
-        return Executable(self.captured.graph, watched=self.loss)
+        return Executable(self.captured.graph, watched=self.loss if self._watched else None)
 
     @property
     def stops(self) -> bool:

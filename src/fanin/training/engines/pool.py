@@ -27,20 +27,20 @@ class Pool:
         self._identities: dict[int, tuple[Graph, Hashable]] = {}
         self.made = 0
 
-    def take(self, graph: Graph, arrays: Sequence[Any], result: int, whole: bool) -> Epochs:
-        """Return epochs of a graph on data, used ones where there are any."""
-        key = (self._identity(graph), tuple(len(array) for array in arrays), result, whole)
+    def take(self, graph: Graph, arrays: Sequence[Any], result: int, whole: bool, watched: bool) -> Epochs:
+        """Return epochs of a graph on data, used ones where there are any; arguments as of `Epochs`."""
+        key = (self._identity(graph), tuple(len(array) for array in arrays), result, whole, watched)
         for position, (other, epochs) in enumerate(self._idle):
             if key[0] is not None and key == other:
                 del self._idle[position]
                 epochs.bind_rows(arrays)
                 return epochs
         self.made += 1
-        return Epochs(graph, arrays, result, whole=whole)
+        return Epochs(graph, arrays, result, whole=whole, watched=watched)
 
     def give(self, graph: Graph, arrays: Sequence[Any], result: int, epochs: Epochs) -> None:
         """Take epochs back that are used no more."""
-        key = (self._identity(graph), tuple(len(array) for array in arrays), result, epochs.whole)
+        key = (self._identity(graph), tuple(len(array) for array in arrays), result, epochs.whole, epochs.watched)
         if key[0] is None:
             return
         epochs.executable.let_go()
