@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanin._core.errors import ArgumentError, MissingNameError
 from fanin.distributions import constraints
-from fanin.distributions.distribution import Distribution, expanded
-from fanin.distributions.utils import broadcast_all, logits_to_probs, probs_to_logits
+from fanin.distributions.families import ProbsOrLogits
+from fanin.distributions.utils import broadcast_all
 from fanin.nn.functional import binary_cross_entropy_with_logits
-from fanin.tensor import Size, enable_grad, no_grad
+from fanin.tensor import no_grad
 from fanin.tensor.functions.arithmetic import where
 from fanin.tensor.functions.creation import arange, full_like
 from fanin.tensor.functions.sampling import bernoulli
 
 
-class Bernoulli(Distribution):
+class Bernoulli(ProbsOrLogits):
     """1 with probability p, else 0; given by probs or by logits, the log odds log(p / (1 - p)).
 
     >>> import fanin as torch
@@ -24,31 +23,13 @@ class Bernoulli(Distribution):
     """
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+    support = constraints.boolean
+    is_binary = True
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        if (probs is None) == (logits is None):
-            raise ArgumentError("Either `probs` or `logits` must be specified, but not both.")
-        name = "logits" if probs is None else "probs"
-        (self.__dict__[name],) = broadcast_all(logits if probs is None else probs)
+        name, given = self._give(probs, logits)
+        (self.__dict__[name],) = broadcast_all(given)
         super().__init__(self.__dict__[name].shape, validate_args=validate_args)
-
-    support = constraints.boolean
-
-    def __getattr__(self, name: str) -> Any:
-        # One of the two is given, the other follows from it when it is asked for; with its gradient, also in `sample`.
-        other = {"logits": "probs", "probs": "logits"}.get(name)
-        if other not in self.__dict__:
-            raise MissingNameError(f"'{type(self).__name__}' object has no attribute '{name}'")
-        with enable_grad():
-            convert = probs_to_logits if name == "logits" else logits_to_probs
-            self.__dict__[name] = convert(self.__dict__[other], is_binary=True)
-        return self.__dict__[name]
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of probs or logits."""
-        shape: Size = self.__dict__["logits" if "logits" in self.__dict__ else "probs"].size()
-        return shape
 
     @property
     def mean(self) -> Any:
@@ -65,11 +46,6 @@ class Bernoulli(Distribution):
     def variance(self) -> Any:
         """The variance: p (1 - p)."""
         return self.probs * (1 - self.probs)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the distribution for a larger batch."""
-        given = {n: self.__dict__[n].expand(batch_shape) for n in ("probs", "logits") if n in self.__dict__}
-        return expanded(self, batch_shape, **given)
 
     def sample(self, sample_shape: Any = ()) -> Any:
         """Return draws of 0 and 1, without a gradient."""

@@ -5,35 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from fanin._core import dtypes
-from fanin.distributions import constraints
-from fanin.distributions.distribution import Distribution, expanded
-from fanin.distributions.utils import broadcast_all
+from fanin.distributions.families import LocationScale
 from fanin.tensor.functions.creation import empty
 from fanin.tensor.functions.pointwise import abs, expm1, log, log1p, sign
 
 
-class Laplace(Distribution):
+class Laplace(LocationScale):
     """The Laplace distribution, with density exp(-|x - loc| / scale) / (2 scale).
 
     >>> import fanin as torch
     >>> torch.distributions.Laplace(0.0, 1.0).log_prob(torch.tensor([0.0, -2.0]))
     tensor([-0.6931, -2.6931])
     """
-
-    has_rsample = True
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
-
-    @property
-    def mean(self) -> Any:
-        """The mean: loc."""
-        return self.loc
-
-    mode = mean
 
     @property
     def stddev(self) -> Any:
@@ -44,10 +27,6 @@ class Laplace(Distribution):
     def variance(self) -> Any:
         """The variance: 2 scale^2."""
         return 2 * self.scale.pow(2)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the distribution for a larger batch."""
-        return expanded(self, batch_shape, loc=self.loc.expand(batch_shape), scale=self.scale.expand(batch_shape))
 
     def rsample(self, sample_shape: Any = ()) -> Any:
         """Return loc - scale sign(u) log(1 - |u|) with u uniform on (-1, 1): differentiable in loc and scale."""

@@ -7,14 +7,14 @@ from typing import Any
 from fanin._core.errors import ArgumentTypeError
 from fanin.distributions import constraints
 from fanin.distributions.categorical import Categorical
-from fanin.distributions.distribution import Distribution, expanded, shape_of
+from fanin.distributions.distribution import shape_of
+from fanin.distributions.families import OverClasses
 from fanin.distributions.utils import broadcast_all
-from fanin.tensor import Size
 from fanin.tensor.functions.creation import zeros
 from fanin.tensor.functions.pointwise import lgamma
 
 
-class Multinomial(Distribution):
+class Multinomial(OverClasses):
     """How often each of K classes comes in total_count draws; given by probs or by logits, as `Categorical`.
 
     >>> import fanin as torch
@@ -23,37 +23,18 @@ class Multinomial(Distribution):
     tensor(-2.0794)
     """
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
-
     def __init__(
         self, total_count: int = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
         if not isinstance(total_count, int):
             raise ArgumentTypeError("inhomogeneous total_count is not supported: give one int")
         self.total_count = total_count
-        self._categorical = Categorical(probs=probs, logits=logits)
-        shape = self._categorical.param_shape
-        super().__init__(self._categorical.batch_shape, shape[-1:], validate_args=validate_args)
-
-    @property
-    def probs(self) -> Any:
-        """The probabilities of the classes."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Any:
-        """The logarithms of the probabilities."""
-        return self._categorical.logits
+        self._hold(Categorical(probs, logits), validate_args)
 
     @property
     def support(self) -> constraints.Constraint:
         """Counts whose sum is at most total_count."""
         return constraints.multinomial(self.total_count)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of probs or logits."""
-        return self._categorical.param_shape
 
     @property
     def mean(self) -> Any:
@@ -64,10 +45,6 @@ class Multinomial(Distribution):
     def variance(self) -> Any:
         """The variance of each count: n p (1 - p)."""
         return self.total_count * self.probs * (1 - self.probs)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the distribution for a larger batch."""
-        return expanded(self, batch_shape, _categorical=self._categorical.expand(batch_shape))
 
     def sample(self, sample_shape: Any = ()) -> Any:
         """Return counts (..., K), without a gradient."""

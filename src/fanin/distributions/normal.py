@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fanin.distributions import constraints
-from fanin.distributions.distribution import Distribution, expanded
-from fanin.distributions.utils import broadcast_all
+from fanin.distributions.families import LocationScale
 from fanin.tensor import no_grad
 from fanin.tensor.functions.creation import empty
 from fanin.tensor.functions.pointwise import erf, erfinv, log
@@ -19,7 +17,7 @@ def standard_normal(shape: Any, dtype: Any) -> Any:
     return empty(tuple(shape), dtype=dtype).normal_()
 
 
-class Normal(Distribution):
+class Normal(LocationScale):
     """The normal distribution N(loc, scale^2), with density exp(-(x - loc)^2 / (2 scale^2)) / (scale sqrt(2 pi)).
 
     loc:   the mean, a number or a tensor.
@@ -33,22 +31,6 @@ class Normal(Distribution):
     tensor([-1.6121, -1.7371])
     """
 
-    has_rsample = True
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
-
-    support = constraints.real
-
-    @property
-    def mean(self) -> Any:
-        """The mean: loc."""
-        return self.loc
-
-    mode = mean
-
     @property
     def stddev(self) -> Any:
         """The standard deviation: scale."""
@@ -58,10 +40,6 @@ class Normal(Distribution):
     def variance(self) -> Any:
         """The variance: scale^2."""
         return self.scale.pow(2)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the distribution for a larger batch."""
-        return expanded(self, batch_shape, loc=self.loc.expand(batch_shape), scale=self.scale.expand(batch_shape))
 
     def sample(self, sample_shape: Any = ()) -> Any:
         """Return draws, without a gradient."""

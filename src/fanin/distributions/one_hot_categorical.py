@@ -6,12 +6,11 @@ from typing import Any
 
 from fanin.distributions import constraints
 from fanin.distributions.categorical import Categorical
-from fanin.distributions.distribution import Distribution, expanded
+from fanin.distributions.families import OverClasses
 from fanin.nn.functional import one_hot
-from fanin.tensor import Size
 
 
-class OneHotCategorical(Distribution):
+class OneHotCategorical(OverClasses):
     """A row (..., K) with a 1 at the class that was drawn; given by probs or by logits, as `Categorical`.
 
     >>> import fanin as torch
@@ -19,28 +18,10 @@ class OneHotCategorical(Distribution):
     tensor(-0.2877)
     """
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.one_hot
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        self._categorical = Categorical(probs, logits)
-        shape = self._categorical.param_shape
-        super().__init__(self._categorical.batch_shape, shape[-1:], validate_args=validate_args)
-
-    @property
-    def probs(self) -> Any:
-        """The probabilities of the classes."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Any:
-        """The logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of probs or logits."""
-        return self._categorical.param_shape
+        self._hold(Categorical(probs, logits), validate_args)
 
     @property
     def mean(self) -> Any:
@@ -56,10 +37,6 @@ class OneHotCategorical(Distribution):
     def variance(self) -> Any:
         """The variance of each entry: p (1 - p)."""
         return self.probs * (1 - self.probs)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """Return the distribution for a larger batch."""
-        return expanded(self, batch_shape, _categorical=self._categorical.expand(batch_shape))
 
     def sample(self, sample_shape: Any = ()) -> Any:
         """Return rows of zeros with a 1, without a gradient."""
