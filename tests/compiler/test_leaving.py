@@ -12,7 +12,9 @@ import pytest
 import fanin as torch
 from fanin import nn
 from fanin.compiler.capture import capture
+from fanin.compiler.native import module
 from fanin.compiler.native.epochs import Epochs
+from fanin.compiler.native.executable import Executable
 from fanin.compiler.native.leaving import exit_of
 
 F = nn.functional
@@ -156,6 +158,43 @@ def test_a_step_that_failed_might_not_have_been(threads: int) -> None:
         torch.set_num_threads(before)
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+class TwoTables(nn.Module):
+    """Two embeddings of the same indices: one derivative looks at them after the other's weights have changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Embedding(9, 16), nn.Embedding(9, 8)
+        self.hidden, self.out = nn.Linear(96, 64), nn.Linear(64, 3)
+
+    def forward(self, x: Any) -> Any:
+        """Return logits (rows, 3) of indices (rows, 4)."""
+        return self.out(F.relu(self.hidden(torch.cat([self.one(x), self.other(x)], -1).flatten(1))))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_step_of_two_tables_that_failed_might_not_have_been(threads: int) -> None:
+    before = torch.get_num_threads()
+    try:
+        expected, found = trained(None, TwoTables, threads), trained(50, TwoTables, threads)
+    finally:
+        torch.set_num_threads(before)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_looks_again_later_notes_it_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or threads that are ahead would send those behind out of the step, and wait for them for ever."""
+    net = TwoTables()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    x, y = torch.randint(0, 9, (300, 4)), torch.randint(0, 3, (300,))
+    captured = capture(step_of(net, F.cross_entropy, optimizer), (x, y), {})
+    code = Executable(captured.graph)
+    assert len(code.plan.tiling.lanes) > 1
+    apart = code.text
+    monkeypatch.setattr(module, "LATE", module.EARLY)
+    assert code.text != apart
 
 
 def test_running_statistics_are_changed_before_the_loss_is_known() -> None:

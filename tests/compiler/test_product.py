@@ -329,6 +329,15 @@ def test_bias_and_relu(isa: str, sizes: tuple[int, int, int]) -> None:
         assert (got[:5] == 7).all()
 
 
+@pytest.mark.usefixtures("bands")
+@pytest.mark.parametrize("isa", HERE)
+def test_bias_and_relu_of_bands(isa: str) -> None:
+    """Each column has its own bias, in the first band and in the others."""
+    shape = shape_of("forward", 60, 130, 400)
+    assert plan(named(isa), shape).banded
+    test_bias_and_relu(isa, (shape.rows, shape.columns, shape.inner))
+
+
 @pytest.mark.parametrize("isa", HERE)
 @pytest.mark.parametrize("sizes", GUARDED)
 @pytest.mark.parametrize("kind", ["input", "weight"])

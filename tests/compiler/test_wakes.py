@@ -9,11 +9,14 @@ import pytest
 
 import fanin as torch
 from fanin.compiler.capture.captured import capture
+from fanin.compiler.graph import Value
 from fanin.compiler.native import executable, memory, wakes
 from fanin.compiler.native.executable import Executable
 from fanin.compiler.native.module import Builder
 from fanin.compiler.native.planned import planned
 from fanin.compiler.native.target import named
+from fanin.compiler.passes.plan import COPY, WHOLE, Group
+from fanin.compiler.passes.views import own
 
 AVX2 = named("avx2")
 
@@ -105,6 +108,18 @@ def test_a_gradient_on_its_way_has_memory_for_a_part_of_each_thread() -> None:
     assert place.part
     assert place.lane_bytes == wake.rows * 96 * 4
     assert place.lanes == lanes
+
+
+def test_a_gradient_that_is_read_later_does_not_pass_by() -> None:
+    plan = built(512).plan
+    (wake,) = wakes.wakes(plan).values()
+    gradient = wake.passing
+    assert gradient is not None
+    reader = Value(gradient.shape, gradient.dtype, op=COPY, inputs=(gradient,))
+    plan.refs[reader] = own(reader)
+    plan.groups.append(Group("loops", wake.loop.level + 2, reader.shape, WHOLE, [reader], len(plan.groups)))
+    (wake,) = wakes.wakes(plan).values()
+    assert wake.passing is None
 
 
 def test_a_gradient_that_somebody_else_reads_has_memory_for_all_of_it() -> None:

@@ -115,3 +115,17 @@ def test_copies_wait_for_the_next_run_unless_they_are_large(
     before = list(epochs.copies)
     assert_same(trained(*data, callbacks=(lambda _: None,)), trained(*data, engine="eager"))
     assert all(copy is again for copy, again in zip(before, epochs.copies, strict=True))
+
+
+def test_code_that_goes_on_after_a_bad_loss_is_not_taken_for_code_that_stops(data: Any, made: list[bool]) -> None:
+    trained(*data)
+    ((_, epochs),) = pool.idle._idle
+    assert epochs.watched
+    (key, _), held = pool.idle._idle[0], pool.Pool()
+    epochs.watched = False
+    graph = next(graph for graph, _ in pool.idle._identities.values() if pool.idle._identity(graph) == key[0])
+    arrays = [t._array for t in data]
+    held.give(graph, arrays, 0, epochs)
+    assert held.take(graph, arrays, 0, epochs.whole, watched=True) is not epochs
+    held.give(graph, arrays, 0, epochs)
+    assert held.take(graph, arrays, 0, epochs.whole, watched=False) is epochs

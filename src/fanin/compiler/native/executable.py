@@ -17,7 +17,7 @@ from fanin._core.errors import IndexRangeError
 from fanin.compiler import numpy_engine
 from fanin.compiler.graph import Graph, Value
 from fanin.compiler.native import target
-from fanin.compiler.native.abi import ENTRY, EXTRA, FINE, OUT_OF_RANGE, STEP
+from fanin.compiler.native.abi import EARLY, ENTRY, EXTRA, FINE, LATE, OUT_OF_RANGE, STEP
 from fanin.compiler.native.barrier import new_barrier
 from fanin.compiler.native.cache import default_cache
 from fanin.compiler.native.manifest import Manifest
@@ -225,7 +225,7 @@ class Executable:
                 team_of(used).run(self._run, context)
             if most > 1:
                 self._pace.note(used, (time.perf_counter() - started) / count, count)
-            if self._notes[:STEP].any():
+            if self._notes[EARLY] or self._notes[LATE]:
                 left = int(self._notes[STEP])
                 self.taken = done + count if left < 0 else left - first
                 break
@@ -236,7 +236,9 @@ class Executable:
 
     def prepare(self, numbers: Any, steps: int, first: int = 0) -> int:
         """Write down what is to be run, and return the address of this note: what native code is called with."""
-        context, self._notes[:] = self._context, (FINE, FINE, -1)
+        context, notes = self._context, self._notes
+        notes[EARLY] = notes[LATE] = FINE
+        notes[STEP] = -1
         context[1], context[2] = numbers.ctypes.data, len(self.graph.scalars)
         context[3], context[4] = first, steps
         return int(context.ctypes.data)
@@ -277,9 +279,9 @@ class Executable:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        found = OUT_OF_RANGE in self._notes[:STEP]
-        self._notes[:] = FINE
-        if found:
+        found = self._notes[EARLY], self._notes[LATE]
+        self._notes[EARLY] = self._notes[LATE] = FINE
+        if OUT_OF_RANGE in found:
             raise IndexRangeError(
                 "an index or a class number of the data is out of range",
                 remedy="Class numbers count from 0 to the number of outputs - 1, embedding indices to its rows - 1.",

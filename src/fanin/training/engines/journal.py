@@ -32,11 +32,8 @@ class Journal:
 
     def before(self, program: Any, rows: Any, numbers: Any, key: Any) -> None:
         """Take note of a call that is about to be made; `key` is that of the random masks, as it stands."""
-        if program.stops:
-            self._calls, self._key = [(program, rows, numbers)], key.copy()
-            return
         now = time.perf_counter()
-        if not self._calls or self._calls[0][0].stops or now - self._copied >= OFTEN or not self._is_covered(program):
+        if not self._calls or now - self._copied >= OFTEN or not self._is_covered(program):
             program.remember(program.arrays(key))
             self._calls, self._copied, self._key = [], now, key.copy()
         self._calls.append((program, rows, numbers))
@@ -49,9 +46,6 @@ class Journal:
         """Leave the state as it was before a step of the last call; `run` of such a call takes steps."""
         *earlier, (program, rows, numbers) = self._calls
         key[:] = self._key
-        if program.stops:
-            key[1] += step
-            return
         first = self._calls[0][0]
         first.go_back(first.arrays(key))
         for call in (*earlier, (program, rows, numbers[:step])):

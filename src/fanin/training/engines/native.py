@@ -200,7 +200,10 @@ class NativeEngine(GraphEngine):
             return 0
         self._seed(program)
         taken = rows[: count * size]
-        self._journal.before(program, taken, numbers, self._key)
+        if program.stops:
+            self._journal.begin()
+        else:
+            self._journal.before(program, taken, numbers, self._key)
         started = time.perf_counter()
         try:
             with self.task.aside():
@@ -213,7 +216,8 @@ class NativeEngine(GraphEngine):
         bad = np.flatnonzero(~np.isfinite(losses[:count]))
         if len(bad):
             _count_as_taken(program.scalars, counted, int(bad[0]), count)
-            self._journal.go_to(int(bad[0]), self._key, self._again)
+            if not program.stops:
+                self._journal.go_to(int(bad[0]), self._key, self._again)
         program.count_changes()
         return count
 
