@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 import fanin as torch
 from fanin import nn
 from fanin._core.errors import DivergenceError
+from fanin.compiler.native import turns
 from fanin.compiler.native.orders import draw_orders
+from fanin.compiler.native.pace import Pace
 from fanin.compiler.native.shuffle import randperm
 from fanin.optim import lr_scheduler as schedulers
 from fanin.random import Generator
@@ -189,9 +191,78 @@ def test_any_loader(data: Any) -> None:
 def test_a_wrong_stream_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     setting = Setting(rows=43, epochs=6)
     alone = trained(setting, False)
-    monkeypatch.setattr(blocks, "draw_orders", lambda *a: [part[::-1].copy() for part in draw_orders(*a)])
+    streams = blocks.Orders._streams
+    monkeypatch.setattr(blocks.Orders, "_streams", lambda self: (*streams(self)[:2], not streams(self)[2]))
     with pytest.raises(AssertionError):
         check_same(trained(setting, True), alone)
+
+
+# Orders that a second thread draws ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def beside(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let a second thread draw, however little there is to draw; return the list of the threads of each block."""
+    found: list[int] = []
+
+    def choose(_: Any, threads: int, steps: int) -> tuple[int, int]:
+        found.append(threads)
+        return threads, steps
+
+    monkeypatch.setattr(turns, "ROWS_OF_A_TEAM", 1)
+    monkeypatch.setattr(Pace, "choose", choose)
+    return found
+
+
+@pytest.mark.parametrize("seeded", [False, True], ids=["private", "generator"])
+@pytest.mark.parametrize("rows", [40, 43])
+@pytest.mark.parametrize("model", [Setting.model, dropout, normalised])
+def test_a_second_thread_draws(model: Any, rows: int, seeded: bool, beside: list[int], taken: list[int]) -> None:
+    setting = Setting(model=model, optimizer=OPTIMIZERS["adam"], rows=rows, epochs=30, seeded=seeded)
+    alone = trained(setting, False, threads=2)
+    assert not taken
+    check_same(trained(setting, True, 13, threads=2), alone)
+    assert taken == ([13, 13, 4] if model is not dropout else [13, 13, 3]) and beside == [2, 2, 2]
+    check_same(trained(setting, True, 13, threads=1), alone)
+    assert len(beside) == 3
+
+
+def test_a_second_thread_draws_until_a_loss_diverges(beside: list[int]) -> None:
+    setting = Setting(optimizer=lambda p: torch.optim.SGD(p, lr=30.0), rows=43, epochs=60)
+    messages = []
+    for together in (False, True):
+        with pytest.raises(DivergenceError) as raised:
+            trained(setting, together, threads=2)
+        messages.append(str(raised.value))
+        messages.append(default_state())
+    assert messages[:2] == messages[2:]
+    assert beside == [2]
+
+
+def test_a_second_thread_that_is_not_there(beside: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A team that serves somebody else has one thread left, which then draws as well."""
+    setting = Setting(rows=43, epochs=30)
+    alone = trained(setting, False)
+    with turns.team_of(2)._busy:
+        check_same(trained(setting, True, threads=2), alone)
+    assert beside == [2]
+
+
+def test_orders_of_chosen_rows_are_drawn_before(beside: list[int]) -> None:
+    x = torch.arange(60.0).reshape(20, 3)
+    found = []
+    for most in (0, 50):
+        torch.manual_seed(0)
+        model = nn.Linear(3, 1)
+        chosen = torch.utils.data.Subset(torch.utils.data.TensorDataset(x, x[:, :1]), list(range(1, 18, 2)))
+        loader = torch.utils.data.DataLoader(chosen, batch_size=4, shuffle=True)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(several.Several, "_count", _most(most))
+            torch.fit(model, loader, nn.MSELoss(), torch.optim.SGD(model.parameters(), lr=1e-5), epochs=20, threads=2)
+        found.append((weights(model), default_state()))
+    np.testing.assert_equal(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
+    assert not beside
 
 
 @pytest.mark.parametrize("n", [2, 3, 311, 312, 623, 624, 625, 1000, 1249])

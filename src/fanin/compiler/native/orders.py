@@ -10,8 +10,8 @@ Reference: M. Matsumoto and T. Nishimura, "Mersenne Twister", 1998, with the see
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -29,10 +29,8 @@ def can_draw(n: int) -> bool:
     return 2 <= n < MOST_ROWS and _layout_is_known()
 
 
-def draw_orders(
-    base: Generator, stream: Generator, private: bool, epochs: int, n: int, parts: Sequence[int]
-) -> list[npt.NDArray[np.int64]]:
-    """Draw the orders of epochs, and return their parts: the first rows of each, then the ones that follow.
+class Drawing:
+    """The orders of some epochs, to be drawn by native code.
 
     Args:
         base: the generator of the int64 that each pass begins with.
@@ -40,23 +38,59 @@ def draw_orders(
         private: whether each pass seeds one of its own.
         epochs, n: how many orders, of how many rows: `can_draw(n)`.
         parts: how many rows each part has in an epoch, one or two numbers; those that are left over belong to none.
+        empty: makes an int64 array of a length; it is told which of the two parts it is for.
 
-    Returns for each part an int64 array of shape (epochs * rows,).
+    Attributes:
+        parts: for each part the rows of all epochs, int64 of shape (epochs * rows,), once they are drawn.
+        rows: how many there are to draw.
+        address: of what native code is told.
+    """
+
+    def __init__(
+        self,
+        base: Generator,
+        stream: Generator,
+        private: bool,
+        epochs: int,
+        n: int,
+        parts: Sequence[int],
+        empty: Callable[[str, int], npt.NDArray[np.int64]] = lambda _, count: np.empty(count, np.int64),
+    ) -> None:
+        first, second = (*parts, 0)[:2]
+        # An order is drawn to where its first part belongs; what follows the part lies where the next order comes to.
+        out, rest = empty("first", epochs * first + n - first), empty("second", epochs * second)
+        self.parts = [out[: epochs * first], rest][: len(parts)]
+        self.rows = epochs * n
+        self._generators = [base._bits, stream._bits]
+        words = [bits.ctypes.state_address for bits in self._generators]
+        self._told = np.array([*words, private, n, first, second, _address(out), _address(rest)], np.int64)
+        self.address = _address(self._told)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others from the generators inside."""
+        with ExitStack() as held:
+            for bits in {id(bits): bits for bits in self._generators}.values():
+                held.enter_context(bits.lock)
+            yield
+
+
+def draw_orders(
+    base: Generator, stream: Generator, private: bool, epochs: int, n: int, parts: Sequence[int]
+) -> list[npt.NDArray[np.int64]]:
+    """Draw the orders of epochs, and return their parts: the first rows of each, then the ones that follow.
+
+    The arguments, and what is returned, are those of `Drawing`.
 
     >>> from fanin.random import Generator
     >>> stream = Generator().manual_seed(0)
     >>> draw_orders(stream, stream, True, 2, 4, (3, 1))
     [array([2, 1, 3, 0, 1, 3]), array([0, 2])]
     """
-    first, second = (*parts, 0)[:2]
-    # An order is drawn to where its first part belongs; what follows the part lies where the next order comes to.
-    out, rest = np.empty(epochs * first + n - first, np.int64), np.empty(epochs * second, np.int64)
-    with ExitStack() as held:
-        for bits in {id(generator._bits): generator._bits for generator in (base, stream)}.values():
-            held.enter_context(bits.lock)
-        words = [generator._bits.ctypes.state_address for generator in (base, stream)]
-        _draw()(*words, private, epochs, n, first, second, _address(out), _address(rest))
-    return [out[: epochs * first], rest][: len(parts)]
+    drawing = Drawing(base, stream, private, epochs, n, parts)
+    with drawing.alone():
+        _draw()(drawing.address, epochs)
+    return drawing.parts
 
 
 def _address(array: npt.NDArray[np.int64]) -> int:
@@ -68,9 +102,6 @@ def _address(array: npt.NDArray[np.int64]) -> int:
 def _draw() -> Any:
     """Return the compiled function; the library lives as long as it does."""
     library = library_of("orders")
-    place, number = ctypes.c_void_p, ctypes.c_int64
-    draw = ctypes.CFUNCTYPE(None, place, place, number, number, number, number, number, place, place)(
-        library.address("orders")
-    )
+    draw = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(library.address("orders"))
     draw.library = library  # type: ignore[attr-defined]
     return draw

@@ -11,6 +11,7 @@ import copy
 import ctypes
 import operator
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -18,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fanin.compiler.native.alternate import alternate
-from fanin.compiler.native.orders import can_draw, draw_orders
+from fanin.compiler.native.orders import Drawing, can_draw, draw_orders
+from fanin.compiler.native.turns import Turn, draws_beside, take_turns
 from fanin.random.generator import Generator, default_generator
 from fanin.training.engines.ahead import Table
 from fanin.training.engines.engine import Task
@@ -83,9 +84,9 @@ class Orders:
 
     def draw(self, epochs: int) -> list[NDArray[np.int64]]:
         """Return the row numbers of the batches of each part, for all epochs in sequence."""
-        n, parts = len(self._source), [size * count for size, count in self.parts]
+        parts = self._rows_of_parts()
         if self.is_random:
-            rows = draw_orders(self._base, self._own or default_generator, self._own is None, epochs, n, parts)
+            rows = draw_orders(*self._streams(), epochs, len(self._source), parts)
         else:
             self._base.words(2 * epochs)
             if self._source.is_whole(self.parts[0][0]):
@@ -93,6 +94,32 @@ class Orders:
             ends = accumulate(parts)
             rows = [np.tile(np.arange(end - part, end), epochs) for part, end in zip(parts, ends, strict=True)]
         return rows if self._source.chosen is None else [self._source.chosen[part] for part in rows]
+
+    def to_draw(self, epochs: int, empty: Any) -> Drawing | None:
+        """Return the same as what native code may draw while the steps are taken; None where it cannot."""
+        if not self.is_random or self._source.chosen is not None:
+            return None
+        return Drawing(*self._streams(), epochs, len(self._source), self._rows_of_parts(), empty)
+
+    def _streams(self) -> tuple[Generator, Generator, bool]:
+        return self._base, self._own or default_generator, self._own is None
+
+    def _rows_of_parts(self) -> list[int]:
+        return [size * count for size, count in self.parts]
+
+
+class Scratch:
+    """Memory that block after block uses: the first touch of fresh memory costs as much as drawing an order into it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, NDArray[Any]] = {}
+
+    def empty(self, name: str, count: int, dtype: Any = np.int64) -> NDArray[Any]:
+        """Return an array of a length, at the place of the one that had this name before."""
+        array = self._kept.get(name)
+        if array is None or len(array) < count or array.dtype != dtype:
+            array = self._kept[name] = np.empty(count, dtype)
+        return array[:count]
 
 
 class Blocks:
@@ -110,6 +137,7 @@ class Blocks:
         self._programs: list[Any] = []
         self._states: list[list[Any]] = []
         self._key: Any = None
+        self._scratch = Scratch()
         self.scheduler: Any = None
         self.rates: list[float] = []
 
@@ -204,26 +232,40 @@ class Blocks:
         table = self._table(epochs)
         if table is None:
             return None
-        tables, rows = table.cut(tuple([count for _, count in self._orders.parts])), self._orders.draw(epochs)
-        parts = zip(self._programs, rows, tables, self._states, strict=True)
-        losses = [program.bind(order, len(numbers), state) for program, order, numbers, state in parts]
+        counts = [count for _, count in self._orders.parts]
+        tables = table.cut(tuple(counts))
+        codes = [program.epochs.executable for program in self._programs]
+        drawing = None
+        if draws_beside(codes, [count * epochs for count in counts], self._task.threads):
+            drawing = self._orders.to_draw(epochs, self._scratch.empty)
+        orders = self._orders.draw(epochs) if drawing is None else drawing.parts
+        losses = []
+        for place, program in enumerate(self._programs):
+            made = self._scratch.empty(f"losses {place}", len(tables[place]), program.result.dtype)
+            losses.append(made)
+            program.bind(orders[place], self._states[place], made.reshape(-1, *program.result.shape))
         with self._task.aside():
-            self._call(epochs, tables)
+            self._call(epochs, tables, drawing)
         for program, _ in self._apart():
             program.count_changes()
         self._key[1] += np.uint64(len(table.numbers))
-        found = [part.reshape(epochs, -1) for part in losses]
-        return np.concatenate(found, axis=1, dtype=np.float64) if len(found) > 1 else found[0].astype(np.float64)
+        found = self._scratch.empty("losses of epochs", len(table.numbers), np.float64).reshape(epochs, -1)
+        ends = np.cumsum(counts).tolist()
+        for part, count, end in zip(losses, counts, ends, strict=True):
+            found[:, end - count : end] = part.reshape(epochs, -1)
+        return found
 
-    def _call(self, epochs: int, tables: Sequence[Any]) -> None:
+    def _call(self, epochs: int, tables: Sequence[Any], drawing: Drawing | None) -> None:
         codes = [program.epochs.executable for program in self._programs]
         threads = self._task.threads
-        if len(codes) == 1:
+        if len(codes) == 1 and drawing is None:
             codes[0].run(tables[0], len(tables[0]), threads=threads)
             return
+        keys = [program.own_key(self._key) if len(codes) > 1 else None for program in self._programs]
         counts = [count for _, count in self._orders.parts]
-        keys = [program.own_key(self._key) for program in self._programs]
-        alternate(codes[0], codes[1], list(zip(tables, counts, keys, strict=True)), epochs, threads)
+        turns = [Turn(*turn) for turn in zip(codes, tables, counts, keys, strict=True)]
+        with nullcontext() if drawing is None else drawing.alone():
+            take_turns(turns, epochs, threads, drawing)
 
     def _table(self, epochs: int) -> Table | None:
         """Return the scalars of all steps, and count these as taken; None where a flag changes on the way."""

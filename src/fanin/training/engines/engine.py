@@ -27,7 +27,9 @@ class Steps(NamedTuple):
 
 def means(losses: NDArray[np.float64], rows: NDArray[np.int64]) -> list[float]:
     """Return the mean loss of a row in each epoch; losses are (epochs, steps), finite where the mean is."""
-    found: list[float] = (np.add.reduce(losses * rows, axis=1) / rows.sum()).tolist()
+    alike = len(rows) > 0 and bool(rows.min() == rows.max())
+    sums = np.add.reduce(losses, axis=1) / len(rows) if alike else np.add.reduce(losses * rows, axis=1) / rows.sum()
+    found: list[float] = sums.tolist()
     return found
 
 

@@ -75,25 +75,30 @@ class NativeProgram(Program):
         assert self.epochs is not None
         state = self.arrays(key)
         plain = [array if array.flags.c_contiguous else array.copy("C") for array in state]
-        losses = self.bind(order, len(numbers), plain)
+        losses = np.empty((len(numbers), *self.result.shape), self.result.dtype)
+        self.bind(order, plain, losses)
         self.epochs.executable.run(numbers, len(numbers), threads=self._threads)
         for there, here in zip(state, plain, strict=True):
             if there is not here:
                 np.copyto(there, here)
         return losses
 
-    def bind(self, order: NDArray[np.int64], steps: int, state: Sequence[Any]) -> NDArray[Any]:
-        """Let the code know where everything lies, in C order, and return the array of the losses to come."""
+    @property
+    def result(self) -> Any:
+        """The value of the graph that is the loss of a step."""
+        assert self.epochs is not None
+        return self.epochs.executable.graph.outputs[0]
+
+    def bind(self, order: NDArray[np.int64], state: Sequence[Any], losses: NDArray[Any]) -> None:
+        """Let the code know where everything lies, in C order, and where the losses of all steps belong."""
         assert self.epochs is not None
         code, given = self.epochs.executable, self._given
         for i, array in enumerate(state):
             if given[i] is not array:
                 given[i] = array
                 code.bind("state", i, array)
-        losses = np.empty((steps, *code.graph.outputs[0].shape), code.graph.outputs[0].dtype)
         self.epochs.bind_order(order)
         code.bind("output", 0, losses)
-        return losses
 
     def own_key(self, key: Any) -> Any:
         """Bind a copy of the key of the random masks, until the next `bind`, and return it; None without one."""

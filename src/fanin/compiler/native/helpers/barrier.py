@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fanin.compiler.native import ir
@@ -38,24 +39,29 @@ def _write(code: Code, barrier: Any, threads: Any) -> None:
     with b.if_then(b.icmp_signed("<=", threads, I64(1))):
         b.ret_void()
     arrived, turn = (code.at(barrier, I64(offset), I8) for offset in (ARRIVED, GENERATION))
-    generation = _load(code, turn, "monotonic")
+    generation = load_shared(code, turn, "monotonic")
     before = b.atomic_rmw("add", arrived, I32(1), "acq_rel")
     with b.if_then(b.icmp_signed("==", b.zext(before, I64), b.sub(threads, I64(1)))):
         b.store(I32(0), arrived)
         b.atomic_rmw("add", turn, I32(1), "release")
         b.ret_void()
     give_way = code.load(code.at(barrier, I64(YIELD), I8), I64)
-    _wait(code, turn, generation, give_way)
+    wait_until(code, lambda: b.icmp_signed("!=", load_shared(code, turn, "acquire"), generation), give_way)
+    b.ret_void()
 
 
-def _wait(code: Code, turn: Any, generation: Any, give_way: Any) -> None:
-    """Spin until the generation is over, and return."""
+def wait_until(code: Code, is_over: Callable[[], Any], give_way: Any) -> None:
+    """Spin until it is over, and after a while let other threads run in between.
+
+    is_over: writes the look at what another thread changes.
+    give_way: i64, the address of the system's function that lets others run, or 0.
+    """
     b = code.b
     spins = code.variable(I32(0))
     look, over, again = (b.append_basic_block(name) for name in ("look", "over", "again"))
     b.branch(look)
     b.position_at_end(look)
-    b.cbranch(b.icmp_signed("==", _load(code, turn, "acquire"), generation), again, over)
+    b.cbranch(is_over(), over, again)
     b.position_at_end(again)
     _pause(code)
     count = code.get(spins)
@@ -65,10 +71,10 @@ def _wait(code: Code, turn: Any, generation: Any, give_way: Any) -> None:
         b.call(b.inttoptr(give_way, ir.FunctionType(I32, []).as_pointer()), [])
     b.branch(look)
     b.position_at_end(over)
-    b.ret_void()
 
 
-def _load(code: Code, pointer: Any, ordering: str) -> Any:
+def load_shared(code: Code, pointer: Any, ordering: str) -> Any:
+    """Return an i32 that other threads write."""
     return code.b.load_atomic(pointer, ordering, 4, typ=I32)
 
 

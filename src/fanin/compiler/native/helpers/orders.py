@@ -1,4 +1,4 @@
-"""The text of the function that draws the orders of many epochs, and of what it does to a generator's words.
+"""The text of the functions that draw the orders of epochs, and of what they do to a generator's words.
 
 Reference: M. Matsumoto and T. Nishimura, "Mersenne Twister", 1998, with the seeding of 2002.
 """
@@ -13,33 +13,49 @@ from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I32, I64, POINTER, Code, function
 
 
-def text(isa: Isa) -> str:
-    """Return LLVM's text of void orders(base, stream, private, epochs, n, first, second, out, rest).
+# What is told of the orders to draw: the words of two generators, five numbers, and the memory of both parts.
+FIELDS = ("base", "stream", "private", "rows", "first", "second", "out", "rest")
 
-    Two generators' words, five numbers of 64 bits, and two arrays of such numbers, as in `draw_orders`.
-    The words of a generator are 624 of 32 bits, followed by the position of the next one.
-    """
+
+def text(isa: Isa) -> str:
+    """Return LLVM's text of void orders(int64 *told, int64 epochs)."""
     module = ir.Module("orders")
-    permute, skip, seed = add_permute(module, isa), _add_skip(module, isa), _add_seed(module, isa)
-    made, code = function(module, "orders", [POINTER] * 2 + [I64] * 5 + [POINTER] * 2, isa, internal=False)
-    base, stream, private, epochs, n, first, second, out, rest = made.args
-    own = code.b.alloca(ir.ArrayType(I32, BLOCK + 1))
+    draw = add_draw(module, isa)
+    made, code = function(module, "orders", [POINTER, I64], isa, internal=False)
+    told, epochs = made.args
     with code.loop(0, epochs) as epoch:
-        rows = code.at(out, code.b.mul(epoch, first), I64)
-        code.b.call(skip, [base, I64(2)])
-        with code.b.if_else(code.b.icmp_signed("!=", private, I64(0))) as (seeded, drawn):
-            with seeded:
-                code.b.call(skip, [stream, I64(2)])
-                code.b.call(seed, [own, _last_word(code, stream)])
-                code.b.call(permute, [own, _position(code, own), n, rows])
-            with drawn:
-                code.b.call(permute, [stream, _position(code, stream), n, rows])
-                code.b.call(skip, [stream, code.b.sub(n, I64(1))])
-        with code.loop(0, second) as i:
-            row = code.load(code.at(rows, code.b.add(first, i), I64), I64)
-            code.store(row, code.at(rest, code.b.add(code.b.mul(epoch, second), i), I64))
+        code.b.call(draw, [told, epoch])
     code.b.ret_void()
     return str(module)
+
+
+def add_draw(module: ir.Module, isa: Isa) -> Any:
+    """Add void draw(int64 *told, int64 epoch), which draws the order of an epoch; it is told `FIELDS`.
+
+    The words of a generator are 624 of 32 bits, followed by the position of the next one.
+    """
+    permute, skip, seed = add_permute(module, isa), _add_skip(module, isa), _add_seed(module, isa)
+    made, code = function(module, "draw", [POINTER, I64], isa)
+    told, epoch = made.args
+    fields = [code.load(code.at(told, I64(i), I64), I64) for i in range(len(FIELDS))]
+    base, stream, out, rest = (code.b.inttoptr(fields[i], POINTER) for i in (0, 1, 6, 7))
+    private, n, first, second = fields[2:6]
+    own = code.b.alloca(ir.ArrayType(I32, BLOCK + 1))
+    rows = code.at(out, code.b.mul(epoch, first), I64)
+    code.b.call(skip, [base, I64(2)])
+    with code.b.if_else(code.b.icmp_signed("!=", private, I64(0))) as (seeded, drawn):
+        with seeded:
+            code.b.call(skip, [stream, I64(2)])
+            code.b.call(seed, [own, _last_word(code, stream)])
+            code.b.call(permute, [own, _position(code, own), n, rows])
+        with drawn:
+            code.b.call(permute, [stream, _position(code, stream), n, rows])
+            code.b.call(skip, [stream, code.b.sub(n, I64(1))])
+    with code.loop(0, second) as i:
+        row = code.load(code.at(rows, code.b.add(first, i), I64), I64)
+        code.store(row, code.at(rest, code.b.add(code.b.mul(epoch, second), i), I64))
+    code.b.ret_void()
+    return made
 
 
 def _position(code: Code, words: Any) -> Any:
