@@ -46,12 +46,14 @@ class Epilogue:
     """The elementwise chain after a product, emitted for a register of neighbours in a row.
 
     It runs inside the micro-kernel's function, to which all pointers, strides and numbers it needs go as `context`.
-    So layers with the same chain share one function: two epilogues are equal when their lines are.
+    So layers with the same chain share one function: two epilogues are equal when their lines are. A result of one
+    column is turned: it is seen as a row, so that its rows are neighbours.
     """
 
     def __init__(self, frame: Frame, group: Group) -> None:
         self.frame, self.members = frame, group.members
         self.refs = frame.plan.refs
+        self.turned = group.members[0].shape[-1] == 1
         self.context: list[Any] = []
         self._slots: dict[Any, int] = {}
         self._position = {value: i for i, value in enumerate(group.members)}
@@ -68,7 +70,7 @@ class Epilogue:
         terms = () if value is group.members[0] else tuple(
             self._term(value, i) for i, x in enumerate(value.inputs) if x is not None
         )  # fmt: skip
-        stored = self._memory(Access(value, 0, dense(value.shape))) if value in group.stored else None
+        stored = self._memory(self._seen(Access(value, 0, dense(value.shape)))) if value in group.stored else None
         attrs = tuple((key, repr(attr)) for key, attr in value.attrs.items())
         return Line(value.op.name, value.dtype.str, attrs, terms, stored)
 
@@ -82,8 +84,11 @@ class Epilogue:
             return Term("member", self._position[x], str(kind))
         if is_number(x):
             return Term("slot", self._slot(("number", x, str(kind)), lambda: [self.frame.scalar(x, kind)]), str(kind))
-        access = aligned(self.refs[x], value.shape)
+        access = self._seen(aligned(self.refs[x], value.shape))
         return Term("load", self._memory(access), access.base.dtype.str, access.strides[1])
+
+    def _seen(self, access: Access) -> Access:
+        return Access(access.base, access.offset, access.strides[::-1]) if self.turned else access
 
     def _memory(self, access: Access) -> int:
         """Return where the pointer of an operand stands in the context; its row stride stands behind it."""

@@ -73,6 +73,7 @@ def emit_product(frame: Frame, group: Group, products: Products, count: int | No
         accumulate=accumulate,
         epilogue=epilogue,
         context=epilogue.context if epilogue is not None else (),
+        turned=epilogue is not None and epilogue.turned,
         first_row=first,
         like=product_shape(value, a, b, planned_rows(frame.plan, value), inner),
         packed=len(value.inputs) > 2,

@@ -6,7 +6,7 @@ cycle from the second cache, where packing alone would take about 2 us.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -25,6 +25,7 @@ class Dot:
     """What a micro-kernel is made for.
 
     rows, columns: of a tile. down: whether tiles lie one below the other (else side by side).
+    dense:         whether C is one column without gaps: then its rows are neighbours.
     lanes:         of a register. tail: K % lanes. short: whether K < lanes.
     chains:        how many vectors of K are in flight, each with sums of its own.
     remainder:     whether the vectors of K may be something else than a multiple of `chains`.
@@ -34,6 +35,7 @@ class Dot:
     rows: int
     columns: int
     down: bool
+    dense: bool
     lanes: int
     tail: int
     short: bool
@@ -123,28 +125,35 @@ def _finish(
     context: Sequence[Any],
 ) -> None:
     element = element_type(dot.dtype)
-    pieces = pieces_of(dot.columns, dot.lanes)
-    totals = _totals(code, dot, sums, pieces)
-    for r, row in enumerate(totals):
-        for start, total in zip([0, *accumulate(pieces)], row, strict=False):
-            m, n = code.b.add(at[0], I64(r)), code.b.add(at[1], I64(start))
-            place = code.at(given.c, code.b.add(code.b.mul(m, given.c_row), n), element)
-            if dot.accumulates:
-                (total,) = held_or(code, given.accumulate, [place], [total], code.add)
-            where = code.b.add(at[0], given.row), r, code.b.add(at[1], given.column), start
-            finish_register(code, finish, total, where, place, context)
+    for r, start, total in _totals(code, dot, sums):
+        m, n = code.b.add(at[0], I64(r)), code.b.add(at[1], I64(start))
+        place = code.at(given.c, code.b.add(code.b.mul(m, given.c_row), n), element)
+        if dot.accumulates:
+            (total,) = held_or(code, given.accumulate, [place], [total], code.add)
+        where = code.b.add(at[0], given.row), r, code.b.add(at[1], given.column), start
+        finish_register(code, finish, total, where, place, context)
 
 
-def _totals(code: Code, dot: Dot, sums: list[list[Any]], pieces: list[int]) -> list[list[Any]]:
-    """Add the lanes up: for each row one vector for each piece of its columns."""
+def _totals(code: Code, dot: Dot, sums: list[list[Any]]) -> Iterator[tuple[int, int, Any]]:
+    """Add the lanes up: yield the row, the column, and a vector of neighbours from there on."""
     if dot.columns > 1:
-        starts = [0, *accumulate(pieces)]
-        return [[_added_up(code, row[s : s + w]) for s, w in zip(starts, pieces, strict=False)] for row in sums]
-    out: list[list[Any]] = []
-    for width in pieces_of(dot.rows, dot.lanes):
-        total = _added_up(code, [row[0] for row in sums[len(out) : len(out) + width]])
-        out += [[code.b.extract_element(total, I32(i)) if width > 1 else total] for i in range(width)]
-    return out
+        for r, row in enumerate(sums):
+            for start, width in _starts(dot.columns, dot.lanes):
+                yield r, start, _added_up(code, row[start : start + width])
+        return
+    for first, width in _starts(dot.rows, dot.lanes):
+        total = _added_up(code, [row[0] for row in sums[first : first + width]])
+        if dot.dense or width == 1:
+            yield first, 0, total
+        else:
+            for i in range(width):
+                yield first + i, 0, code.b.extract_element(total, I32(i))
+
+
+def _starts(count: int, lanes: int) -> Iterator[tuple[int, int]]:
+    """Yield where the pieces of so many sums start, and how many each has."""
+    pieces = pieces_of(count, lanes)
+    return zip([0, *accumulate(pieces)], pieces, strict=False)
 
 
 def _added_up(code: Code, vectors: list[Any]) -> Any:

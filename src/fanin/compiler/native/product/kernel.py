@@ -51,14 +51,19 @@ _TYPES = [POINTER, I64, I64, I64, POINTER, I64, I64, POINTER, I64, I64, I64, I64
 
 @dataclass(frozen=True)
 class Finish:
-    """What happens to the finished registers: an epilogue, or (None) a store to C. `types` are those of its context."""
+    """What happens to the finished registers: an epilogue, or (None) a store to C.
+
+    types:  those of the epilogue's context.
+    turned: whether the epilogue sees the one column of C as a row.
+    """
 
     epilogue: Epilogue | None
     types: tuple[Any, ...]
+    turned: bool = False
 
     def key(self) -> tuple[Any, ...]:
         """Return what tells two apart."""
-        return (self.epilogue, *map(str, self.types))
+        return (self.epilogue, self.turned, *map(str, self.types))
 
 
 def begin(module: ir.Module, isa: Isa, name: str, finish: Finish) -> tuple[Any, Code, Arguments, list[Any]]:
@@ -77,7 +82,8 @@ def finish_register(
         code.store(acc, place)
     else:
         row, column = code.b.add(at[0], I64(at[1])), code.b.add(at[2], I64(at[3]))
-        finish.epilogue(code, acc, row, column, context)
+        first, second = (column, row) if finish.turned else (row, column)
+        finish.epilogue(code, acc, first, second, context)
 
 
 def _not_unrolled(module: ir.Module) -> Any:

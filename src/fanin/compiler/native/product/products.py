@@ -104,6 +104,7 @@ class Products:
         accumulate: Any = False,
         epilogue: Epilogue | None = None,
         context: Sequence[Any] = (),
+        turned: bool = False,
         first_row: Any = None,
         like: ProductShape | None = None,
         packed: bool = True,
@@ -120,6 +121,8 @@ class Products:
             epilogue: called inside the micro-kernel for each finished register as (code, acc, row, column, context):
                 acc are neighbours of a row from `column` on. It stores what it wants; without one, acc goes to C.
             context: values that the epilogue uses, handed through as the function's arguments.
+            turned: where C is one column without gaps, the epilogue sees it as a row: it is called as (code, acc, 0, row,
+                context), and acc may be neighbours.
             first_row: i64 that rows are counted from in the epilogue.
             like: the shape that B was packed for, if this is a part of its rows.
             packed: False where B lies as it was made though `packed_size` is not 0; its columns must be neighbours.
@@ -143,7 +146,7 @@ class Products:
             row=I64(0) if first_row is None else first_row,
             column=I64(0),
         )
-        finish = Finish(epilogue, tuple(value.type for value in context))
+        finish = Finish(epilogue, tuple(value.type for value in context), turned)
         chosen = plan(self.isa, shape if like is None else like)
         if chosen.packed and not packed:
             assert shape.b_column == 1
@@ -403,6 +406,7 @@ class _Job:
             rows=rows,
             columns=columns,
             down=down,
+            dense=shape.columns == shape.c_row == 1 and (self.finish.turned or self.finish.epilogue is None),
             lanes=lanes,
             tail=tail,
             short=vectors == 0,
