@@ -222,7 +222,8 @@ def test_a_second_thread_draws(model: Any, rows: int, seeded: bool, beside: list
     alone = trained(setting, False, threads=2)
     assert not taken
     check_same(trained(setting, True, 13, threads=2), alone)
-    assert taken == ([13, 13, 4] if model is not dropout else [13, 13, 3]) and beside == [2, 2, 2]
+    assert taken == ([13, 13, 3] if model is dropout else [13, 13, 4])  # the seed of masks needs an epoch of its own
+    assert beside == [2, 2, 2]
     check_same(trained(setting, True, 13, threads=1), alone)
     assert len(beside) == 3
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fanin._core.addresses import address
 from fanin.compiler.native.kept import library_of
 from fanin.compiler.native.shuffle import LIMIT as MOST_ROWS
 from fanin.compiler.native.shuffle import _layout_is_known
@@ -63,8 +64,8 @@ class Drawing:
         self.rows = epochs * n
         self._generators = [base._bits, stream._bits]
         words = [bits.ctypes.state_address for bits in self._generators]
-        self._told = np.array([*words, private, n, first, second, _address(out), _address(rest)], np.int64)
-        self.address = _address(self._told)
+        self._told = np.array([*words, private, n, first, second, address(out), address(rest)], np.int64)
+        self.address = address(self._told)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -91,11 +92,6 @@ def draw_orders(
     with drawing.alone():
         _draw()(drawing.address, epochs)
     return drawing.parts
-
-
-def _address(array: npt.NDArray[np.int64]) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fanin._core.addresses import address
 from fanin._core.errors import ShapeError
 from fanin.tensor.base import TensorBase
 from fanin.tensor.tape import wrap
@@ -136,12 +137,7 @@ def _moved(value: Any, place: Any, name: str) -> Any:
 
 
 def _same_memory(a: Any, b: Any) -> bool:
-    return bool(
-        a.shape == b.shape
-        and a.dtype == b.dtype
-        and a.strides == b.strides
-        and a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
-    )
+    return bool(a.shape == b.shape and a.dtype == b.dtype and a.strides == b.strides and address(a) == address(b))
 
 
 def overlap(arrays: Sequence[Any]) -> bool:

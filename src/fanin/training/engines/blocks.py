@@ -250,8 +250,7 @@ class Blocks:
             program.count_changes()
         self._key[1] += np.uint64(len(table.numbers))
         found = self._scratch.empty("losses of epochs", len(table.numbers), np.float64).reshape(epochs, -1)
-        ends = np.cumsum(counts).tolist()
-        for part, count, end in zip(losses, counts, ends, strict=True):
+        for part, count, end in zip(losses, counts, accumulate(counts), strict=True):
             found[:, end - count : end] = part.reshape(epochs, -1)
         return found
 

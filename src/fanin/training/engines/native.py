@@ -6,6 +6,7 @@ move the progress bar. In between it holds no lock, so that other networks are t
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -92,11 +93,10 @@ class NativeProgram(Program):
     def bind(self, order: NDArray[np.int64], state: Sequence[Any], losses: NDArray[Any]) -> None:
         """Let the code know where everything lies, in C order, and where the losses of all steps belong."""
         assert self.epochs is not None
-        code, given = self.epochs.executable, self._given
-        for i, array in enumerate(state):
-            if given[i] is not array:
-                given[i] = array
-                code.bind("state", i, array)
+        code = self.epochs.executable
+        if any(map(operator.is_not, self._given, state)):
+            self._given = list(state)
+            code.bind_state(state)
         self.epochs.bind_order(order)
         code.bind("output", 0, losses)
 

@@ -55,11 +55,11 @@ class Structure:
             self.key = self._told()
 
     def with_batch(self, batch: Batch) -> Hashable:
-        """Return the key of the task's step on a batch, None where there is none."""
+        """Return what, besides the key, tells the task's step on a batch from others; None where there is no key."""
         if self.key is None:
             return None
         try:
-            return (self.key, self._data(batch))
+            return self._data(batch)
         except Odd:
             return None
 

@@ -12,7 +12,6 @@ from fanin.compiler.native.helpers.shuffle import BLOCK, add_permute, renew, tem
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I32, I64, POINTER, Code, function
 
-
 # What is told of the orders to draw: the words of two generators, five numbers, and the memory of both parts.
 FIELDS = ("base", "stream", "private", "rows", "first", "second", "out", "rest")
 

@@ -94,7 +94,9 @@ class _Drawing:
     def _fetch(self, epoch: Any) -> None:
         """Have the order brought over from the other core's cache, all lines at once instead of each when it is met."""
         code, b = self._code, self._code.b
-        rows, first, out = (code.load(code.at(self._told, I64(FIELDS.index(f)), I64), I64) for f in ("rows", "first", "out"))
+        rows, first, out = (
+            code.load(code.at(self._told, I64(FIELDS.index(f)), I64), I64) for f in ("rows", "first", "out")
+        )
         order = code.at(b.inttoptr(out, POINTER), b.mul(epoch, first), I64)
         with code.loop(0, code.lesser(rows, I64(_FETCHED)), 8) as row:
             prefetch(code, code.at(order, row, I64))

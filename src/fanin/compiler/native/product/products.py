@@ -121,8 +121,8 @@ class Products:
             epilogue: called inside the micro-kernel for each finished register as (code, acc, row, column, context):
                 acc are neighbours of a row from `column` on. It stores what it wants; without one, acc goes to C.
             context: values that the epilogue uses, handed through as the function's arguments.
-            turned: where C is one column without gaps, the epilogue sees it as a row: it is called as (code, acc, 0, row,
-                context), and acc may be neighbours.
+            turned: where C is one column without gaps, the epilogue sees it as a row: it is called as (code, acc, 0,
+                row, context), and acc may be neighbours.
             first_row: i64 that rows are counted from in the epilogue.
             like: the shape that B was packed for, if this is a part of its rows.
             packed: False where B lies as it was made though `packed_size` is not 0; its columns must be neighbours.
