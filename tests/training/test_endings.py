@@ -13,6 +13,7 @@ import fanin as torch
 from fanin import nn
 from fanin._core.errors import DivergenceError
 from fanin.training import Callback, Training
+from fanin.training.weights import Kept
 from tests.training.by_hand import Setting, weights
 
 
@@ -89,6 +90,26 @@ def test_patience_without_validation_looks_at_the_training_loss() -> None:
     model, x, y, optimizer = problem()
     history = torch.fit(model, (x, y), nn.MSELoss(), optimizer, epochs=9, patience=1, callbacks=Recorder((3,)))
     assert (history.stopped, len(history), history.best_epoch) == ("patience", 3, 2)
+
+
+@pytest.mark.parametrize("patience", [None, 5])
+def test_the_last_epoch_is_copied_only_where_somebody_asks(
+    patience: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[bool] = []
+    take = Kept.take
+    monkeypatch.setattr(Kept, "take", lambda self, **how: (taken.append(True), take(self, **how))[1])
+    found = []
+    for callbacks in ((), Recorder()):
+        model, x, y, optimizer = problem()
+        options = {"epochs": 3, "validation": (x, y), "patience": patience, "callbacks": callbacks}
+        history = torch.fit(model, (x, y), nn.MSELoss(), optimizer, **options)
+        assert history.best_epoch == 3
+        found.append((weights(model), len(taken)))
+        taken.clear()
+    assert same(found[0][0], found[1][0])
+    # Before the first epoch and after each; what callbacks see is copied at once.
+    assert [count for _, count in found] == [4 if patience else 3, 4]
 
 
 # Callbacks ------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fanin._core.errors import DivergenceError, IndexRangeError
@@ -172,7 +173,11 @@ class Run:
         judged = loss if validation is None else validation
         if judged < self.lowest:
             # Only what a user's code does, or a first forward pass, gives a model other tensors.
-            self.best.take(same=self._settled)
+            take = partial(self.best.take, same=self._settled)
+            if len(history) + 1 == self.training.epochs and not self.callbacks:
+                self.best.promise(take)  # nobody changes the weights any more, and mostly nobody asks for a copy
+            else:
+                take()
             self.lowest, self.waited = judged, 0
             self._settled = not self.callbacks
         else:
