@@ -12,7 +12,7 @@ from fanin.compiler.native.helpers.shuffle import BLOCK, add_permute, renew, tem
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I32, I64, POINTER, Code, function
 
-# What is told of the orders to draw: the words of two generators, five numbers, and the memory of both parts.
+# What is told of the orders to draw: the words of two generators, four numbers, and the memory of both parts.
 FIELDS = ("base", "stream", "private", "rows", "first", "second", "out", "rest")
 
 
@@ -36,11 +36,10 @@ def add_draw(module: ir.Module, isa: Isa) -> Any:
     permute, skip, seed = add_permute(module, isa), _add_skip(module, isa), _add_seed(module, isa)
     made, code = function(module, "draw", [POINTER, I64], isa)
     told, epoch = made.args
-    fields = [code.load(code.at(told, I64(i), I64), I64) for i in range(len(FIELDS))]
-    base, stream, out, rest = (code.b.inttoptr(fields[i], POINTER) for i in (0, 1, 6, 7))
-    private, n, first, second = fields[2:6]
+    base, stream, rest = (code.b.inttoptr(field(code, told, name), POINTER) for name in ("base", "stream", "rest"))
+    private, n, first, second = (field(code, told, name) for name in ("private", "rows", "first", "second"))
     own = code.b.alloca(ir.ArrayType(I32, BLOCK + 1))
-    rows = code.at(out, code.b.mul(epoch, first), I64)
+    rows = place_of(code, told, epoch)
     code.b.call(skip, [base, I64(2)])
     with code.b.if_else(code.b.icmp_signed("!=", private, I64(0))) as (seeded, drawn):
         with seeded:
@@ -55,6 +54,17 @@ def add_draw(module: ir.Module, isa: Isa) -> Any:
         code.store(row, code.at(rest, code.b.add(code.b.mul(epoch, second), i), I64))
     code.b.ret_void()
     return made
+
+
+def field(code: Code, told: Any, name: str) -> Any:
+    """Return one of the `FIELDS`, an i64."""
+    return code.load(code.at(told, I64(FIELDS.index(name)), I64), I64)
+
+
+def place_of(code: Code, told: Any, epoch: Any) -> Any:
+    """Return where the order of an epoch is drawn to."""
+    out, first = code.b.inttoptr(field(code, told, "out"), POINTER), field(code, told, "first")
+    return code.at(out, code.b.mul(epoch, first), I64)
 
 
 def _position(code: Code, words: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from fanin.compiler.native import ir
 from fanin.compiler.native.barrier import GENERATION, YIELD
 from fanin.compiler.native.helpers.barrier import load_shared, wait_until
-from fanin.compiler.native.helpers.orders import FIELDS, add_draw
+from fanin.compiler.native.helpers.orders import add_draw, field, place_of
 from fanin.compiler.native.product.kernel import prefetch
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I8, I32, I64, POINTER, Code, function
@@ -21,6 +21,7 @@ from fanin.compiler.native.vector import I8, I32, I64, POINTER, Code, function
 HEAD, EACH = 4, 4
 _CONTEXT = 5  # fields of a context: sources, numbers, the numbers of a step, first step, steps
 _FETCHED = 4096  # rows that are brought over at once: what a core's first cache takes
+_LINE = 8  # rows of a line of it
 
 
 def text(isa: Isa) -> str:
@@ -93,12 +94,9 @@ class _Drawing:
 
     def _fetch(self, epoch: Any) -> None:
         """Have the order brought over from the other core's cache, all lines at once instead of each when it is met."""
-        code, b = self._code, self._code.b
-        rows, first, out = (
-            code.load(code.at(self._told, I64(FIELDS.index(f)), I64), I64) for f in ("rows", "first", "out")
-        )
-        order = code.at(b.inttoptr(out, POINTER), b.mul(epoch, first), I64)
-        with code.loop(0, code.lesser(rows, I64(_FETCHED)), 8) as row:
+        code, order = self._code, place_of(self._code, self._told, epoch)
+        rows = field(code, self._told, "rows")
+        with code.loop(0, code.lesser(rows, I64(_FETCHED)), _LINE) as row:
             prefetch(code, code.at(order, row, I64))
 
 
