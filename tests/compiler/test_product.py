@@ -212,6 +212,15 @@ def test_vectors_along_the_inner_size_with_every_tail(isa: str, dtype: Any, rows
     check(shape, named(isa))
 
 
+@pytest.mark.parametrize("isa", HERE)
+@pytest.mark.parametrize("rows", [2, 8, 11])
+def test_one_column_whose_rows_lie_apart(isa: str, rows: int) -> None:
+    """Without gaps the rows of one column are neighbours, and are stored together."""
+    shape = shape_of("forward", rows, 1, 63, gaps=(0, 0, 2))
+    assert plan(named(isa), shape).dot
+    check(shape, named(isa))
+
+
 LARGE = [
     ("weight", 128, 100, 140, "A is copied: its rows share a few sets of the cache"),
     ("weight", 64, 130, 800, "A is copied block by block, B packed"),
@@ -370,13 +379,14 @@ class Scaled:
         code.store(code.mul(acc, code.like(self.factor, acc)), code.at(context[0], place, element))
 
 
-def functions_of(*calls: tuple[ProductShape, Any]) -> int:
+def functions_of(*calls: tuple[ProductShape, Any], turned: Sequence[bool] = (False,)) -> int:
     module = ir.Module("products")
     products = Products(module, named("avx2"))
     _, code = function(module, "run", [POINTER] * 4, named("avx2"), internal=False)
     a, b, c, out = code.b.function.args
     for shape, epilogue in calls:
-        products.emit(code, shape, a, b, c, epilogue=epilogue, context=[out] if epilogue else [])
+        for way in turned:
+            products.emit(code, shape, a, b, c, epilogue=epilogue, context=[out] if epilogue else [], turned=way)
     return sum(name.startswith("product.tile") for name in module.globals)
 
 
@@ -387,6 +397,8 @@ def test_functions_are_shared() -> None:
     same = [(shape_of("forward", 32, 64, 64), Scaled(2.0, 64)) for _ in range(2)]
     assert functions_of(*same) == once
     assert functions_of(same[0], (same[0][0], Scaled(3.0, 64))) == 2 * once
+    column = (shape_of("weight", 32, 1, 64), Scaled(2.0, 1))  # a row to one of them, a column to the other
+    assert functions_of(column, turned=[True, False]) == 2 * functions_of(column)
 
 
 @pytest.mark.parametrize("isa", ELSEWHERE)
