@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fanin._core.addresses import ELEMENTS
+
 QUICK = "quick"
-# Where the fields of an array's object lie, behind what all Python objects begin with, which begins with the count of
-# references.
-_HEAD = object.__basicsize__
-ELEMENTS, NDIM, SHAPE, FLAGS = _HEAD, _HEAD + 8, _HEAD + 16, _HEAD + 48
+# Where the fields of an array's object lie, behind its address, which comes after what all Python objects begin with;
+# that begins with the count of references.
+NDIM, SHAPE, FLAGS = ELEMENTS + 8, ELEMENTS + 16, ELEMENTS + 48
 IN_C_ORDER = 1  # NPY_ARRAY_C_CONTIGUOUS
 _FASTCALL = 0x80  # METH_FASTCALL: (self, arguments, how many) -> a new reference
 

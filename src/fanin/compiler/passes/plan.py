@@ -68,9 +68,11 @@ class Plan:
     graph:   lowered; its products have packed factors as a third input.
     refs:    where each value's elements lie.
     factors: of the values that have rows.
+    tiling:  into which lanes and blocks the rows are cut.
     on:      for each operation whether it works on rows, sums over them, or on whole values.
     groups:  the kernels, in the order in which they run.
     homes:   values that are computed right into the memory of a state ("state", i) or an output ("output", k).
+    copies:  values that are copied to such memory at the end.
     """
 
     graph: Graph

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from fanin._core.addresses import ELEMENTS
 from fanin.compiler.graph import Graph
 from fanin.compiler.native.abi import EXTRA
 from fanin.compiler.native.memory import Layout
-from fanin.compiler.native.quick import ELEMENTS, FLAGS, IN_C_ORDER, NDIM, QUICK, SHAPE
+from fanin.compiler.native.quick import FLAGS, IN_C_ORDER, NDIM, QUICK, SHAPE
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I8, I32, I64, POINTER, Code, function
 
