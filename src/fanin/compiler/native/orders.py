@@ -10,8 +10,9 @@ Reference: M. Matsumoto and T. Nishimura, "Mersenne Twister", 1998, with the see
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -70,10 +71,30 @@ class Drawing:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep others from the generators inside."""
-        with ExitStack() as held:
-            for bits in {id(bits): bits for bits in self._generators}.values():
-                held.enter_context(bits.lock)
-            yield
+        # In one order everywhere: two threads may have the same two generators the other way round.
+        first, second = sorted((bits.lock for bits in self._generators), key=id)
+        _HELD.append((first, second))
+        try:
+            with first, second:  # perhaps the same one twice
+                yield
+        finally:
+            _HELD.remove((first, second))
+
+
+# The locks of the generators that native code draws from at this moment.
+_HELD: list[tuple[Any, Any]] = []
+
+
+def _let_go() -> None:
+    """Let go, in a process made by `fork`, of what threads hold that it does not have: nobody else would."""
+    while _HELD:
+        for lock in _HELD.pop():
+            if hasattr(lock, "_at_fork_reinit"):
+                lock._at_fork_reinit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def draw_orders(
