@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,10 @@ import pytest
 import fanin as torch
 from fanin import nn
 from fanin.training.engines import graph, twins
+from fanin.training.engines.engine import Task
+from fanin.training.engines.structure import Structure
 from fanin.training.engines.twins import Known
+from fanin.training.source import Batch, Source
 from tests.training.by_hand import Setting, default_state, weights
 
 MODELS: dict[str, Callable[[], Any]] = {
@@ -127,6 +131,7 @@ CHANGES: dict[str, Callable[[Any], None]] = {
     "hook": lambda m: m[0].register_forward_hook(lambda module, args, out: out * 2) and None,
     "own": lambda m: m.__setitem__(3, Own()),
     "override": lambda m: setattr(m[1], "forward", lambda x: x),
+    "order in memory": lambda m: setattr(m[0].weight, "data", m[0].weight.detach().t().contiguous().t()),
     "gradient": lambda m: setattr(m[0].weight, "grad", torch.ones(3, 3)),
 }
 
@@ -142,6 +147,47 @@ def test_what_differs_is_captured_anew(change: str, known: Known, monkeypatch: p
     assert known.used == used
     monkeypatch.setattr(graph, "known", Known())
     check_same(result, trained(make, OPTIMIZERS["adam"], 2, epochs=1, change=CHANGES[change]))
+
+
+@contextmanager
+def doubles() -> Iterator[None]:
+    """Make what is made of numbers double."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("around", [doubles, torch.no_grad, torch.inference_mode])
+def test_what_is_around_a_step_is_part_of_its_key(around: Callable[[], Any]) -> None:
+    """A capture may depend on it anywhere: a tensor that a loss makes of a number has the default dtype."""
+    model = MODELS["linear"]()
+    task = Task(model, nn.MSELoss(), torch.optim.SGD(model.parameters(), lr=0.1), Source([]))
+    usual = Structure(task).key
+    assert usual == Structure(task).key is not None
+    with around():
+        assert Structure(task).key != usual
+
+
+def test_what_a_batch_is_tells_its_step_from_others() -> None:
+    model = MODELS["linear"]()
+    found = Structure(Task(model, nn.MSELoss(), torch.optim.SGD(model.parameters(), lr=0.1), Source([])))
+    x, y = torch.ones(4, 3), torch.ones(4, 2)
+    batches = [
+        Batch((x,), y, 4),
+        Batch((x[:3],), y[:3], 3),
+        Batch((x.double(),), y, 4),
+        Batch((x,), y.clone().requires_grad_(), 4),  # whose gradient is a result of the step
+        Batch((x,), x, 4),  # the same tensor twice
+        Batch((x,), (y,), 4),
+        Batch((x, y), y.clone(), 4),
+    ]
+    kinds = [found.with_batch(batch) for batch in batches]
+    assert None not in kinds
+    assert len(set(kinds)) == len(kinds)
+    assert found.with_batch(Batch((torch.zeros(4, 3),), torch.zeros(4, 2), 4)) == kinds[0]
+    assert found.with_batch(Batch((x,), model.bias, 4)) is None  # a part of the network
 
 
 def test_hooks_of_all_modules(known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
