@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -74,6 +75,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "counts": (REGRESSION, "counts", {"loss": "poisson"}),
     "no hidden layer": (CLASSES, "three", {"hidden_layer_sizes": ()}),
     "logistic": (CLASSES, "two", {"activation": "logistic", "alpha": 0}),
+    "logistic without a hidden layer": (REGRESSION, "numbers", {"activation": "logistic", "hidden_layer_sizes": ()}),
     "tanh": (REGRESSION, "numbers", {"activation": "tanh", "hidden_layer_sizes": [4, 3]}),
     "identity": (REGRESSION, "numbers", {"activation": "identity", "hidden_layer_sizes": 4}),
     "batches": (CLASSES, "three", {"batch_size": 40, "max_iter": 30}),
@@ -226,6 +228,38 @@ def test_the_same_errors(settings: dict[str, Any]) -> None:
             estimator.fit(x, y)
         messages.append(str(caught.value).split(" Got ")[-1] if "ghost" in str(caught.value) else str(caught.value))
     assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize("settings", [{"max_iter": 3}, {"max_fun": 2}])
+def test_the_warning_of_lbfgs(settings: dict[str, Any]) -> None:
+    x, y = table("three")
+    messages = []
+    for estimator in both(CLASSES, solver="lbfgs", **settings):
+        with pytest.warns(ConvergenceWarning) as caught:
+            estimator.fit(x, y)
+        messages.append(str(caught[0].message))
+    assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize("kind", ["two", "three", "labels"])
+@pytest.mark.parametrize("settings", [{}, {"batch_size": 40, "max_iter": 30}])
+def test_the_loss_of_certain_and_wrong_rows(kind: str, settings: dict[str, Any]) -> None:
+    x, y = table(kind)
+    x = np.round(x * 2**16)  # columns that nobody scaled
+    mine, other = both(CLASSES, **settings)
+    assert mine.fit(x, y).loss_curve_ == pytest.approx(other.fit(x, y).loss_curve_, rel=2e-3)
+    assert max(other.loss_curve_) > 5
+    for got, wanted in zip(mine.coefs_, other.coefs_, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("shape", "place"), [((90,), "y[7] is -0.25"), ((90, 2), "y[7, 1] is -0.25")])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_negative_counts(shape: Any, place: str, solver: str) -> None:
+    y = np.ones(shape)
+    y[(7, 1)[: len(shape)]] = -0.25
+    with pytest.raises(ValueError, match=re.escape(place)):
+        ours.MLPRegressor(loss="poisson", solver=solver).fit(table("numbers")[0], y)
 
 
 def test_a_loss_that_grows_without_limit() -> None:

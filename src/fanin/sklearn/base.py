@@ -124,7 +124,9 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         if not first:
             return
         if self.initializer is None:
-            glorot(self._network, activations, self._random_state)
+            # By the parameter, not the layers: scikit-learn lets it decide where there is no hidden layer, too.
+            given = activations or [self.activation]
+            glorot(self._network, all(isinstance(a, str) and a == "logistic" for a in given), self._random_state)
         else:
             initialize(self._network, self.initializer)
         self._begin(len(widths))
@@ -143,8 +145,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def _begin_curves(self) -> None:
         self.loss_curve_: list[float] = []
-        self.validation_loss_curve_: list[float] | None = None
-        self.validation_scores_: list[float] | None = None
+        self.validation_loss_curve_: list[float] | None = [] if self.early_stopping else None
+        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
         self._no_improvement_count = 0
         self.best_validation_score_ = -np.inf if self.early_stopping else None
         self.best_loss_ = None if self.early_stopping else np.inf

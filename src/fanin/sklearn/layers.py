@@ -98,13 +98,13 @@ def activation_of(given: Any) -> Any:
     return made
 
 
-def glorot(network: Network, activations: Sequence[Any], draw: Any) -> None:
+def glorot(network: Network, is_logistic: bool, draw: Any) -> None:
     """Draw starting values as scikit-learn does: weights, then biases of each layer, uniform in +-sqrt(f / (n + m)).
 
     f is 6, and 2 for the logistic activation (Glorot and Bengio, "Understanding the difficulty of training deep
     feedforward neural networks", AISTATS 2010, has 6 for tanh; the logistic function is a quarter as steep).
     """
-    factor = 2.0 if all(a == "logistic" for a in activations) and activations else 6.0
+    factor = 2.0 if is_logistic else 6.0
     coefs, intercepts = [], []
     for layer in network.layers:
         bound = np.sqrt(factor / (layer.in_features + layer.out_features))

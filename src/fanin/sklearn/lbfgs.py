@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.optimize import _check_optimize_result
 
 import fanin
 from fanin.autograd import grad
@@ -31,16 +30,10 @@ def minimise(estimator: Any, X: Any, targets: Any, weights: Any) -> None:
     with product_threads(1):  # sums in an order that does not depend on the number of cores
         result = minimize(evaluate, start, method="L-BFGS-B", jac=True, options=options)
     _put(parameters, result.x)
-    estimator.n_iter_ = min(int(result.nit), estimator.max_iter)
+    estimator.n_iter_ = int(_check_optimize_result("lbfgs", result, estimator.max_iter))
     estimator.loss_ = float(result.fun)
     if estimator.verbose:
         print(f"L-BFGS-B: {estimator.n_iter_} iterations, loss = {estimator.loss_:.8f}")  # noqa: T201
-    if result.status != 0:
-        message = (
-            f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}):\n{result.message}\n\n"
-            "Increase the number of iterations (max_iter) or scale the data."
-        )
-        warnings.warn(message, ConvergenceWarning, stacklevel=2)
 
 
 def _evaluation(estimator: Any, parameters: list[Any], X: Any, targets: Any, weights: Any) -> Callable[[Any], Any]:

@@ -6,6 +6,7 @@ A loss here gives one number for each row, so that rows can be weighted.
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import fanin
@@ -91,8 +92,18 @@ class LogLoss(nn.Module):
     def forward(self, output: Any, target: Any) -> Any:
         """Return (rows,)."""
         if target.ndim == 1:
-            return F.cross_entropy(output, target, reduction="none")
-        return F.binary_cross_entropy_with_logits(output, target, reduction="none").sum(dim=1)
+            return _capped(F.cross_entropy(output, target, reduction="none"))
+        return _capped(F.binary_cross_entropy_with_logits(output, target, reduction="none")).sum(dim=1)
+
+
+def _capped(entropy: Any) -> Any:
+    """Return cross-entropies as scikit-learn reports them, whose probabilities end at the dtype's epsilon.
+
+    The gradient is that of the cross-entropy everywhere. Without the cap other epochs would look better than those
+    before, and training would end elsewhere: columns that are not scaled are enough.
+    """
+    most = -math.log(fanin.finfo(entropy.dtype).eps)
+    return entropy.detach().clamp(max=most) + (entropy - entropy.detach())
 
 
 class FocalLoss(nn.Module):

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from fanin import nn
+from fanin._core.errors import ArgumentError
 from fanin.sklearn.base import SPARSE, BaseMLP
 from fanin.sklearn.losses import REGRESSION
 from fanin.sklearn.parameters import CONSTRAINTS, dtypes_of
@@ -155,6 +156,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return X, y
 
     def _encoded(self, y: Any, dtype: Any) -> Any:
+        if isinstance(self.loss, str) and self.loss == "poisson":
+            _check_counts(y)
         return np.ascontiguousarray(y if y.ndim == 2 else y.reshape(-1, 1), dtype)
 
     def _output_count(self, targets: Any) -> int:
@@ -169,3 +172,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         if not np.isfinite(outputs).all():
             return float("nan")
         return float(r2_score(labels, outputs, sample_weight=weights))
+
+
+def _check_counts(y: Any) -> None:
+    """Raise ValueError for a target below 0, of which the Poisson deviance is NaN."""
+    if (y < 0).any():
+        row, *column = (int(place[0]) for place in np.nonzero(y < 0))
+        raise ArgumentError(
+            f"loss='poisson' is for targets of 0 and more, but y{[row, *column]} is {y[(row, *column)]:g}",
+            remedy="Take another loss, such as 'squared_error', or shift the targets.",
+        )
