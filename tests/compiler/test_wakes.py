@@ -148,3 +148,29 @@ def test_a_hazard_that_is_overlooked_would_be_seen(small_parts: None, monkeypatc
     monkeypatch.setattr(executable, "compiler_version", lambda: "overlooked")
     wrong = trained(captured, data)
     assert not all(np.allclose(a, b, rtol=1e-3) for a, b in zip(right, wrong, strict=True))
+
+
+# Barriers inside of a level -------------------------------------------------------------------------------------------
+
+
+def test_who_overwrites_what_somebody_reads_waits_for_it() -> None:
+    """Two products read a state that the third kernel of their level overwrites; for each other they need not wait."""
+    torch.manual_seed(3)
+    kept, one, other = (torch.randn(64, 64) for _ in range(3))
+
+    def step(x: Any) -> Any:
+        results = (one @ kept).tanh(), (kept @ other).tanh()
+        kept.mul_(0.5)
+        return *results, x.sum()
+
+    made = planned(capture(step, (torch.randn(4, 4),), {}).graph, AVX2)
+    builder = Builder(made.plan, made.layout, AVX2)
+    readers = [group for group in made.plan.groups if group.kind == "product"]
+    (writer,) = (g for g in made.plan.groups if any(made.plan.homes.get(v, ("", 0))[0] == "state" for v in g.stored))
+    assert len(readers) == 2
+    assert {group.level for group in (*readers, writer)} == {writer.level}
+    assert not builder._meet(readers[1], readers[0])
+    assert [builder._meet(writer, reader) for reader in readers] == [True, True]
+    assert [builder._meet(reader, writer) for reader in readers] == [True, True]
+    rest = [group for group in made.plan.groups if group not in (*readers, writer) and group.level == writer.level]
+    assert any(builder._meet(group, readers[0]) for group in rest)  # which reads what that one writes
