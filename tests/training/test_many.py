@@ -15,7 +15,7 @@ import fanin as torch
 from fanin import nn
 from fanin._core.errors import JobsError
 from fanin.random.generator import default_generator
-from fanin.training import Job
+from fanin.training import Job, many
 from fanin.training.turn import Turn
 from tests.training.by_hand import default_state, weights
 
@@ -136,6 +136,24 @@ def test_a_shared_model_is_refused() -> None:
     with pytest.raises(ValueError, match="threads must be 1 or more"):
         torch.fit_many(jobs_of(1), threads=0)
     assert torch.fit_many([]) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not place threads")
+def test_there_are_as_many_threads_as_processors_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container, or taskset, leaves fewer to a process than the machine has."""
+    found: list[int] = []
+    run = many._Crowd.run
+    monkeypatch.setattr(many._Crowd, "run", lambda self, workers, bar: (found.append(workers), run(self, workers, bar)))
+    allowed = os.sched_getaffinity(0)
+    monkeypatch.setattr(os, "cpu_count", lambda: len(allowed) + 3)
+    torch.fit_many(jobs_of(len(allowed) + 2), engine="numpy")
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        torch.fit_many(jobs_of(3), engine="numpy")
+    finally:
+        os.sched_setaffinity(0, allowed)
+    torch.fit_many(jobs_of(3), threads=2, engine="numpy")
+    assert found == [len(allowed), 1, 2]
 
 
 def test_ctrl_c_ends_all_jobs_after_their_epoch() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from fanin._core.errors import ArgumentError, ArgumentTypeError, JobsError
+from fanin.compiler.native.placing import cores
 from fanin.random.generator import default_generator
 from fanin.training.data import Sources
 from fanin.training.fit import fit, prepared
@@ -82,7 +83,7 @@ def fit_many(
     Args:
         jobs: `Job`s, or dictionaries with the arguments of `fit`: at least model, train, loss and optimizer.
         engine: as in `fit`; eager steps need Python, and so take turns.
-        threads: how many networks are trained at a time; as many as there are cores, if not given.
+        threads: how many networks are trained at a time; as many as there are cores for this process, if not given.
         progress: show a bar over all jobs on the terminal, when they take more than a second.
         common: arguments of `fit` for the jobs that do not say otherwise, as epochs=20.
 
@@ -111,7 +112,7 @@ def fit_many(
         raise ArgumentError(f"fit_many: threads must be 1 or more, not {threads!r}")
     if not listed:
         return []
-    workers = min(len(listed), threads or os.cpu_count() or 1)
+    workers = min(len(listed), threads or cores())
     seeds = [default_generator.random_int() for _ in listed]
     crowd = _Crowd(listed, seeds, engine)
     # One thread for each product: with more, its rounding depends on their number.

@@ -14,6 +14,8 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from fanin.compiler.native.placing import cores
+
 
 class Compiler:
     """A target machine and the passes of one thread: made once and used again, as new passes take 5 KB for good."""
@@ -84,6 +86,5 @@ class Compilers:
 
 def threads() -> int:
     """Return how many threads may compile: one for each core, as far as the environment leaves them to this process."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     told = [os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT")]
-    return max(1, min([cores, *(int(count) for count in told if count.isdigit())]))
+    return max(1, min([cores(), *(int(count) for count in told if count.isdigit())]))

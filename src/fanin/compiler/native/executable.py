@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from fanin.compiler.native.cache import default_cache
 from fanin.compiler.native.manifest import Manifest
 from fanin.compiler.native.pace import Pace
 from fanin.compiler.native.packing import packed, unpacked
+from fanin.compiler.native.placing import cores
 from fanin.compiler.native.quick import QUICK, builtin, objects_are_known
 from fanin.compiler.native.team import Team
 from fanin.compiler.native.version import compiler_version
@@ -380,11 +380,6 @@ def _program(key: str, make: Callable[[], bytes]) -> _Program:
 def team_of(threads: int) -> Team:
     """Return the team of a size that this process shares."""
     return Team(threads)
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def make(graph: Graph, **options: Any) -> Executable:
