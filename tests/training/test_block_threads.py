@@ -8,13 +8,18 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import fanin as torch
+from fanin._core.errors import IndexRangeError
 from fanin.compiler.native import orders
 from fanin.compiler.native.orders import Drawing
 from fanin.random.generator import Generator, default_generator
+from fanin.training import several
+from fanin.training.engines import blocks
+from tests.training.by_hand import Setting, default_state, fitted, loop
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="forks are POSIX's")
 
@@ -100,3 +105,26 @@ def test_two_threads_with_the_same_two_generators(often: None) -> None:
         thread.join(20)
     assert done == [1, 1]
     assert not orders._HELD
+
+
+@pytest.mark.parametrize("seeded", [True, False])
+def test_what_is_taken_back_is_what_the_run_drew(seeded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread draws from the default generator while a block is taken, which then has to be undone."""
+    drawn: list[int] = []
+
+    def meanwhile(*_: Any) -> None:
+        default_generator.word()
+        drawn.append(1)
+        raise IndexRangeError("out of range")
+
+    monkeypatch.setattr(blocks, "take_turns", meanwhile)
+    monkeypatch.setattr(several.Several, "_count", lambda self, _: 4 if len(drawn) < 2 else 0)
+    setting = Setting(rows=43, epochs=6, seeded=seeded)
+    fitted(setting, engine="native")
+    found = default_state()
+    monkeypatch.undo()
+    loop(setting)
+    if seeded:
+        default_generator.words(2)  # of another thread's, which this run has no part in
+    assert default_state() == found
+    assert len(drawn) == 2

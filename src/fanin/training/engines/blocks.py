@@ -78,8 +78,8 @@ class Orders:
         return bool(sampler.num_samples == len(sampler.data_source) == len(self._source))
 
     def generators(self) -> tuple[Generator, ...]:
-        """Return the generators that are drawn from."""
-        listed = (default_generator, self._base, *(() if self._own is None else (self._own,)))
+        """Return the generators that the orders are drawn from."""
+        listed = (self._base, *((self._own or default_generator,) if self.is_random else ()))
         return tuple({id(generator): generator for generator in listed}.values())
 
     def draw(self, epochs: int) -> list[NDArray[np.int64]]:
@@ -197,10 +197,17 @@ class Blocks:
         return Place(
             tuple([(array, array.copy()) for array in arrays.values()]),
             self._programs[0].scalars.counted(),
-            tuple([(generator, _words(generator)) for generator in self._orders.generators()]),
+            tuple([(generator, _words(generator)) for generator in self._generators()]),
             self._key.copy(),
             self._rates_held(),
         )
+
+    def _generators(self) -> tuple[Generator, ...]:
+        """Return what a block draws from, and no other: other threads may draw meanwhile, and keep what they drew."""
+        drawn = self._orders.generators()
+        if self.scheduler is None or default_generator in drawn:
+            return drawn
+        return (*drawn, default_generator)  # from which a rule of the rates may draw
 
     def _rates_held(self) -> Any:
         if self.scheduler is None:
