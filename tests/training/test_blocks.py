@@ -320,6 +320,15 @@ def test_patience(patience: int, taken: list[int]) -> None:
     assert taken
 
 
+def test_a_loss_that_stays_the_same_is_no_better(taken: list[int]) -> None:
+    setting = Setting(optimizer=lambda p: torch.optim.SGD(p, lr=0.0), rows=40, shuffle=False, epochs=40)
+    for patience in (1, 4):
+        alone = trained(setting, False, patience=patience)
+        assert (alone[2]["stopped"], len(alone[2]["losses"])) == ("patience", 1 + patience)
+        check_same(trained(setting, True, patience=patience), alone)
+    assert taken
+
+
 class Counting(Interrupt):
     """Says that Ctrl-C was pressed once an epoch is over."""
 

@@ -53,6 +53,22 @@ def test_a_change_between_epochs_is_seen() -> None:
     np.testing.assert_allclose(results[1][1].losses, results[0][1].losses, rtol=1e-9)
 
 
+@pytest.mark.parametrize("rule", [torch.optim.SGD, torch.optim.Adam])
+def test_a_rate_that_changes_after_every_epoch(rule: Any) -> None:
+    """With batches of one size: what was computed for the steps to come is left over from one epoch to the next."""
+    results = []
+    for engine in ("eager", "native"):
+        model, x, y = Setting(dtype=torch.float64, rows=40).prepare()
+        optimizer = rule(model.parameters(), lr=0.05)
+
+        def slower(training: Any) -> None:
+            training.optimizer.param_groups[0]["lr"] *= 0.7
+
+        torch.fit(model, (x, y), nn.MSELoss(), optimizer, epochs=8, batch_size=10, engine=engine, callbacks=slower)
+        results.append(model)
+    check_equal(results[1], results[0], 1e-9)
+
+
 def test_what_the_loss_reads_is_looked_at_before_each_epoch() -> None:
     results = []
     for engine in ("eager", "native"):
