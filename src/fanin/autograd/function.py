@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import ArgumentTypeError, GraphError, ShapeError
+from fanin.ops.arithmetic import sum_to
 from fanin.ops.op import Op, Spec
 from fanin.tensor.base import TensorBase, version_counter
 from fanin.tensor.grad_mode import mode, no_grad
@@ -177,12 +178,13 @@ def _any_spec(*_: Any, **__: Any) -> Spec:
 class FunctionNode(Node):
     """The place on the tape of a function of the user's."""
 
-    __slots__ = ("count", "ctx", "function", "shapes")
+    __slots__ = ("count", "ctx", "function", "shapes", "taken")
 
     count: int  # of outputs
     ctx: FunctionCtx
     function: type[Function]
     shapes: list[tuple[tuple[int, ...], Any] | None]  # and dtypes, of the outputs that are tensors
+    taken: list[tuple[int, ...] | None]  # the shapes of the inputs that are tensors
 
     home = "torch.autograd.function"
 
@@ -193,6 +195,7 @@ class FunctionNode(Node):
         results = tuple(_fresh(x, args, ctx) if isinstance(x, TensorBase) else x for x in outputs)
         arrays = [x._array if isinstance(x, TensorBase) else None for x in outputs]
         node = cls.of(cls.op_of(function), function, ctx, edges, arrays, [])
+        node.taken = [x._array.shape if isinstance(x, TensorBase) else None for x in args]
         node._save(ctx, outputs, results)
         skipped = {id(x) for x in ctx._not_differentiable}
         for i, (raw, result) in enumerate(zip(outputs, results, strict=True)):
@@ -213,6 +216,7 @@ class FunctionNode(Node):
         node = cls(op, (), {}, edges, next(array for array in arrays if array is not None), stamps)
         node.ctx, node.function, node.count = ctx, function, len(arrays)
         node.shapes = [None if array is None else (array.shape, array.dtype) for array in arrays]
+        node.taken = [None] * len(edges)
         ctx._node = node
         return node
 
@@ -256,16 +260,26 @@ class FunctionNode(Node):
         return wrap(np.zeros(shape, dtype))
 
     def _input_grad(self, i: int, grad: Any, create_graph: bool) -> Any:
-        edge = self.edges[i]
-        if edge is None or grad is None:
+        if grad is not None and not isinstance(grad, TensorBase):
+            raise GraphError(f"expected Variable or None (got {type(grad).__name__})")
+        if self.edges[i] is None or grad is None:
             return None
-        shape = None if isinstance(edge, Node) else edge._array.shape
+        shape = self.taken[i]
         if shape is not None and grad._array.shape != shape:
-            raise ShapeError(
-                f"Function {self.name()} returned an invalid gradient at index {i} - got {list(grad._array.shape)} but "
-                f"expected shape compatible with {list(shape)}"
-            )
+            grad = self._summed(i, grad, shape)
         return grad if create_graph else grad._array
+
+    def _summed(self, i: int, grad: Any, shape: tuple[int, ...]) -> Any:
+        """Return a gradient that broadcasts its input's shape, such as one for each example, summed to that shape."""
+        given = grad._array.shape
+        padded = (1,) * (len(given) - len(shape)) + tuple(shape)
+        fits = len(padded) == len(given) and all(n in (1, m) for n, m in zip(padded, given, strict=True))
+        if not fits:
+            raise ShapeError(
+                f"Function {self.name()} returned an invalid gradient at index {i} - got {list(given)} but expected "
+                f"shape compatible with {list(shape)}"
+            )
+        return sum_to(grad, shape)
 
     def __repr__(self) -> str:
         return f"<torch.autograd.function.{self.name()} object at {hex(id(self))}>"

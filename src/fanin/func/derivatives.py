@@ -32,8 +32,17 @@ class _Level:
         self._fresh = [x for x in self.inputs if x._node is None]
 
     def settle(self, nested: Any) -> Any:
-        """Return results without what ties them to the inputs of this level alone."""
-        return map_leaves(self._settle, nested)
+        """Return results without what ties them to the inputs of this level alone, which are at rest from here on.
+
+        What a surrounding level differentiates may have this level's inputs in its history: they are nobody's there.
+        """
+        settled = map_leaves(self._settle, nested)
+        self._require(False)
+        return settled
+
+    def _require(self, required: bool) -> None:
+        for x in self._fresh:
+            x._requires_grad = required
 
     def _settle(self, x: Any) -> Any:
         if not isinstance(x, TensorBase) or not x._requires_grad or self._is_tied_elsewhere(x):
@@ -44,11 +53,12 @@ class _Level:
         root = edge_of(x)
         edges = [root, *(edge for node in reachable([root]) for edge in node.edges)]
         leaves = (edge for edge in edges if edge is not None and not isinstance(edge, Node))
-        return any(not any(leaf is own for own in self._fresh) for leaf in leaves)
+        return any(leaf._requires_grad and not any(leaf is own for own in self._fresh) for leaf in leaves)
 
     def gradients(self, y: Any, v: Any = None) -> list[Any]:
         """Return v^T dy/dx for every input; zeros where y does not depend on it."""
         found: Any = [None] * len(self.inputs)
+        self._require(True)
         if y._requires_grad and self.inputs:
             found = gradients_of(y, self.inputs, v, create_graph=True, allow_unused=True)
         return [_zeros_like(x) if g is None else g for g, x in zip(found, self.inputs, strict=True)]

@@ -15,10 +15,11 @@ import numpy as np
 from fanin._core.errors import GraphError, OperationError
 from fanin.ops.arithmetic import zeros_like
 from fanin.ops.index import getitem
-from fanin.ops.linalg import matmul, raise_singular, solve, square_spec, swap
+from fanin.ops.linalg import matmul, solve, square_spec, swap
 from fanin.ops.op import Op, Spec, define
 from fanin.ops.rules import shape_of
 from fanin.ops.shape import cat, tril
+from fanin.ops.singular import FACTOR, bad_minor, fails_with
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -50,10 +51,7 @@ def _cholesky_vjp(g: Any, out: Any, x: Any) -> Any:
 
 cholesky: Op = define(
     "cholesky",
-    raise_singular(
-        np.linalg.cholesky,
-        "linalg.cholesky: The factorization could not be completed because the input is not positive-definite",
-    ),
+    fails_with(np.linalg.cholesky, "linalg.cholesky", FACTOR, bad_minor),
     square_spec,
     vjps=(_cholesky_vjp,),
     reads_out=True,

@@ -15,6 +15,7 @@ from fanin.ops.power import power
 from fanin.ops.reduce import reduced_shape, spread, sum_
 from fanin.ops.rules import broadcast_shape, require_same_dtype, shape_of
 from fanin.ops.shape import reshape, transpose
+from fanin.ops.singular import INVERSE, SOLUTION, fails_with, zero_pivot
 
 # matmul ---------------------------------------------------------------------------------------------------------------
 
@@ -278,24 +279,9 @@ def square_spec(x: Spec) -> Spec:
     return x
 
 
-SINGULAR = "linalg: The solver failed because the input matrix is singular"
-
-
-def raise_singular(function: Any, sentence: str = SINGULAR) -> Any:
-    """Return a function of NumPy that raises RuntimeError, with a sentence, where a matrix is singular."""
-
-    def evaluate(*xs: Any) -> Any:
-        try:
-            return function(*xs)
-        except np.linalg.LinAlgError as error:
-            raise OperationError(f"{sentence} ({error})") from None
-
-    return evaluate
-
-
 inverse: Op = define(
     "inverse",
-    raise_singular(np.linalg.inv),
+    fails_with(np.linalg.inv, "linalg.inv", INVERSE, zero_pivot),
     square_spec,
     vjps=(lambda g, out, x: -matmul(swap(out), matmul(g, swap(out))),),
     reads_out=True,
@@ -306,13 +292,17 @@ inverse: Op = define(
 def _solve_spec(a: Spec, b: Spec) -> Spec:
     square_spec(a)
     if b.shape[-2:-1] != a.shape[-1:]:
-        raise ShapeError(f"linalg.solve: Incompatible shapes of A and B: {list(a.shape)} and {list(b.shape)}")
+        raise ShapeError(
+            "linalg.solve: Incompatible shapes of A and B for the equation AX = B "
+            f"({a.shape[-2]}x{a.shape[-1]} and {b.shape[-2]}x{b.shape[-1]})",
+            remedy=f"The shapes were {list(a.shape)} and {list(b.shape)}.",
+        )
     return Spec(broadcast_shape(a.shape[:-2], b.shape[:-2]) + b.shape[-2:], b.dtype)
 
 
 solve: Op = define(
     "solve",
-    raise_singular(np.linalg.solve),
+    fails_with(np.linalg.solve, "torch.linalg.solve", SOLUTION, zero_pivot),
     _solve_spec,
     vjps=(
         lambda g, out, a, b: sum_to(-matmul(solve(swap(a), g), swap(out)), shape_of(a)),

@@ -20,7 +20,8 @@ def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     result = [1] * ndim
     for shape in shapes:
         offset = ndim - len(shape)
-        for axis, size in enumerate(shape, offset):
+        for axis in range(ndim - 1, offset - 1, -1):  # from the last, as PyTorch does: which sizes it names
+            size = shape[axis - offset]
             if size == 1 or size == result[axis]:
                 continue
             if result[axis] != 1:
@@ -145,7 +146,8 @@ def require_same_dtype(operation: str) -> Callable[[tuple[Any, ...]], tuple[Any,
         for x in inputs:
             if x is not None and x.dtype is not dtype and x.dtype != dtype:
                 raise DtypeError(
-                    _different_dtypes(operation, dtype, x.dtype), remedy="Convert one with .to(dtype) or .float()."
+                    _different_dtypes(operation if len(inputs) > 2 else "mm", dtype, x.dtype),
+                    remedy="Convert one with .to(dtype) or .float().",
                 )
         return inputs
 
@@ -159,19 +161,27 @@ _C_NAMES = {
 }  # fmt: skip
 
 
+def c_name(dtype: np.dtype[Any]) -> str:
+    """Return the name of a dtype in C++."""
+    return _C_NAMES[dtype.name]
+
+
 def _different_dtypes(operation: str, first: np.dtype[Any], other: np.dtype[Any]) -> str:
     """Return what PyTorch says of two dtypes that do not multiply."""
     if operation in ("linear", "addmm"):
         one, two = from_numpy(first).legacy_name, from_numpy(other).legacy_name
         return f"mat1 and mat2 must have the same dtype, but got {one} and {two}"
-    return f"expected m1 and m2 to have the same dtype, but got: {_C_NAMES[first.name]} != {_C_NAMES[other.name]}"
+    return f"expected m1 and m2 to have the same dtype, but got: {c_name(first)} != {c_name(other)}"
 
 
 def require_float(operation: str, *specs: Any) -> None:
     """Raise DtypeError unless every spec has a floating dtype."""
     for spec in specs:
         if isinstance(spec, Spec) and category(spec.dtype) != 2:
-            raise UnsupportedDtypeError(f'"{operation}" not implemented for {spec.dtype}; convert with .float() first')
+            raise UnsupportedDtypeError(
+                f"\"{operation}\" not implemented for '{from_numpy(spec.dtype).legacy_name}'",
+                remedy="Convert with .float() first.",
+            )
 
 
 def only_floats(operation: str) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:

@@ -338,6 +338,53 @@ def function_mistakes(torch):
     }
 
 
+@case
+def function_gradients(torch):
+    """Return gradients that broadcast the shape of their input, which are summed, and what others are told."""
+
+    def through(grad, shape, result_of_operation):
+        class Given(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return x * 2
+
+            @staticmethod
+            def backward(ctx, _):
+                return grad
+
+        x = torch.ones(shape, requires_grad=True)
+        Given.apply(x * 1 if result_of_operation else x).sum().backward()
+        return x.grad
+
+    def message(*args):
+        try:
+            return through(*args)
+        except RuntimeError as error:
+            return str(error)
+
+    found = []
+    for of_operation in (False, True):
+        broader = [((3,), (4, 3)), ((3,), (1, 3)), ((3, 1), (2, 3, 2)), ((), (2,))]
+        found += [through(sample(torch, *given), shape, of_operation) for shape, given in broader]
+        wrong = [torch.ones(4), torch.ones(1), torch.tensor(1.0), torch.ones(3, 4), 3.0]
+        found += [message(grad, (3,), of_operation) for grad in wrong]
+
+    class Expanded(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**2
+
+        @staticmethod
+        def backward(ctx, grad):
+            (x,) = ctx.saved_tensors
+            return (grad * x).expand(4, *x.shape)
+
+    x = leaf(torch, 3)
+    (first,) = torch.autograd.grad(Expanded.apply(x).sum(), x, create_graph=True)
+    return [*found, first, torch.autograd.grad(first.sum(), x)[0]]
+
+
 # Checks and matrices --------------------------------------------------------------------------------------------------
 
 

@@ -178,6 +178,38 @@ def stacked_modules(torch: Any) -> Any:
 
 
 @case
+def an_inner_derivative_leaves_nothing_behind(torch: Any) -> Any:
+    """Return gradients of parameters that have no history, though derivatives by the inputs came before."""
+    f = room(torch)
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+    parameters = {name: p.detach() for name, p in net.named_parameters()}
+    points = sample(torch, 5, 2)
+
+    def value(p: Any, x: Any, t: Any) -> Any:
+        return f.functional_call(net, p, torch.stack([x, t]))[0]
+
+    def residual(p: Any, x: Any, t: Any) -> Any:
+        return f.grad(value, 2)(p, x, t) - 0.1 * f.grad(f.grad(value, 1), 1)(p, x, t)
+
+    def loss(p: Any) -> Any:
+        return f.vmap(residual, (None, 0, 0))(p, points[:, 0], points[:, 1]).pow(2).mean()
+
+    def by_vjp(p: Any) -> Any:
+        result, back = f.vjp(lambda x: value(p, x, points[0, 1]), points[0, 0])
+        return result * back(torch.ones(()))[0]
+
+    found, second = f.grad(loss)(parameters), f.grad(by_vjp)(parameters)
+    return [
+        list(found.values()),
+        [g.requires_grad for g in found.values()],
+        list(second.values()),
+        [g.requires_grad for g in second.values()],
+        f.hessian(loss)(parameters)["0.bias"]["2.weight"].requires_grad,
+    ]
+
+
+@case
 def what_is_connected(torch: Any) -> Any:
     f, w = room(torch), sample(torch, 3, requires_grad=True)
     x = sample(torch, 3, seed=1)

@@ -303,3 +303,60 @@ def least_squares_of_batches(torch: Any) -> Any:
         "vectors": lstsq(many, vectors).solution,
         "sizes": raises(lambda: lstsq(many, right[:, :3])),
     }
+
+
+@case
+def what_a_refusal_says(torch):
+    """Return the sentences that programs print when shapes, dtypes or values do not fit."""
+
+    def message(call):
+        try:
+            return str(call()) and "no refusal"
+        except RuntimeError as error:
+            return str(error)
+
+    a, t, v = sample(torch, 3, 4), sample(torch, 2, 3, 4), sample(torch, 4)
+    functional, linalg = torch.nn.functional, torch.linalg
+    singular = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
+    batch = torch.stack([torch.eye(2), torch.eye(2), singular])
+    indefinite = torch.tensor([[1.0, 2.0], [2.0, 1.0]])
+    refusals = {
+        "sum": lambda: a + sample(torch, 4, 5),
+        "difference": lambda: sample(torch, 2, 3, 4) - sample(torch, 3, 2, 5),
+        "loss": lambda: functional.l1_loss(sample(torch, 3, 2), sample(torch, 4, 3)),
+        "dot": lambda: torch.dot(a, a),
+        "dot, dtypes": lambda: torch.dot(v, v.long()),
+        "mm, vector": lambda: torch.mm(v, a),
+        "mm, second": lambda: torch.mm(a, v),
+        "mv": lambda: torch.mv(a, a),
+        "mv, vectors": lambda: torch.mv(v, v),
+        "addmv": lambda: torch.addmv(v, a, a),
+        "bmm": lambda: torch.bmm(a, t),
+        "bmm, second": lambda: torch.bmm(t, a),
+        "outer": lambda: torch.outer(a, v),
+        "outer, second": lambda: torch.outer(v, a),
+        "linear": lambda: functional.linear(a.double(), sample(torch, 2, 4)),
+        "linear, bias": lambda: functional.linear(a.double(), sample(torch, 2, 4), sample(torch, 2)),
+        "einsum": lambda: torch.einsum("ij,jk", a),
+        "inverse of zero": lambda: linalg.inv(torch.zeros(2, 2)),
+        "inverse": lambda: linalg.inv(singular),
+        "inverse, batch": lambda: linalg.inv(batch),
+        "inverse, rows exchanged": lambda: linalg.inv(torch.tensor([[0.0, 1.0, 0.0], [2.0, 0, 0], [2.0, 3.0, 0.0]])),
+        "solve": lambda: linalg.solve(singular, torch.ones(2)),
+        "solve, batch": lambda: linalg.solve(batch, torch.ones(3, 2, 1)),
+        "solve, shapes": lambda: linalg.solve(torch.eye(2), torch.ones(3)),
+        "factor": lambda: linalg.cholesky(indefinite),
+        "factor, first": lambda: linalg.cholesky(-torch.eye(3)),
+        "factor, batch": lambda: linalg.cholesky(torch.stack([torch.eye(2), indefinite])),
+        "factor of integers": lambda: linalg.cholesky(torch.eye(2).long()),
+        "norm of integers": lambda: torch.tensor([1, 2]).norm(),
+        "mask": lambda: a.masked_fill(torch.ones(3, 4), 0.0),
+        "mask of integers": lambda: a.masked_fill_(torch.ones(3, 4).long(), 0.0),
+        "selection": lambda: a.masked_select(torch.ones(3, 4)),
+        "smallest": lambda: torch.kthvalue(a, 0),
+        "quantile": lambda: torch.quantile(a, 1.5),
+        "quantiles": lambda: torch.quantile(a, torch.tensor([0.1, 2.0])),
+        "quantile of integers": lambda: torch.quantile(a.long(), 0.5),
+        "softmax of integers": lambda: torch.tensor([1, 2]).softmax(0),
+    }
+    return {name: message(call) for name, call in refusals.items()}

@@ -29,7 +29,7 @@ def _matrices(function: str, A: Any, *, square: bool = False) -> Any:
             f"{function}: A must be batches of square matrices, but they are {shape[-2]} by {shape[-1]} matrices"
         )
     if A._array.dtype not in (np.float32, np.float64):
-        raise DtypeError(f"{function}: Expected a floating point or complex tensor as input. Got {A.dtype}")
+        raise DtypeError(f"{function}: Expected a floating point or complex tensor as input. Got {A.dtype.legacy_name}")
     return A
 
 

@@ -60,7 +60,7 @@ def _terms(equation: str, operands: tuple[Any, ...]) -> tuple[list[str], str]:
     terms = left.split(",")
     if len(terms) != len(operands):
         few = "fewer" if len(terms) > len(operands) else "more"
-        raise OperationError(f"einsum(): {few} operands were provided than specified in the equation: {equation!r}")
+        raise OperationError(f"einsum(): {few} operands were provided than specified in the equation")
     rest = [_rest(term, x) for term, x in zip(terms, operands, strict=True)]
     widest = max((n for n in rest if n is not None), default=0)
     free = [letter for letter in _LETTERS if letter not in equation][:widest]

@@ -48,7 +48,7 @@ def _require_elements(x: Any, dims: tuple[int, ...]) -> None:
 
 def _floating(function: str, x: Any) -> Any:
     if x._array.dtype.kind != "f":
-        raise DtypeError(f"{function}: Expected a floating point or complex tensor as input. Got {x.dtype}")
+        raise DtypeError(f"{function}: Expected a floating point or complex tensor as input. Got {x.dtype.legacy_name}")
     return x
 
 

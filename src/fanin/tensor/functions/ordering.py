@@ -118,7 +118,9 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False, *, out: A
     if not n:
         raise DimensionError(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
     if not 1 <= k <= n:
-        raise OperationError(f"kthvalue(): selected number k out of range for dimension {dim}: k is {k}, the size {n}")
+        raise OperationError(
+            f"kthvalue(): selected number k out of range for dimension {dim}", remedy=f"k is {k}, the size {n}."
+        )
     values, indices = _at(input, dim, _order(input, dim, False), k - 1, keepdim, "KthvalueBackward0")
     return _named(return_types.kthvalue, values, indices, out, "kthvalue")
 
@@ -244,13 +246,14 @@ def _levels(input: Any, q: Any, name: str) -> Any:
     if not array.size:
         raise OperationError(f"{name}() input tensor must be non-empty")
     if array.dtype not in (np.float32, np.float64):
-        raise DtypeError(f"{name}() input tensor must be either float or double dtype, got {input.dtype}")
+        raise DtypeError(f"{name}() input tensor must be either float or double dtype", remedy=f"It is {input.dtype}.")
     if levels.ndim > 1:
         raise ShapeError(f"{name}() q must be a scalar or 1D tensor")
     if levels.dtype != array.dtype:
         raise DtypeError(f"{name}() q tensor must be same dtype as the input tensor")
     if levels.size and known(levels) and not ((levels >= 0) & (levels <= 1)).all():
-        raise OperationError(f"{name}() q values must be in the range [0, 1]")
+        one = f"must be in the range [0, 1] but got {q}"
+        raise OperationError(f"{name}() q {'values must be in the range [0, 1]' if isinstance(q, TensorBase) else one}")
     return given
 
 

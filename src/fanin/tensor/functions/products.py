@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanin._core.errors import OperationError, ShapeError
+from fanin._core.errors import DtypeError, OperationError, ShapeError
 from fanin.ops import linalg
 from fanin.ops.rules import wrap_dim
 from fanin.tensor.functions.operands import is_dim, require_tensor, require_tensors, to_out
@@ -31,38 +31,59 @@ def _product(a: Any, b: Any, out: Any = None, name: str | None = None) -> Any:
     return to_out(out, result if name is None else label(result, name), "matmul")
 
 
-def _require_ndim(function: str, name: str, x: Any, ndim: int) -> None:
+def _require_ndim(function: str, name: str, x: Any, ndim: int, sentence: str) -> None:
     require_tensor(function, x, name)
     if x._array.ndim != ndim:
-        kind = {1: "a vector", 2: "a matrix", 3: "batches of matrices"}[ndim]
-        raise ShapeError(f"{function}: {name} must be {kind}, got {x._array.ndim} dimensions: {list(x._array.shape)}")
+        raise ShapeError(
+            sentence.format(name=name, ndim=x._array.ndim),
+            remedy=f"{function} takes {name} with {ndim} dimensions; its shape is {list(x._array.shape)}.",
+        )
+
+
+_MATRIX = "{name} must be a matrix"
+_BATCH = "{name} must be a 3D tensor"
+_VECTOR = "outer: Expected 1-D argument {name}, but got {ndim}-D"
 
 
 def mm(input: Any, mat2: Any, *, out: Any = None) -> Any:
     """Return the product of two matrices."""
-    _require_ndim("mm", "self", input, 2)
-    _require_ndim("mm", "mat2", mat2, 2)
+    _require_ndim("mm", "self", input, 2, _MATRIX)
+    _require_ndim("mm", "mat2", mat2, 2, _MATRIX)
     return _product(input, mat2, out)
 
 
 def mv(input: Any, vec: Any, *, out: Any = None) -> Any:
     """Return the product of a matrix and a vector."""
-    _require_ndim("mv", "self", input, 2)
-    _require_ndim("mv", "vec", vec, 1)
-    return _product(input, vec, out)
+    return _product(*_matrix_and_vector(input, vec, 1), out)
+
+
+def _matrix_and_vector(matrix: Any, vec: Any, ndim: int) -> tuple[Any, Any]:
+    """Return both; raise RuntimeError for others, in a sum with a tensor of ndim dimensions."""
+    both = require_tensor("mv", matrix)._array.ndim, require_tensor("mv", vec, "vec")._array.ndim
+    if both != (2, 1):
+        raise ShapeError(f"vector + matrix @ vector expected, got {ndim}, {both[0]}, {both[1]}")
+    return matrix, vec
 
 
 def dot(input: Any, tensor: Any, *, out: Any = None) -> Any:
     """Return the sum of the products of two vectors' elements."""
-    _require_ndim("dot", "self", input, 1)
-    _require_ndim("dot", "tensor", tensor, 1)
+    both = require_tensor("dot", input)._array.ndim, require_tensor("dot", tensor, "tensor")._array.ndim
+    if both != (1, 1):
+        raise ShapeError(
+            f"1D tensors expected, but got {both[0]}D and {both[1]}D tensors", remedy="For matrices, use torch.matmul."
+        )
+    if input.dtype != tensor.dtype:
+        raise DtypeError(
+            "dot : expected both vectors to have same dtype, but found "
+            f"{input.dtype.legacy_name} and {tensor.dtype.legacy_name}"
+        )
     return _product(input, tensor, out)
 
 
 def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
     """Return the products of the matrices of two batches of equal length."""
-    _require_ndim("bmm", "batch1", input, 3)
-    _require_ndim("bmm", "batch2", mat2, 3)
+    _require_ndim("bmm", "batch1", input, 3, _BATCH)
+    _require_ndim("bmm", "batch2", mat2, 3, _BATCH)
     batch, _, inner = input._array.shape
     if mat2._array.shape[:2] != (batch, inner):
         raise ShapeError(
@@ -74,8 +95,8 @@ def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
 
 def outer(input: Any, vec2: Any, *, out: Any = None) -> Any:
     """Return the matrix of all products of one element of each vector."""
-    _require_ndim("outer", "self", input, 1)
-    _require_ndim("outer", "vec2", vec2, 1)
+    _require_ndim("outer", "self", input, 1, _VECTOR)
+    _require_ndim("outer", "vec2", vec2, 1, _VECTOR)
     return to_out(out, input.unsqueeze(1) * vec2, "outer")
 
 
@@ -128,7 +149,7 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1, ou
 
 def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
     """Return beta * input + alpha * mat @ vec, for a matrix and a vector."""
-    return _plus(input, mv(mat, vec), beta, alpha, out, "addmv")
+    return _plus(input, _product(*_matrix_and_vector(mat, vec, input._array.ndim)), beta, alpha, out, "addmv")
 
 
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
@@ -182,7 +203,7 @@ def multi_dot(tensors: Any, *, out: Any = None) -> Any:
     given[0] = given[0].unsqueeze(0) if drop_first else given[0]
     given[-1] = given[-1].unsqueeze(1) if drop_last else given[-1]
     for x in given:
-        _require_ndim("multi_dot", "tensor", x, 2)
+        _require_ndim("multi_dot", "tensor", x, 2, _MATRIX)
     result = _in_best_order(given)
     result = result.squeeze(0) if drop_first else result
     return to_out(out, result.squeeze(-1) if drop_last else result, "multi_dot")

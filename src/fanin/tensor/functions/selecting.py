@@ -8,7 +8,7 @@ import numpy as np
 
 from fanin._core.errors import DimensionError, DtypeError, IndexRangeError, OperationError, ShapeError
 from fanin.ops import index as ops
-from fanin.ops.rules import wrap_dim
+from fanin.ops.rules import c_name, wrap_dim
 from fanin.tensor.base import TensorBase, known
 from fanin.tensor.functions.operands import number, numpy_names, require_dim, require_known, require_tensor, to_out
 from fanin.tensor.functions.shaping import broadcast_tensors
@@ -176,7 +176,7 @@ def take(input: Any, index: Any) -> Any:
 def require_mask(function: str, mask: Any) -> Any:
     """Return the array of a mask; raise RuntimeError unless it is a tensor of bools."""
     if require_tensor(function, mask, "mask")._array.dtype.kind != "b":
-        raise DtypeError(f"{function} only supports boolean masks, but got mask with dtype {mask.dtype}")
+        raise DtypeError(f"{function} only supports boolean masks, but got mask with dtype {c_name(mask._array.dtype)}")
     return mask._array
 
 
@@ -188,7 +188,8 @@ def masked_select(input: Any, mask: Any, *, out: Any = None) -> Any:
     >>> torch.masked_select(x, x > 2)
     tensor([5., 3.])
     """
-    require_mask("masked_select", mask)
+    if require_tensor("masked_select", mask, "mask")._array.dtype.kind != "b":
+        raise DtypeError("masked_select: expected BoolTensor for mask", remedy=f"Its dtype is {mask.dtype}.")
     values, where = broadcast_tensors(require_tensor("masked_select", input), mask)
     result = apply(ops.getitem, (values,), {"index": (where._array,)})
     if not values._array.ndim:

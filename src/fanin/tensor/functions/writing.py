@@ -270,7 +270,7 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     >>> x.masked_fill(x < 0, 0)
     tensor([1., 0.])
     """
-    require_mask("masked_fill", mask)
+    require_mask("masked_fill_", mask)
     if isinstance(value, TensorBase):
         if value._array.ndim:
             raise OperationError(
