@@ -192,21 +192,42 @@ def _finished(note: Capture, given: dict[int, _Argument], result: Any, guards: G
     returned: list[Any] = []
     structure = take_apart(result, returned)
     arguments = [argument for argument in given.values() if argument.leaf is not None]
+    # Outputs are numbered in this order: results, gradients, changed arguments.
     described = tuple(_output(t, arguments, number) for t in returned)
     grads, argument_grads = _gradients(note, arguments, number)
-    changed = tuple(
-        (argument.index, number(argument.given._array))
-        for argument in arguments
-        if argument.given._array is not argument.leaf
+    changed = tuple((a.index, number(a.given._array)) for a in arguments if a.given._array is not a.leaf)
+    graph, refs, scalars, key = _graph(note, outputs)
+    calls = [(optimizer, note.steps[id(optimizer)]) for optimizer in note.optimizers]
+    return Captured(
+        graph=graph,
+        arguments=tuple(argument.index for argument in arguments),
+        fixed=tuple((a.index, a.given) for a in given.values() if a.leaf is None),
+        known=frozenset(id(record.tensor) for record in note.lifted),
+        reached=tuple(a.index for a in arguments if any(a.tensor is t for t in note.reached)),
+        state=refs,
+        scalars=HostScalars(scalars, note.cohorts, calls),
+        key=key,
+        outputs=described,
+        structure=structure,
+        grads=grads,
+        changed=changed,
+        argument_grads=argument_grads,
+        had_grads=tuple((r.tensor, r.fields.get("_grad") is not None) for r in note.lifted if r.grad_was_read),
+        required=tuple((r.tensor, r.fields.get("_requires_grad", False)) for r in note.lifted),
+        guards=guards,
+        afterwards=tuple(note.afterwards),
     )
+
+
+def _graph(note: Capture, outputs: list[Value]) -> tuple[Graph, tuple[StateRef, ...], list[Any], int | None]:
+    """Return the graph with these outputs, the tensors of its state, its scalars, and which state the masks' key is."""
     state, updates = _state(note, outputs)
     needed = set(graphs.in_order([*outputs, *updates.values()]))
     # A number of the state needs its leaf even where no array does.
     scalars = [s for s in note.scalars if s.leaf in needed or s.cohort.names]
-    key = None
     places = _places(note)
     refs = [StateRef(r.tensor, _owner(note, r), places.get(id(r.tensor))) for r in state]
-    leaves = [record.leaf for record in state]
+    leaves, key = [record.leaf for record in state], None
     if note.key is not None and note.key in needed:
         key = len(leaves)
         refs.append(StateRef(wrap(np.zeros(2, np.uint64))))
@@ -219,26 +240,7 @@ def _finished(note: Capture, given: dict[int, _Argument], result: Any, guards: G
         outputs=tuple(outputs),
         updates=tuple((numbers[leaf], value) for leaf, value in updates.items()),
     )
-    calls = [(optimizer, note.steps[id(optimizer)]) for optimizer in note.optimizers]
-    return Captured(
-        graph,
-        tuple(argument.index for argument in arguments),
-        tuple((a.index, a.given) for a in given.values() if a.leaf is None),
-        frozenset(id(record.tensor) for record in note.lifted),
-        tuple(a.index for a in arguments if any(a.tensor is t for t in note.reached)),
-        tuple(refs),
-        HostScalars(scalars, note.cohorts, calls),
-        key,
-        described,
-        structure,
-        grads,
-        changed,
-        argument_grads,
-        tuple((r.tensor, r.fields.get("_grad") is not None) for r in note.lifted if r.grad_was_read),
-        tuple((r.tensor, r.fields.get("_requires_grad", False)) for r in note.lifted),
-        guards,
-        tuple(note.afterwards),
-    )
+    return graph, tuple(refs), scalars, key
 
 
 def _output(tensor: Any, arguments: list[_Argument], number: Callable[[Any], int]) -> Output:
