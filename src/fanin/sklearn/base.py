@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 import zlib
 from abc import abstractmethod
@@ -23,6 +22,7 @@ from fanin.sklearn.layers import IN_PLACE, Network, glorot, initialize, stage_of
 from fanin.sklearn.lbfgs import minimise
 from fanin.sklearn.loop import Held, Loop, copied, is_finite
 from fanin.sklearn.losses import Objective, loss_of
+from fanin.sklearn.turns import PYTHON
 from fanin.tensor.in_place import store
 from fanin.training.engines import Task
 from fanin.training.threads import threads_to_use
@@ -30,8 +30,6 @@ from fanin.training.turn import Turn
 from fanin.training.weights import tensors_of
 
 SPARSE = ["csr", "csc"]
-# One fit at a time captures and draws; what is compiled runs beside the others. A callback may fit within a fit.
-_PYTHON: Any = threading.RLock()
 
 
 class BaseMLP(BaseEstimator):  # type: ignore[misc]
@@ -87,7 +85,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         sample_weight = self._own_weights(y, sample_weight)
         targets = self._encoded(y, X.dtype)
         self._random_state = check_random_state(self.random_state)
-        turn = Turn(_PYTHON, _seed_from(self._random_state))
+        turn = Turn(PYTHON, _seed_from(self._random_state))
         with turn.taken():
             if first or not hasattr(self, "_network"):
                 self._build(sizes, X, targets, first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,11 @@ def checked_target(y: Any) -> Any:
     """Return targets as an array, of a polars or Arrow column too; what is masked is missing."""
     if y is None:
         raise ValueError("This estimator requires y to be passed, but the target y is None.")
+    if isinstance(y, str):
+        raise ArgumentTypeError(
+            f"y is the text {y!r}, where the targets of all rows are expected",
+            remedy=f"pass the column itself, and a table without it: fit(table.drop(columns={y!r}), table[{y!r}])",
+        )
     if type(y).__module__.startswith("pyarrow"):
         return y.to_numpy(zero_copy_only=False)  # texts lie otherwise in Arrow's memory
     if isinstance(y, np.ma.MaskedArray):
@@ -222,5 +228,5 @@ def _first_no_number(given: NDArray[Any]) -> int | None:
 
 def check_time_limit(limit: float | None, where: str = "") -> None:
     """Raise ValueError unless a limit is a time above 0 seconds, or None; `where` begins the message."""
-    if limit is not None and not limit > 0:
+    if limit is not None and not (isinstance(limit, Real) and limit > 0):
         raise ArgumentError(f"{where}time_limit must be above 0 seconds, or None, not {limit!r}")

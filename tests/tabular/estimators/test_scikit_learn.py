@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +17,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
@@ -32,6 +35,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
+from fanin.sklearn import MLPClassifier
 from fanin.tabular import TabularClassifier, TabularRegressor
 from fanin.tabular.fitting import members
 
@@ -102,6 +106,42 @@ def test_a_fit_takes_the_threads_that_are_its_own(cv: Any, function: str, monkey
     TabularClassifier(**QUICK, cv=cv).fit(X, y)
     joblib.Parallel(2, backend="threading")(joblib.delayed(TabularClassifier(**QUICK, cv=cv).fit)(X, y) for _ in "ab")
     assert told == [3, 1, 1]
+
+
+def test_fits_in_threads_are_those_of_one_thread() -> None:
+    """They draw from one generator, with each other and with the drop-ins of scikit-learn's networks."""
+    X, y = rows()
+    beside = {"max_iter": 12, "dropout": 0.2, "hidden_layer_sizes": (8,), "n_iter_no_change": np.inf, "random_state": 0}
+
+    def answer(number: int) -> Any:
+        table = TabularClassifier(**{**QUICK, "epochs": 3, "random_state": number})
+        model = table if number % 3 else MLPClassifier(**beside)
+        return model.fit(X, y).predict_proba(X)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        alone = [answer(number) for number in range(6)]
+        switching = sys.getswitchinterval()
+        sys.setswitchinterval(1e-4)  # many turns within a fit
+        try:
+            together = joblib.Parallel(3, backend="threading")(joblib.delayed(answer)(number) for number in range(6))
+        finally:
+            sys.setswitchinterval(switching)
+    assert [np.array_equal(a, b) for a, b in zip(alone, together, strict=True)] == [True] * 6
+    assert not np.array_equal(alone[1], alone[2])
+
+
+def test_one_width_is_that_of_the_only_layer() -> None:
+    X, y = rows()
+    found = [TabularClassifier(**{**QUICK, "hidden": hidden}).fit(X, y).predict_proba(X) for hidden in (8, [8])]
+    assert np.array_equal(*found)
+
+
+def test_a_name_is_no_target() -> None:
+    X, y = frame()
+    for kind in (TabularClassifier, TabularRegressor):
+        with pytest.raises(TypeError, match="y is the text 'label', where the targets of all rows are expected"):
+            kind(**QUICK).fit(X.assign(label=y), "label")
 
 
 def test_pipelines_with_frames() -> None:
@@ -274,7 +314,13 @@ def test_cross_validation() -> None:
         ({"preset": "good"}, "preset must be one of fast, default, best, not 'good'"),
         ({"time_limit": 0}, "time_limit must be above 0 seconds"),
         ({"validation_fraction": 1.0}, "must lie between 0 and 1, not 1.0"),
-        ({"epochs": 0}, "must be 1 or more"),
+        ({"time_limit": "5m"}, "time_limit must be above 0 seconds, or None, not '5m'"),
+        ({"epochs": 0}, "epochs must be a whole number of 1 or more, not 0"),
+        ({"batch_size": 32.5}, "batch_size must be a whole number of 1 or more, not 32.5"),
+        ({"hidden": (8, 0)}, "the width of a hidden layer must be a whole number of 1 or more, not 0"),
+        ({"hidden": "wide"}, "the width of a hidden layer must be a whole number of 1 or more, not 'wide'"),
+        ({"settings": {"members": "x"}}, "members must be a whole number of 1 or more, not 'x'"),
+        ({"learning_rate": "small"}, "the learning rate must be above 0, not 'small'"),
     ],
 )
 def test_parameters_outside_their_domain(parameters: Any, message: str) -> None:

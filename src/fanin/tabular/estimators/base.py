@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from fanin._core.advice import give
 from fanin._core.errors import ArgumentError
 from fanin.tabular.checking import check_time_limit, checked_table
 from fanin.tabular.estimators.place import Ready
@@ -20,6 +21,7 @@ from fanin.tabular.fitting.ensemble import Ensemble, fit_ensemble, is_interrupte
 from fanin.tabular.fitting.given import recipe_of
 from fanin.tabular.fitting.members import Part
 from fanin.tabular.fitting.presets import recipe
+from fanin.tabular.fitting.settings import widths_of
 from fanin.tabular.fitting.watching import Listener, Watch
 from fanin.tabular.inputs import Encoder
 from fanin.tabular.inputs.unfamiliar import Unfamiliar, tell
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from fanin.tabular.search import Search
     from fanin.tabular.search.space import Space
 
+_NOTHING = (
+    "X has no column to learn from: each is empty, or the same in all rows, so that every row gets the same prediction"
+)
 _CHANGES = {"epochs": "epochs", "batch_size": "batch_size", "learning_rate": "rate", "hidden": "hidden"}
 
 
@@ -207,6 +212,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         """Return the rows as networks take them, and learn the encoder for it."""
         self._encoder = Encoder().fit(ready.X, ready.target)
         inputs, arrays = inputs_of(self._encoder.transform(ready.X))
+        if all(column.kind == "left out" for column in self._encoder.describe()):
+            give(UserWarning, _NOTHING)
         weights = ready.weights
         return inputs, Part(arrays, ready.target, None if weights is None else (weights / weights.mean()).astype("f4"))
 
@@ -235,7 +242,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
     def _changes(self) -> dict[str, Any]:
         given = {field: getattr(self, name) for name, field in _CHANGES.items()}
         changes = {field: value for field, value in given.items() if value is not None}
-        return {**changes, "hidden": tuple(self.hidden)} if self.hidden is not None else changes
+        return {**changes, "hidden": widths_of(self.hidden)} if self.hidden is not None else changes
 
     def _encoded(self, X: Any) -> tuple[NDArray[Any], ...]:
         check_is_fitted(self, "n_iter_")

@@ -155,7 +155,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         found = self._in_units(self._ensemble_of(0), inputs)
         return found[:, 0] if self._single else found
 
-    def predict_quantiles(self, X: Any, levels: Sequence[float] = LEVELS) -> NDArray[np.float64]:
+    def predict_quantiles(self, X: Any, levels: Sequence[float] | None = None) -> NDArray[np.float64]:
         """Return quantiles of each row's number, (rows, levels), never crossing.
 
         Networks' quantiles are shifted so that they cover their share of the held-out rows; between their levels they
@@ -163,13 +163,14 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
 
         Args:
             X: the table.
-            levels: in (0, 1); with `quantiles`, between the least and the largest of them.
+            levels: in (0, 1); with `quantiles`, between the least and the largest of them. If not given, those of
+                `quantiles`, in rising order, or else 0.05, 0.25, 0.5, 0.75 and 0.95.
 
         Raises ValueError for other levels, and for several targets.
         """
         inputs = self._encoded(X)
         self._need_one_target("predict_quantiles")
-        asked = self._checked_asked(levels)
+        asked = self._checked_asked((self._levels or LEVELS) if levels is None else levels)
         if not self._levels:
             centre = self._in_units(self._ensemble_of(0), inputs)
             errors = np.array([upper(self._errors, level, self._error_weights) for level in asked])

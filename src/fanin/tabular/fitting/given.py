@@ -8,7 +8,7 @@ from typing import Any
 
 from fanin._core.errors import ArgumentError, ArgumentTypeError
 from fanin.tabular.fitting.presets import Recipe
-from fanin.tabular.fitting.settings import Settings, realmlp, tabm
+from fanin.tabular.fitting.settings import Settings, realmlp, tabm, widths_of
 
 # As a user names them, and as `Settings` does.
 FIELDS = {
@@ -60,7 +60,7 @@ def settings_of(given: Mapping[str, Any], preset: Recipe, task: str) -> Settings
     base = next((stage for stage in preset.stages if stage.network == kind), None) or _other(kind, preset, task)
     values = {FIELDS[name]: value for name, value in given.items() if _ONLY.get(name, kind) == kind}
     if "hidden" in values:
-        values["hidden"] = tuple(int(width) for width in values["hidden"])
+        values["hidden"] = widths_of(values["hidden"])
     return replace(base, **values)
 
 

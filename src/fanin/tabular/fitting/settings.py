@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 from fanin._core.errors import ArgumentError
@@ -42,10 +45,31 @@ class Settings:
     def __post_init__(self) -> None:
         if self.network not in ("realmlp", "tabm"):
             raise ArgumentError(f"no network {self.network!r}; there are realmlp, tabm")
-        if min(self.epochs, self.batch_size, self.members, *self.hidden) < 1:
-            raise ArgumentError("epochs, batch size, members and widths of hidden layers must be 1 or more")
-        if not self.rate > 0:
-            raise ArgumentError(f"the learning rate must be above 0, not {self.rate}")
+        for name in ("epochs", "batch_size", "members"):
+            _check_count(name, getattr(self, name))
+        for width in self.hidden:
+            _check_count("the width of a hidden layer", width)
+        if not (isinstance(self.rate, Real) and 0 < self.rate < math.inf):
+            raise ArgumentError(f"the learning rate must be above 0, not {self.rate!r}")
+
+
+def widths_of(hidden: Any) -> tuple[int, ...]:
+    """Return the widths of hidden layers; a number is that of the only one.
+
+    Raises ValueError for what are no whole numbers of 1 and more.
+
+    >>> widths_of([64, 32]), widths_of(64)
+    ((64, 32), (64,))
+    """
+    widths = list(hidden) if isinstance(hidden, Iterable) and not isinstance(hidden, str) else [hidden]
+    for width in widths:
+        _check_count("the width of a hidden layer", width)
+    return tuple(int(width) for width in widths)
+
+
+def _check_count(name: str, value: Any) -> None:
+    if not (isinstance(value, Real) and float(value).is_integer() and float(value) >= 1):
+        raise ArgumentError(f"{name} must be a whole number of 1 or more, not {value!r}")
 
 
 REALMLP = {
