@@ -124,13 +124,6 @@ def _expm1_weight(x: Any) -> Any:
     return mpf(1) if abs(x) < TINY else abs(x * x / mp.expm1(x))
 
 
-def _far_tanh_weight(y: Any) -> Any:
-    """Return what a relative error of e^(2 x) does to tanh x > tanh 0.67, over e^y, with 2 x = n log 2 + y."""
-    n = 2 if y >= mpf("1.34") - 2 * mp.log(2) else 3
-    power = mp.exp(y) * 2**n
-    return 2 * power / (power + 1) ** 2 / ((power - 1) / (power + 1)) / mp.exp(y)
-
-
 def _fits() -> dict[str, tuple[Function, Function, Any, Any, int]]:
     fits: dict[str, tuple[Function, Function, Any, Any, int]] = {}
 
@@ -148,8 +141,6 @@ def _fits() -> dict[str, tuple[Function, Function, Any, Any, int]]:
     fits["log f4"] = (log_tail, lambda x: abs(x**3 / mp.log1p(x)) if abs(x) > TINY else x, low, high, 7)
     fits["pow f8"] = (_log_rest, lambda z: z**2 * mp.sqrt(z) / 2 / mp.atanh(mp.sqrt(z)), TINY, mpf("0.02945"), 6)
     even("log f8", lambda s: 2 * mp.atanh(s), 2, mpf("0.17158"), 6)
-    even("tanh f4", mp.tanh, 1, "0.671", 4)
-    fits["tanh far f4"] = (mp.exp, _far_tanh_weight, -half, half, 5)
     quarter = mp.pi / 4 * mpf("1.001")
     for name, degrees in (("f4", (2, 2)), ("f8", (5, 5))):
         even(f"sin {name}", mp.sin, 1, quarter, degrees[0])

@@ -48,7 +48,8 @@ class ColumnNest(Nest):
             self._open(r)
         before, self.memo = self.memo, dict(self.memo)
         self._hoist(0, [], members)
-        width, at, columns = self._width(members), 0, self.sizes[1]
+        at, columns = 0, self.sizes[1]
+        width = self._width(members, columns, 2)
         most = max(1, MOST_SUMS // len(down))
         while at < columns:
             vectors = (columns - at) // width

@@ -55,9 +55,14 @@ def is_single(x: Any) -> bool:
 
 def horner(code: Code, x: Any, coefficients: Sequence[float]) -> Any:
     """Return a polynomial; the coefficients come from the highest power down."""
-    total = code.like(coefficients[0], x)
+    return horner_of(code, x, [code.like(c, x) for c in coefficients])
+
+
+def horner_of(code: Code, x: Any, coefficients: Sequence[Any]) -> Any:
+    """Return a polynomial whose coefficients are values."""
+    total = coefficients[0]
     for c in coefficients[1:]:
-        total = code.fma(total, x, code.like(c, x))
+        total = code.fma(total, x, c)
     return total
 
 
