@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fanin as torch
 from fanin.compiler.native import elementwise, executable
 from fanin.compiler.native.executable import Executable
 from fanin.compiler.native.module import Builder
@@ -187,3 +188,20 @@ def test_a_difference_is_measured_at_the_scale_of_the_array() -> None:
     assert largest_difference(a, Trained([1.0], {"w": np.array([101.0, 1e-9])}, 1))[0] > 1e-3
     assert largest_difference(a, Trained([1.0], {"w": np.array([np.nan, 1e-9])}, 1))[0] == np.inf
     assert largest_difference(a, Trained([1.0], {"w": np.ones(2, np.float32)}, 1))[0] == np.inf
+
+
+@pytest.mark.parametrize("rows", [1, 5, 8, 33])
+@pytest.mark.parametrize("inner", [3, 70])
+def test_what_follows_a_product_of_one_column(rows: int, inner: int) -> None:
+    """Its results are written as neighbours; what they meet may lie a row apart, or be the same for all."""
+    torch.manual_seed(0)
+    w, b, other = torch.randn(1, inner), torch.randn(1), torch.randn(rows, 1)
+
+    def block(x: Any) -> Any:
+        return torch.relu(torch.nn.functional.linear(x, w, b) + x[:, 1:2]) * other - x[:1, 2:3]
+
+    x = torch.randn(rows, inner)
+    compiled = torch.compile(block, engine="native")
+    np.testing.assert_allclose(compiled(x).numpy(), block(x).numpy(), rtol=1e-5, atol=1e-5)
+    if rows > 1:
+        assert "matmul + 2 add + maximum + mul + sub -> out0" in compiled.explain_plan()
