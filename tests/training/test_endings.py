@@ -12,7 +12,8 @@ import pytest
 import fanin as torch
 from fanin import nn
 from fanin._core.errors import DivergenceError
-from fanin.training import Callback, Training
+from fanin.training import Callback, Training, loop, several
+from fanin.training import weights as training_weights
 from fanin.training.weights import Kept
 from tests.training.by_hand import Setting, weights
 
@@ -191,6 +192,38 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
     assert same(weights(model), recorder.seen[1])
     assert model.training
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["epochs", "blocks"])
+def test_a_second_ctrl_c_while_the_best_weights_are_copied(alone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept, and put back, is of one epoch, and the history names it."""
+    copies: list[int] = []
+
+    class Pressing:
+        """NumPy as the module of weights uses it; Ctrl-C is pressed twice between two arrays of the third copy."""
+
+        @staticmethod
+        def copyto(there: Any, here: Any) -> None:
+            copies.append(1)
+            if len(copies) == 4 * 3 - 2:
+                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
+            np.copyto(there, here)
+
+    class Keeping(Kept):
+        def take(self, *args: Any, **how: Any) -> None:
+            super().take(*args, **how)
+            taken.append({name: array.copy() for name, array in self.arrays.items()})
+
+    taken: list[dict[str, Any]] = []
+    monkeypatch.setattr(training_weights, "np", Pressing)
+    monkeypatch.setattr(loop, "Kept", Keeping)
+    monkeypatch.setattr(several.Several, "_count", lambda self, blocks: 0 if alone else 1)
+    model, x, y, optimizer = problem()
+    with pytest.raises(KeyboardInterrupt):
+        torch.fit(model, (x, y), nn.MSELoss(), optimizer, epochs=50)
+    assert len(taken) == 4
+    assert same(weights(model), taken[-1])
 
 
 def test_the_signal_is_given_back_after_an_error() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -19,6 +21,7 @@ class Interrupt:
     def __init__(self) -> None:
         self.wanted = False
         self._before: Any = None
+        self._held, self._late = 0, False
 
     def shared(self) -> Interrupt:
         """Return one for a run in another thread, which sees what this one notes."""
@@ -39,7 +42,22 @@ class Interrupt:
             signal.signal(signal.SIGINT, self._before)
             self._before = None
 
+    @contextmanager
+    def later(self) -> Iterator[None]:
+        """Let a second Ctrl-C wait until the end of the block: weights and what is told of them stay together."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            if self._late and not self._held:
+                self._late = False
+                self._note(signal.SIGINT, None)
+
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.wanted and self._held:
+            self._late = True
+            return
         if self.wanted and self._before is not None:
             before = self._before
             self.__exit__()
@@ -53,6 +71,7 @@ class Interrupt:
 class _Shared(Interrupt):
     def __init__(self, owner: Interrupt) -> None:
         self._owner, self._before = owner, None
+        self._held, self._late = 0, False
 
     @property
     def wanted(self) -> bool:  # type: ignore[override]

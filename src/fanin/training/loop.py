@@ -150,10 +150,11 @@ class Run:
         steps = engine.run_epoch(self._watch)
         self._recent = [*self._recent[-RECENT:], steps.losses[None, -RECENT:]]
         validation, metrics = self._validation(steps)
-        self._record(steps.mean(), validation, metrics, rate, started)
+        with self.interrupt.later():
+            self._record(steps.mean(), validation, metrics, rate, started)
         self.schedule.end_epoch(self.history.judged[-1])
         self.callbacks.call("on_epoch_end", training)
-        self._save(final=False)
+        self.save(final=False)
 
     def _validation(self, steps: Steps) -> tuple[float | None, dict[str, float]]:
         if self.judge is None:
@@ -169,7 +170,6 @@ class Run:
         self, loss: float, validation: float | None, metrics: dict[str, float], rate: float, started: float
     ) -> None:
         history = self.history
-        # The weights first: should Ctrl-C come in between, the history still names an epoch whose weights were kept.
         judged = loss if validation is None else validation
         if judged < self.lowest:
             # Only what a user's code does, or a first forward pass, gives a model other tensors.
@@ -203,14 +203,13 @@ class Run:
         self._watch.begin()
         self._watch.step(0, float(losses[-1, -1]))
         history.seconds += [(time.perf_counter() - started) / count] * count
-        self._save(final=False)
 
     # The end ----------------------------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
         reason = self.training.reason
         self.history.stopped = reason or "finished"
-        self._save(final=True)
+        self.save(final=True)
         self._end(self.history.stopped, self._restores())
         self.callbacks.call("on_train_end", self.training)
 
@@ -221,8 +220,9 @@ class Run:
     def _end(self, reason: str, restore: bool) -> None:
         self.history.stopped = reason
         if restore and self.restore_best:
-            self.best.settle()
-            self.best.put_back()
+            with self.interrupt.later():
+                self.best.settle()
+                self.best.put_back()
 
     def _diverged(self, problem: NotFinite) -> None:
         epoch, step = len(self.history) + 1, problem.step + 1
@@ -272,7 +272,8 @@ class Run:
 
     # Saving -----------------------------------------------------------------------------------------------------------
 
-    def _save(self, final: bool) -> None:
+    def save(self, final: bool) -> None:
+        """Write the checkpoint, if there is one: at the end of the run, and when it is time."""
         if self.saving is None or not self.history.losses:
             return
         if final or self.saving.file.is_due():

@@ -74,8 +74,10 @@ class Several:
             blocks.go_to(place)
             self._singly = count - 1 if found else 0
             return False
-        self._keep_best(blocks, place, found)
-        self._run.record_block(found, blocks.rates, losses, started)
+        with self._run.interrupt.later():
+            self._keep_best(blocks, place, found)
+            self._run.record_block(found, blocks.rates, losses, started)
+        self._run.save(final=False)
         return True
 
     def _keep_best(self, blocks: Any, place: Any, means: list[float]) -> None:
