@@ -10,14 +10,18 @@ import numpy as np
 import pytest
 
 from fanin._core.errors import ArgumentError
-from fanin.compiler.graph import DATA, Graph, Value
+from fanin.compiler.graph import DATA, STATE, Graph, Value
 from fanin.compiler.native import ir
+from fanin.compiler.native.executable import Executable
 from fanin.compiler.native.random_keep import keep_mask
 from fanin.compiler.native.random_keep import philox as native_philox
 from fanin.compiler.native.target import Isa, Library, chosen, compiled, named, runs_here
 from fanin.compiler.native.vector import I8, I32, I64, POINTER, function
 from fanin.compiler.numpy_engine import run
+from fanin.ops import elementwise
+from fanin.ops.arithmetic import where
 from fanin.ops.counter_random import philox, random_keep, threshold
+from tests.compiler.test_native_networks import cut
 
 # "kat_vectors" of Random123, the paper's own library: counter, key, result.
 KNOWN = [
@@ -224,3 +228,19 @@ def test_native_words_are_the_published_ones(lanes: int) -> None:
         out = np.zeros((4, lanes), np.uint32)
         call(given.ctypes.data, out.ctypes.data)
         assert out.T.tolist() == [list(words(expected)) for _, _, expected in known]
+
+
+@pytest.mark.parametrize("columns", [1, 4, 6, 33])
+@pytest.mark.parametrize(("lanes", "block"), [(1, 64), (3, 64), (3, 5)])
+def test_masks_that_begin_anywhere(columns: int, lanes: int, block: int) -> None:
+    """Blocks of rows begin in the middle of four elements of one counter, or not."""
+    x, key = Value((37, columns), np.float32, role=DATA), Value((2,), np.uint64, role=STATE)
+    mask = random_keep(key, p_keep=0.6, shape=x.shape, stream=2)
+    outputs = (where(mask, x, 0.0), elementwise.exp(where(mask, x, -1.0)))
+    graph = Graph(data=(x,), state=(key,), outputs=outputs)
+    values = np.arange(1, 1 + x.size, dtype=np.float32).reshape(x.shape) / x.size
+    with cut(lanes, block, block < 10):
+        kept, grown = Executable(graph)([values], [key_of(7, 9)], [])
+    expected = random_keep(key_of(7, 9), p_keep=0.6, shape=x.shape, stream=2)
+    np.testing.assert_array_equal(kept, np.where(expected, values, 0))
+    np.testing.assert_allclose(grown, np.exp(np.where(expected, values, -1)), rtol=1e-6)
