@@ -16,15 +16,11 @@ from fanin.compiler.native import elementwise
 from fanin.compiler.native.frame import Frame, immediate, operand_type
 from fanin.compiler.native.loops import noting
 from fanin.compiler.native.loops.access import Access, Strides, aligned, gathered
+from fanin.compiler.native.loops.widths import lanes_of
 from fanin.compiler.native.vector import I8, I64, element_type, width_of
-from fanin.compiler.passes.fuse import HEAVY
 from fanin.compiler.passes.plan import INDEXED, ROWS, SUM, Group, passes_of
 from fanin.compiler.passes.rows import NOTING, REDUCTIONS
 from fanin.compiler.passes.views import dense, is_number
-
-# Functions of which four registers fit beside their constants: 10 cycles for 8 floats of exp in place of 11 with two.
-# Others lose by it (asinh 110 and 92).
-OF_FEW_CONSTANTS = frozenset("exp exp2 expm1 tanh sinh cosh sigmoid".split())
 
 
 @dataclass
@@ -233,14 +229,7 @@ class Nest:
         ]
         wide = [n for n in sizes if n > 1] or [4]
         register = self.code.isa.vector_bytes // max(wide)
-        # Some registers at a time share the constants of a polynomial, and hide the latency of one another. What is
-        # left over is written again, for fewer.
-        two, four = 2 * register, 4 * register
-        most = min(most, _registers(members))
-        written_more = _times_written(count, four) > _times_written(count, two)
-        if most >= 4 and count >= 2 * four and not (written_more and count < 16 * four):
-            return four
-        return two if most >= 2 and count >= 2 * two else register
+        return lanes_of(members, register, count, most)
 
     def _body(self, place: list[Any], members: Sequence[Value], width: int) -> None:
         outer = self.memo
@@ -489,21 +478,6 @@ def fill(frame: Frame, value: Value, number: Any, first: Any = None, count: int 
     if whole < size:
         with code.loop(whole, size) as i:
             code.store(number, code.at(pointer, i, kind))
-
-
-def _registers(members: Sequence[Value]) -> int:
-    """Return how many registers are computed with at a time, side by side."""
-    heavy = [v.op.name for v in members if v.op is not None and v.op.name in HEAVY]
-    if len(heavy) == 1 and heavy[0] in OF_FEW_CONSTANTS:
-        return 4
-    # Random words are drawn in lanes twice as wide: 256 rows of 50-128-128-128-2 with dropout 1,150 us, and 960 so.
-    draws = any(v.op is not None and v.op.name == "random_keep" for v in members)
-    return 2 if heavy or draws else 1
-
-
-def _times_written(count: int, width: int) -> int:
-    """Return how often a body is written for so many elements: for a width, and for each half of it that is left."""
-    return (count >= width) + (count % width).bit_count()
 
 
 def _operands(value: Value) -> Sequence[Any]:
