@@ -42,7 +42,6 @@ _HINTS: tuple[tuple[str, str], ...] = (
         r"nn\.utils\.(parametrizations|parametrize)\b.*",
         "write a Module that computes the weight and register it with nn.utils.parametrize.register_parametrization",
     ),
-    (r"nn\.utils\.prune\b.*", "multiply the weights by a mask of zeros and ones"),
     (
         r"nn\.(DataParallel|parallel\b.*)|distributed\b.*|utils\.data\.(distributed\b.*|DistributedSampler)",
         "fanin computes on one machine; use the model and its loader as they are",

@@ -14,6 +14,7 @@ from fanin.distributions.independent import Independent
 from fanin.distributions.kl import kl_divergence, register_kl
 from fanin.distributions.laplace import Laplace
 from fanin.distributions.log_normal import LogNormal
+from fanin.distributions.mixture import MixtureSameFamily
 from fanin.distributions.multinomial import Multinomial
 from fanin.distributions.multivariate_normal import MultivariateNormal
 from fanin.distributions.normal import Normal
@@ -29,6 +30,7 @@ __all__ = [
     "Independent",
     "Laplace",
     "LogNormal",
+    "MixtureSameFamily",
     "Multinomial",
     "MultivariateNormal",
     "Normal",

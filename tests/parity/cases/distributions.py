@@ -201,3 +201,68 @@ def a_policy_learns(torch: Any) -> Any:
         loss.backward()
         optimizer.step()
     return [action, loss, net.weight]
+
+
+# Mixtures -------------------------------------------------------------------------------------------------------------
+
+
+def mixture(torch: Any, kind: str, dtype: str) -> tuple[Callable[..., Any], list[Any]]:
+    """Return a function that makes a mixture of its parameters, and the parameters."""
+    d = room(torch)
+    real, scale = sample(torch, 2, 3, dtype=dtype), positive(torch, 2, 3, dtype=dtype)
+    share = positive(torch, 2, 3, dtype=dtype, seed=2)
+    points = sample(torch, 2, 3, 4, dtype=dtype, seed=3)
+    made = {
+        "probs": lambda p, m, s, _: d.MixtureSameFamily(d.Categorical(p), d.Normal(m, s)),
+        "logits": lambda p, m, s, _: d.MixtureSameFamily(d.Categorical(logits=p), d.Laplace(m, s)),
+        "vectors": lambda p, m, s, x: d.MixtureSameFamily(
+            d.Categorical(p), d.Independent(d.Normal(x, (x * m.sum()).exp() + s.sum()), 1)
+        ),
+        "correlated": lambda p, m, s, x: d.MixtureSameFamily(
+            d.Categorical(p), d.MultivariateNormal(x, torch.eye(4, dtype=x.dtype) * s[..., None, None])
+        ),
+    }[kind]
+    return made, [share, real, scale, points]
+
+
+MIXTURES = ["probs", "logits", "vectors", "correlated"]
+
+
+@case(params=[(kind, t) for kind in MIXTURES for t in DTYPES], rtol={"float32": 5e-6, "float64": 1e-11})
+def mixtures(torch: Any, kind: str, dtype: str) -> Any:
+    make, parameters = mixture(torch, kind, dtype)
+    mixed = make(*parameters)
+    value = mixed.sample((3,))
+    univariate = not len(mixed.event_shape)
+    wide = mixed.expand((5, *mixed.batch_shape))
+    leaves = [p.clone().requires_grad_() for p in parameters[: 3 if univariate else 4]]
+    given = [] if not univariate else parameters[3:]
+    return {
+        "draws": [value, mixed.sample(), torch.rand(2)],
+        "density": with_gradients(torch, lambda *p: make(*p, *given).log_prob(value), *leaves),
+        "moments": [mixed.mean, mixed.variance, mixed.stddev],
+        "cdf": mixed.cdf(value) if univariate else None,
+        "shapes": [list(mixed.batch_shape), list(mixed.event_shape), list(wide.batch_shape)],
+        "wide draws": wide.sample((2,)),
+        "wide": wide.log_prob(value[:, None][:1].expand(1, 5, *value.shape[1:])),
+        "texts": [str(mixed), str(mixed.support), mixed.has_rsample, str(mixed.mixture_distribution)],
+    }
+
+
+@case
+def mixtures_that_do_not_fit(torch: Any) -> Any:
+    d = room(torch)
+    normals, three = d.Normal(torch.zeros(2, 3), 1.0), torch.ones(3)
+    mixed = d.MixtureSameFamily(d.Categorical(three), normals)
+    positives = d.MixtureSameFamily(d.Categorical(three), d.Exponential(three))
+    return {
+        "weights": raises(lambda: d.MixtureSameFamily(d.Bernoulli(three), normals)),
+        "components": raises(lambda: d.MixtureSameFamily(d.Categorical(three), 3)),
+        "number": raises(lambda: d.MixtureSameFamily(d.Categorical(torch.ones(4)), normals)),
+        "batch": raises(lambda: d.MixtureSameFamily(d.Categorical(torch.ones(5, 3)), normals)),
+        "gradient": raises(lambda: mixed.rsample()),
+        "entropy": raises(lambda: mixed.entropy()),
+        "shape": raises(lambda: mixed.log_prob(torch.zeros(4))),
+        "support": raises(lambda: positives.log_prob(torch.tensor(-1.0))),
+        "within": [positives.log_prob(torch.tensor(1.0)), positives.support.check(torch.tensor([1.0, -1.0]))],
+    }

@@ -1,7 +1,7 @@
 """What is done to the parameters of a module: limiting gradients, normalising weights, joining them into a vector."""
 
 from fanin._core.missing import refuse
-from fanin.nn.utils import parametrizations, parametrize, rnn
+from fanin.nn.utils import parametrizations, parametrize, prune, rnn
 from fanin.nn.utils.clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -22,6 +22,7 @@ __all__ = [
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "prune",
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",
