@@ -17,7 +17,7 @@ OF_FEW_CONSTANTS = frozenset("exp exp2 expm1 tanh sinh cosh sigmoid".split())
 
 
 def lanes_of(members: Sequence[Value], register: int, count: int, most: int) -> int:
-    """Return the lanes of a step over `count` elements: those of `most` registers or fewer, each of `register` lanes."""
+    """Return the lanes of a step over `count` elements, those of `most` registers or fewer of `register` lanes."""
     two, four = 2 * register, 4 * register
     most = min(most, _registers(members))
     written_more = _times_written(count, four) > _times_written(count, two)
