@@ -9,8 +9,9 @@ import pytest
 
 import fanin as torch
 from fanin import nn
+from fanin.compiler.graph import STATE, Graph, Value
 from fanin.training.data import Batching, Sources, training_source
-from fanin.training.engines import ahead
+from fanin.training.engines import ahead, pool
 from fanin.training.engines.ahead import Table, Tables
 from fanin.training.weights import Members
 from tests.training.by_hand import default_state, weights
@@ -188,3 +189,22 @@ def test_a_module_with_a_training_mode_of_its_own_is_asked() -> None:
     Members.of(model).set_training(model)
     assert model[0].training
     assert not model[1].training
+
+
+def test_what_graphs_of_one_identity_have_in_common() -> None:
+    """The same values may become other states, or other outputs."""
+    s, t = (Value((3,), np.float32, role=STATE) for _ in range(2))
+    a, b = s + t, s - t
+    graphs = [
+        Graph(state=(s, t), outputs=(a,), updates=((0, a), (1, b))),
+        Graph(state=(s, t), outputs=(a,), updates=((1, a), (0, b))),
+        Graph(state=(s, t), outputs=(b,), updates=((0, a), (1, b))),
+        Graph(state=(s, t), outputs=(a,), updates=((0, a),)),
+        Graph(state=(t, s), outputs=(a,), updates=((0, a), (1, b))),
+    ]
+    found = [pool.identity(graph) for graph in graphs]
+    assert None not in found
+    assert len(set(found)) == len(found)
+    u, v = (Value((3,), np.float32, role=STATE) for _ in range(2))
+    c, d = u + v, u - v
+    assert pool.identity(Graph(state=(u, v), outputs=(c,), updates=((0, c), (1, d)))) == found[0]
