@@ -89,6 +89,16 @@ def test_texts_that_may_mean_missing_are_noted(fanin: Run) -> None:
     assert "23" in line_of(again.out, "a  ").split()
 
 
+def test_numbers_that_are_read_as_texts_are_noted(fanin: Run) -> None:
+    lines = [f"{x % 17},{x % 3};{x % 19}%;{x % 13}.5;{'no' if x % 2 else 'yes'}" for x in range(200)]
+    Path("t.csv").write_text("\n".join(["size;share;plain;y", *lines]) + "\n")
+    note = 'fanin: note: t.csv, column "size" and 1 more: "0,0" is a category, not a number; for numbers, write digits'
+    arguments = ("train", "t.csv", "--target", "y", "--held-out", "0", *QUICK)
+    assert fanin(*arguments).err.splitlines() == [f"{note} and a point alone, as 1234.5"]
+    answer = fanin(*arguments, "--force", "--category", "size", "--ignore", "share")
+    assert (answer.status, answer.err) == (0, "")
+
+
 def test_numbers_to_learn_beside_a_text_that_means_missing(fanin: Run) -> None:
     lines = [f"{x % 17},{'NA' if x % 9 == 0 else x / 7}" for x in range(200)]
     Path("t.csv").write_text("\n".join(["a,y", *lines]) + "\n")

@@ -126,11 +126,12 @@ def _train(table: TableFile, folder: Path, arguments: argparse.Namespace) -> tup
     """Train from a table in memory and save the model; return it, and where its report is, None after Ctrl-C."""
     from fanin.cli._show import show
     from fanin.tabular.saving import save_model
-    from fanin.tabular.tasks import prepare
+    from fanin.tabular.tasks import figures, prepare
 
     prepared = prepare(table, arguments.target, _options(arguments))
     show(*_data(prepared))
     _note_stand_ins(prepared.stand_ins, prepared.source)
+    _note_figures(figures(prepared.X), prepared.source)
     model = _fitted(prepared, arguments)
     save_model(model, folder, arguments.force)
     try:
@@ -150,7 +151,7 @@ def _train_in_pieces(
     from fanin.cli._pieces import fit_in_pieces, set_aside, told_in_pieces, validation
     from fanin.cli._show import show
     from fanin.tabular.saving import save_model
-    from fanin.tabular.tasks import row_numbers, stand_ins, tell_target
+    from fanin.tabular.tasks import figures, row_numbers, stand_ins, tell_target
 
     weight = [] if arguments.weight is None else [arguments.weight]
     table.need([arguments.target, *arguments.ignore, *weight])
@@ -161,6 +162,7 @@ def _train_in_pieces(
     aside = set_aside(table, target, arguments, memory)
     show(*told_in_pieces(table, target, left_out, aside))
     _note_stand_ins(stand_ins(first.drop(arguments.ignore)), table.source)
+    _note_figures(figures(first.drop({arguments.target, *left_out, *arguments.category})), table.source)
     rows = int(target.known.sum()) - len(aside.judged)
     # The values of the target are those of the whole table, and as large as a column of it.
     target = replace(target, values=target.values[:0], known=target.known[:0])
@@ -252,6 +254,19 @@ def _note_stand_ins(found: dict[str, list[str]], source: str) -> None:
         where = f'column "{columns[0]}"' + (f" and {len(columns) - 1:,} more" if len(columns) > 1 else "")
         option = f"--missing {shlex.quote(text)}"
         note(f'{source}, {where}: "{text}" is a text like any other; if it means that a value is missing: {option}')
+
+
+def _note_figures(found: dict[str, str], source: str) -> None:
+    """Say which columns of numbers are learned from as categories, by the way they are written."""
+    from fanin.cli._reports import note
+
+    if found:
+        (column, text), *others = found.items()
+        where = f'column "{column}"' + (f" and {len(others):,} more" if others else "")
+        note(
+            f'{source}, {where}: "{text}" is a category, not a number; for numbers, write digits and a point alone,'
+            " as 1234.5"
+        )
 
 
 def _task(prepared: Prepared) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,22 @@ def test_one_column_keeps_its_missing_rows(tmp_path: Path) -> None:
 )
 def test_refused(tmp_path: Path, content: str | bytes, expected: str) -> None:
     assert message(tmp_path, content) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"PK\x03\x04\x14\0", "a ZIP archive or an Excel workbook"),
+        (bz2.compress(b"a,b\n1,2\n"), "compressed with bzip2"),
+        (lzma.compress(b"a,b\n1,2\n"), "compressed with xz"),
+        (b"\x28\xb5\x2f\xfd\x04\0", "compressed with Zstandard"),
+        (b"ARROW1\0\0", "an Arrow file"),
+        (b"SQLite format 3\0", "an SQLite database"),
+    ],
+)
+def test_other_files_are_named(tmp_path: Path, content: bytes, kind: str) -> None:
+    wanted = f"table.csv is {kind}: a table is CSV (plain or gzipped) or Parquet; unpack or convert it"
+    assert message(tmp_path, content) == wanted
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:

@@ -115,6 +115,18 @@ def _beginning(stream: IO[bytes]) -> bytes:
     return content
 
 
+# How files begin that people take for tables.
+_OTHERS = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ": "compressed with xz",
+    b"\x28\xb5\x2f\xfd": "compressed with Zstandard",
+    b"ARROW1": "an Arrow file",
+    b"SQLite format 3": "an SQLite database",
+}
+
+
 def _check_is_text(content: bytes, path: Path) -> None:
     if not content.strip():
         raise TableError(f"{path} is empty: a table needs a header line and rows")
@@ -122,6 +134,9 @@ def _check_is_text(content: bytes, path: Path) -> None:
         raise TableError(f"{path} is a gzipped Parquet file: unpack it first, Parquet is compressed by itself")
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise TableError(f"{path} is UTF-16 text; save the table as UTF-8")
+    kind = next((name for start, name in _OTHERS.items() if content.startswith(start)), None)
+    if kind is not None:
+        raise TableError(f"{path} is {kind}: a table is CSV (plain or gzipped) or Parquet; unpack or convert it")
     if b"\0" in content:
         raise TableError(f"{path} is not a table: it holds binary data (expected CSV, gzipped CSV or Parquet)")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fanin.tabular.tasks.columns import ColumnTold, row_numbers
+from fanin.tabular.tasks.figures import figures
 from fanin.tabular.tasks.missing import stand_ins
 from fanin.tabular.tasks.prepared import Options, Prepared, prepare, weights_as
 from fanin.tabular.tasks.target import Target, labels_as, numbers_as, tell_target
@@ -13,6 +14,7 @@ __all__ = [
     "Options",
     "Prepared",
     "Target",
+    "figures",
     "labels_as",
     "numbers_as",
     "prepare",
