@@ -157,3 +157,31 @@ def test_messages_say_what_to_do() -> None:
         nn.Linear(3, 2)([1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="Use a larger batch"):
         nn.BatchNorm1d(2)(torch.ones(1, 2))
+
+
+def test_what_a_compiled_step_has_trained_can_be_pruned_again() -> None:
+    """The weight that the step computed has no value after it; pruning computes it from what was trained."""
+    prune = torch.nn.utils.prune
+
+    def rounds(compiled: bool) -> torch.nn.Module:
+        torch.manual_seed(0)
+        net = torch.nn.Linear(4, 3)
+        x, optimizer = torch.randn(8, 4), torch.optim.SGD(net.parameters(), lr=0.0)
+
+        def step(x: torch.Tensor) -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = net(x).pow(2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = torch.compile(step, engine="numpy") if compiled else step
+        for _ in range(2):
+            prune.l1_unstructured(net, "weight", 0.5)
+            prune.global_unstructured([(net, "weight")], prune.L1Unstructured, amount=1)
+            step(x)
+        return prune.remove(net, "weight")
+
+    plain, compiled = rounds(compiled=False), rounds(compiled=True)
+    assert (compiled.weight == 0).sum() == (plain.weight == 0).sum() == 10
+    assert torch.equal(plain.weight, compiled.weight)

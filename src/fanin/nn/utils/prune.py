@@ -11,9 +11,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fanin._core.errors import ArgumentError, ArgumentTypeError, IndexRangeError
+from fanin._core.errors import ArgumentError, ArgumentTypeError, CaptureError, IndexRangeError
 from fanin.nn.utils.convert_parameters import parameters_to_vector
 from fanin.tensor import no_grad
+from fanin.tensor.base import known
 from fanin.tensor.functions.creation import ones_like, zeros_like
 from fanin.tensor.functions.norms import norm
 from fanin.tensor.functions.ordering import kthvalue, topk
@@ -54,7 +55,7 @@ class BasePruningMethod(ABC):
         args, kwargs: what the method is made with.
         """
         before = _hook_of(module, name)
-        values = getattr(module, name)
+        values = _current(module, name)
         scores = values if importance_scores is None else importance_scores
         if scores.shape != values.shape:
             raise AssertionError(
@@ -96,6 +97,18 @@ def _hook_of(module: Any, name: str) -> tuple[int, BasePruningMethod] | None:
         if isinstance(hook, BasePruningMethod) and hook._tensor_name == name:
             return key, hook
     return None
+
+
+def _current(module: Any, name: str) -> Any:
+    """Return a parameter as the latest call left it; computed anew where that call was one of a compiled step."""
+    found = _hook_of(module, name)
+    try:
+        known(getattr(module, name)._array)
+    except CaptureError:
+        if found is None:
+            raise
+        found[1](module, None)
+    return getattr(module, name)
 
 
 def _keep_values(module: Any, name: str, values: Any) -> None:
@@ -372,7 +385,7 @@ def global_unstructured(parameters: Any, pruning_method: Any, importance_scores:
             f"{pruning_method} of type {method.PRUNING_TYPE}"
         )
     container.add_pruning_method(method)
-    values = [getattr(module, name) for module, name in pairs]
+    values = [_current(module, name) for module, name in pairs]
     together = parameters_to_vector([scores.get(pair, value) for pair, value in zip(pairs, values, strict=True)])
     masks = [getattr(module, f"{name}_mask", ones_like(getattr(module, name))) for module, name in pairs]
     with no_grad():
