@@ -13,7 +13,7 @@ from fanin.compiler.native.memory import ALIGNMENT, Layout, Place
 from fanin.compiler.native.module import Builder
 from fanin.compiler.native.target import Isa
 from fanin.compiler.passes.common import Merger
-from fanin.compiler.passes.plan import COPY, INDEXED, PACK, ROWS, SUM, TOTAL, Group, Plan
+from fanin.compiler.passes.plan import COPY, GATHERS, PACK, ROWS, SUM, TOTAL, Group, Plan
 from fanin.compiler.passes.views import is_number
 from fanin.compiler.printing import named
 
@@ -177,7 +177,7 @@ def read(group: Group, plan: Plan, layout: Layout) -> int:
             apart = [n for n, step in zip(ref.shape, ref.strides, strict=True) if step]
             copies = layout.places[ref.base].lanes if value.op is TOTAL else 1
             found[id(ref.base), ref.offset, ref.shape, ref.strides] = prod(apart) * x.itemsize * copies
-        if value.op is not None and value.op.name in INDEXED:
+        if value.op is not None and value.op.name in GATHERS:
             found[id(value)] = value.nbytes  # the rows that the index names
     return sum(found.values())
 
@@ -187,7 +187,7 @@ def _operands(value: Value) -> Iterator[Value]:
     assert value.op is not None
     for i, x in enumerate(value.inputs):
         in_panels = value.op.name == "matmul" and len(value.inputs) == 3 and i == 1
-        if isinstance(x, Value) and not is_number(x) and not in_panels and not (value.op.name in INDEXED and i == 0):
+        if isinstance(x, Value) and not is_number(x) and not in_panels and not (value.op.name in GATHERS and i == 0):
             yield x
 
 

@@ -9,7 +9,7 @@ from fanin.compiler.native.product import Products
 from fanin.compiler.native.product.plan import inner_blocks
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import has_type
-from fanin.compiler.passes.plan import INDEXED, PLACES, SCATTERS
+from fanin.compiler.passes.plan import GATHERS, PLACES, SCATTERS
 from fanin.compiler.passes.rows import REDUCTIONS
 from fanin.compiler.passes.views import Ref
 
@@ -50,4 +50,4 @@ class NativeMachine:
             return all(isinstance(x, Value) and x.dtype == value.dtype for x in value.inputs)
         if name == "put_zeros":
             return all(isinstance(i, (slice, int, type(None), type(Ellipsis))) for i in value.attrs["index"])
-        return name in (*INDEXED, *SCATTERS, *PLACES, "random_keep", "copy", "total") or elementwise.has_code(value)
+        return name in (*GATHERS, *SCATTERS, *PLACES, "random_keep", "copy", "total") or elementwise.has_code(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fanin.compiler.graph import Graph, Value
-from fanin.compiler.passes.plan import INDEXED, WHOLE, Group, Machine, extent_of, inputs_of, is_reduction
+from fanin.compiler.passes.plan import GATHERS, WHOLE, Group, Machine, extent_of, inputs_of, is_reduction
 from fanin.compiler.passes.rows import MAPS, REDUCTIONS
 from fanin.compiler.passes.views import Ref, is_number
 
@@ -77,7 +77,7 @@ class _Fusion:
         along: list[Value] = []
         for x in dict.fromkeys(x for x in inputs_of(value, self.refs) if x in self.waiting):
             direct = any(x is y for y in value.inputs)
-            if kind == "loops" and direct and self.waiting[x] == extent and value.op.name not in INDEXED:
+            if kind == "loops" and direct and self.waiting[x] == extent and value.op.name not in GATHERS:
                 along += [*(y for y in self._along(x, kind, extent) if y not in set(along)), x]
             else:
                 self._place(x, "loops", self.waiting[x], self._along(x, "loops", self.waiting[x]))
@@ -141,7 +141,7 @@ def _may_join(value: Value, group: Group, home: dict[Value, Group], refs: dict[V
         return plain and (bool(inside) or not reads)
     if group.kind != "loops" or not all(_in_step(x, group, refs) for x in inside):
         return False
-    if inside and value.op.name in INDEXED:  # it reads other elements than its own, from memory
+    if inside and value.op.name in GATHERS:  # it reads other elements than its own, from memory
         return False
     kept = {_kept(refs[x].base, group) for x in inside if is_reduction(refs[x].base)} | {group.kept} - {None}
     if len(kept) > 1:

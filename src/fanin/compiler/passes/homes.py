@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fanin.compiler.graph import STATE, Value
-from fanin.compiler.passes.plan import COPY, INDEXED, ROWS, SUM, WHOLE, Group, Machine, Plan, is_reduction, passes_of
+from fanin.compiler.passes.plan import COPY, GATHERS, ROWS, SUM, WHOLE, Group, Machine, Plan, is_reduction, passes_of
 from fanin.compiler.passes.rows import MAPS
 from fanin.compiler.passes.views import is_number, own
 
@@ -63,7 +63,7 @@ def _old_is_done(
 
 def _reads_in_step(plan: Plan, value: Value, x: Value, group: Group) -> bool:
     assert value.op is not None
-    if value.op.name in ("matmul", *INDEXED):
+    if value.op.name in ("matmul", *GATHERS):
         return False
     return plan.refs[x].contiguous and x.shape == group.extent and value.op.name in (*MAPS, "copy")
 

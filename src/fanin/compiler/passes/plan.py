@@ -29,7 +29,7 @@ COPY = _internal("copy", lambda x: x)
 # The sum over the batch, of the sums that the lanes have made.
 TOTAL = _internal("total")
 
-INDEXED = frozenset({"embedding", "gather"})
+GATHERS = frozenset({"embedding", "gather"})
 
 SCATTERS = frozenset({"scatter_add_zeros", "add_rows"})
 

@@ -12,7 +12,7 @@ from typing import Any
 from fanin.compiler.graph import Value
 from fanin.compiler.native.loops.nest import Nest, Reduction
 from fanin.compiler.native.vector import I64
-from fanin.compiler.passes.plan import INDEXED, ROWS
+from fanin.compiler.passes.plan import GATHERS, ROWS
 
 # Registers that sums may take, and operations of a nest, which are written once for each of these.
 MOST_SUMS, MOST_MEMBERS = 8, 8
@@ -38,7 +38,7 @@ class ColumnNest(Nest):
             and patterns <= {_COLUMNS, _ALL}
             and len(members) <= MOST_MEMBERS
             and not any(self.passes[v] or self.f.plan.on[v] == ROWS for v in self.reductions)
-            and not any(v.op is not None and v.op.name in (*INDEXED, "random_keep") for v in members)
+            and not any(v.op is not None and v.op.name in (*GATHERS, "random_keep") for v in members)
         )
 
     def _over_columns(self, members: Sequence[Value]) -> None:

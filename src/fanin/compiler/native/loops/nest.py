@@ -18,7 +18,7 @@ from fanin.compiler.native.loops import noting
 from fanin.compiler.native.loops.access import Access, Strides, aligned, gathered
 from fanin.compiler.native.loops.widths import lanes_of
 from fanin.compiler.native.vector import I8, I64, element_type, width_of
-from fanin.compiler.passes.plan import INDEXED, ROWS, SUM, Group, passes_of
+from fanin.compiler.passes.plan import GATHERS, ROWS, SUM, Group, passes_of
 from fanin.compiler.passes.rows import NOTING, REDUCTIONS
 from fanin.compiler.passes.views import dense, is_number
 
@@ -77,7 +77,7 @@ class Nest:
                 self.reductions[value] = self._reduction(value)
             elif value in self.group.stored:
                 self.stores[value] = Access(value, 0, dense(self.extent))
-            if value.op.name in INDEXED:
+            if value.op.name in GATHERS:
                 self.loads[value, 0] = gathered(value, self.refs)
                 continue
             for i, x in enumerate(value.inputs):
@@ -251,7 +251,7 @@ class Nest:
 
     def _compute(self, value: Value, place: list[Any], width: int) -> Any:
         assert value.op is not None
-        if value.op.name in INDEXED:
+        if value.op.name in GATHERS:
             return self._read(self.loads[value, 0], element_type(value.dtype), place, width)
         if value.op.name == "random_keep":
             return self._random(value, place, width)
@@ -483,7 +483,7 @@ def fill(frame: Frame, value: Value, number: Any, first: Any = None, count: int 
 def _operands(value: Value) -> Sequence[Any]:
     """Return what an operation computes with: row numbers are none of it."""
     assert value.op is not None
-    return value.inputs[:1] if value.op.name in INDEXED else value.inputs
+    return value.inputs[:1] if value.op.name in GATHERS else value.inputs
 
 
 def _depth(strides: Strides) -> int:
