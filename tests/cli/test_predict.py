@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import polars
 import pytest
 
+from fanin.cli import main
 from fanin.tabular import load_model, open_table
 from tests.cli.conftest import PENGUINS, QUICK, Answer
 
@@ -160,3 +162,20 @@ def test_the_file_appears_whole_and_with_usual_permissions(fanin: Run, penguins:
     os.umask(umask)
     assert os.stat("p.csv").st_mode & 0o777 == 0o666 & ~umask
     assert os.listdir() == ["p.csv"]
+
+
+def test_an_output_whose_encoding_lacks_letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{x % 17},{label}" for x, label in enumerate(["n\u00f6", "ja"] * 30)]
+    Path("t.csv").write_text("\n".join(["gr\u00f6\u00dfe,y", *lines]) + "\n", encoding="utf-8")
+
+    def printed(*arguments: str) -> bytes:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+            assert main(list(arguments)) == 0
+            sys.stdout.flush()
+            return bytes(sys.stdout.buffer.getvalue())  # type: ignore[attr-defined]
+
+    told = printed("train", "t.csv", "--target", "y", "--out", "m", *QUICK)
+    assert b"gr\\xf6\\xdfe" in told  # for people
+    assert "probability of n\u00f6".encode() in printed("predict", "m", "t.csv")  # for programs

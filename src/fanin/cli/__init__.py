@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import pkgutil
 import sys
@@ -51,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     if not getattr(arguments, "plain_errors", True):
         return int(arguments.handler(arguments))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of columns and files may hold what the output's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return int(arguments.handler(arguments))
     except KeyboardInterrupt:

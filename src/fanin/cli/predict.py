@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
 import sys
 import tempfile
@@ -75,6 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _to_output(model: Any, arguments: argparse.Namespace) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")  # as CSV in files is
     # Through a file: what is printed is whole, and a reader that stops early does not cut the work short.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.csv"

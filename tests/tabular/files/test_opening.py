@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import lzma
+import os
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,13 @@ def test_refused(tmp_path: Path, content: str | bytes, expected: str) -> None:
 def test_other_files_are_named(tmp_path: Path, content: bytes, kind: str) -> None:
     wanted = f"table.csv is {kind}: a table is CSV (plain or gzipped) or Parquet; unpack or convert it"
     assert message(tmp_path, content) == wanted
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with a name")
+def test_a_pipe_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "table.csv")
+    with pytest.raises(TableError, match=r"table\.csv is a pipe, which can be read once only"):
+        open_table(tmp_path / "table.csv")
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:

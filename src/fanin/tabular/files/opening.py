@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,6 +74,11 @@ def _parts(folder: Path) -> tuple[Path, ...]:
 
 def _kind(path: Path) -> str:
     try:
+        if stat.S_ISFIFO(path.stat().st_mode):
+            raise TableError(
+                f"{path} is a pipe, which can be read once only, and a table is read several times",
+                remedy="save it in a file, and give that",
+            )
         with open(path, "rb") as file:
             return "Parquet" if file.read(4) == b"PAR1" else "CSV"
     except FileNotFoundError:
