@@ -394,3 +394,14 @@ def equal_of_different_dtypes(torch: Any) -> Any:
         torch.equal(t(16777217), t(16777216.0)),
         t([1.0]).equal(t([1, 1])),
     ]
+
+
+@case
+def half_of_a_choice(torch):
+    x = sample(torch, 3)
+    return [
+        raises(lambda: torch.where(x > 0, x)),
+        raises(lambda: torch.where(x > 0, other=x)),
+        raises(lambda: torch.where(x > 0, None, x)),
+        torch.where(x > 0)[0],
+    ]

@@ -225,6 +225,11 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
         from fanin.tensor.functions.selecting import nonzero
 
         return nonzero(condition, as_tuple=True)
+    if input is None or other is None:
+        raise ArgumentTypeError(
+            "where() received an invalid combination of arguments",
+            remedy="Give what to take where the condition holds and where it does not, or the condition alone.",
+        )
     return to_out(out, apply(ops.where, (condition, input, other), {}), "where")
 
 
