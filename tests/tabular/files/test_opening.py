@@ -178,6 +178,12 @@ def test_a_column_that_is_not_there_is_told_with_the_nearest_names(tmp_path: Pat
         table.numbered_pieces(5, ["x"])
 
 
+def test_a_name_in_other_letters_is_found(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("Y,x\n1,2\n")
+    with pytest.raises(TableError, match=r'has no column "y "; did you mean "Y"\?'):
+        open_table(tmp_path / "t.csv").need(["y "])
+
+
 def test_kinds_are_told_from_values(tmp_path: Path) -> None:
     table = open_table(write(tmp_path, "n,code,day,t,e\n1.5,007,2020-01-02,x,\n-2e3,12,2021-01-02 10:00,1,\n"))
     assert [column.kind for column in table.columns] == ["number", "text", "date", "text", "empty"]

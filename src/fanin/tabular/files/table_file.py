@@ -150,7 +150,8 @@ class TableFile(ABC):
         lacking = [name for name in names if name not in self.names]
         if not lacking:
             return
-        near = difflib.get_close_matches(lacking[0], self.names, 3, 0.6)
+        alike = [name for name in self.names if name.strip().casefold() == lacking[0].strip().casefold()]
+        near = alike or difflib.get_close_matches(lacking[0], self.names, 3, 0.6)
         known = near or self.names[:10]
         listed = ", ".join(f'"{name}"' for name in known) + (", ..." if not near and len(self.names) > 10 else "")
         raise TableError(
