@@ -99,6 +99,11 @@ def test_what_compiles_loads_llvm_when_it_compiles() -> None:
     assert loaded(f"{program}; double(fanin.ones(2))") & HEAVY == {"llvmlite"}
 
 
+def test_estimators_of_tables_load_llvm_when_they_fit() -> None:
+    program = "from fanin.tabular import TabularClassifier; from fanin.tabular.files import open_table"
+    assert "llvmlite" not in loaded(program)
+
+
 def test_the_numpy_engine_needs_no_llvm() -> None:
     program = "import fanin; fanin.compile(lambda x: x * 2, engine='numpy')(fanin.ones(2))"
     assert not loaded(program) & HEAVY

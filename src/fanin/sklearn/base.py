@@ -16,13 +16,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 import fanin
 from fanin._core.errors import ArgumentError
+from fanin._core.turns import PYTHON
 from fanin.sklearn import parameters
 from fanin.sklearn.epochs import Drawing, Epochs, rows_of
 from fanin.sklearn.layers import IN_PLACE, Network, glorot, initialize, stage_of, through
 from fanin.sklearn.lbfgs import minimise
 from fanin.sklearn.loop import Held, Loop, copied, is_finite
 from fanin.sklearn.losses import Objective, loss_of
-from fanin.sklearn.turns import PYTHON
 from fanin.tensor.in_place import store
 from fanin.training.engines import Task
 from fanin.training.threads import threads_to_use

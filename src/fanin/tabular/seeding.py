@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import fanin
-from fanin.sklearn.turns import PYTHON
+from fanin._core.turns import PYTHON
 
 
 @contextmanager
