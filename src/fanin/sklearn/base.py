@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 import fanin
 from fanin._core.errors import ArgumentError
-from fanin._core.turns import PYTHON
+from fanin._core.turns import FITTING
 from fanin.sklearn import parameters
 from fanin.sklearn.epochs import Drawing, Epochs, rows_of
 from fanin.sklearn.layers import IN_PLACE, Network, glorot, initialize, stage_of, through
@@ -85,7 +85,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         sample_weight = self._own_weights(y, sample_weight)
         targets = self._encoded(y, X.dtype)
         self._random_state = check_random_state(self.random_state)
-        turn = Turn(PYTHON, _seed_from(self._random_state))
+        turn = Turn(FITTING, _seed_from(self._random_state))
         with turn.taken():
             if first or not hasattr(self, "_network"):
                 self._build(sizes, X, targets, first)

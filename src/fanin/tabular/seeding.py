@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import fanin
-from fanin._core.turns import PYTHON
+from fanin._core.turns import FITTING
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def seeded(seed: int) -> Iterator[None]:
 
     One thread at a time: fits in others wait, as all draw from the one default generator.
     """
-    with PYTHON:
+    with FITTING:
         before = fanin.get_rng_state()
         fanin.manual_seed(seed)
         try:

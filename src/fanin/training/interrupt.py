@@ -21,7 +21,8 @@ class Interrupt:
     def __init__(self) -> None:
         self.wanted = False
         self._before: Any = None
-        self._held, self._late = 0, False
+        self._held = 0
+        self._late: tuple[int, FrameType | None] | None = None  # the second Ctrl-C, which waits
 
     def shared(self) -> Interrupt:
         """Return one for a run in another thread, which sees what this one notes."""
@@ -50,13 +51,13 @@ class Interrupt:
             yield
         finally:
             self._held -= 1
-            if self._late and not self._held:
-                self._late = False
-                self._note(signal.SIGINT, None)
+            if self._late is not None and not self._held:
+                late, self._late = self._late, None
+                self._note(*late)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.wanted and self._held:
-            self._late = True
+            self._late = number, frame
             return
         if self.wanted and self._before is not None:
             before = self._before
@@ -71,7 +72,7 @@ class Interrupt:
 class _Shared(Interrupt):
     def __init__(self, owner: Interrupt) -> None:
         self._owner, self._before = owner, None
-        self._held, self._late = 0, False
+        self._held, self._late = 0, None
 
     @property
     def wanted(self) -> bool:  # type: ignore[override]

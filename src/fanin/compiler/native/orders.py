@@ -25,6 +25,9 @@ from fanin.compiler.native.shuffle import LIMIT as MOST_ROWS
 from fanin.compiler.native.shuffle import _layout_is_known
 from fanin.random import Generator
 
+# What native code is told of the orders: the words of two generators, four numbers, and the memory of both parts.
+FIELDS = ("base", "stream", "private", "rows", "first", "second", "out", "rest")
+
 
 def can_draw(n: int) -> bool:
     """Say whether `draw_orders` works for this number of rows, and with this version of NumPy."""

@@ -27,8 +27,9 @@ from fanin.compiler.native.team import task
 
 # Rows to draw from which on waking a second thread, some 20 us, pays: drawing takes 4 ns a row.
 ROWS_OF_A_TEAM = 50_000
-# Of what native code is told: where the counter stands, and how much there is for each program.
-_COUNTER, _EACH = 3, 4
+# What native code is told first, 0 for orders that are there already; the counter of those that are drawn lies in a
+# barrier's memory. Then what it is told of each of two programs.
+HEAD, EACH = ("epochs", "programs", "orders", "counter"), ("context", "function", "steps", "key")
 
 # Whether a thread of its own for drawing is quicker, by program.
 _PACES: WeakKeyDictionary[Executable, Pace] = WeakKeyDictionary()
@@ -77,7 +78,7 @@ def take_turns(turns: Sequence[Turn], epochs: int, threads: int | None, drawing:
         context = turn.code.prepare(turn.numbers, epochs * turn.steps)
         told += [context, turn.code.address, turn.steps, address(key)]
     if len(turns) == 1:
-        told += told[-_EACH:]
+        told += told[-len(EACH) :]
     else:
         keys[1][1] += np.uint64(turns[0].steps)
     if drawing is None:
@@ -92,7 +93,7 @@ def take_turns(turns: Sequence[Turn], epochs: int, threads: int | None, drawing:
         _function()(address(note), 0, 1)
     else:
         counter = new_barrier()
-        note[_COUNTER] = address(counter)
+        note[HEAD.index("counter")] = address(counter)
         team_of(wanted).run(_function(), address(note))
     if most > 1:
         pace.note(wanted, (time.perf_counter() - started) / steps, steps)

@@ -9,11 +9,9 @@ from typing import Any
 
 from fanin.compiler.native import ir
 from fanin.compiler.native.helpers.shuffle import BLOCK, add_permute, renew, tempered
+from fanin.compiler.native.orders import FIELDS
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I32, I64, POINTER, Code, function
-
-# What is told of the orders to draw: the words of two generators, four numbers, and the memory of both parts.
-FIELDS = ("base", "stream", "private", "rows", "first", "second", "out", "rest")
 
 
 def text(isa: Isa) -> str:

@@ -13,12 +13,9 @@ from fanin.compiler.native.helpers.barrier import load_shared, wait_until
 from fanin.compiler.native.helpers.orders import add_draw, field, place_of
 from fanin.compiler.native.product.kernel import prefetch
 from fanin.compiler.native.target import Isa
+from fanin.compiler.native.turns import EACH, HEAD
 from fanin.compiler.native.vector import I8, I32, I64, POINTER, Code, function
 
-# What the function is told first: how many epochs, how many programs, what orders to draw (0 for none: they are there),
-# and a counter, in a barrier's memory, of those that are drawn. Then of each program: the context, the function, its
-# steps of an epoch, and the random key.
-HEAD, EACH = 4, 4
 _CONTEXT = 5  # fields of a context: sources, numbers, the numbers of a step, first step, steps
 _FETCHED = 4096  # rows that are brought over at once: what a core's first cache takes
 _LINE = 8  # rows of a line of it
@@ -35,7 +32,7 @@ def text(isa: Isa) -> str:
     made, code = function(module, "turns", [POINTER, I64, I64], isa, internal=False)
     told, thread, threads = made.args
     b = code.b
-    epochs, programs, orders, counter = (code.load(code.at(told, I64(i), I64), I64) for i in range(HEAD))
+    epochs, programs, orders, counter = (code.load(code.at(told, I64(i), I64), I64) for i in range(len(HEAD)))
     draws = b.icmp_signed("!=", orders, I64(0))
     apart = b.and_(draws, b.icmp_signed(">", threads, I64(1)))
     is_last = b.icmp_signed("==", thread, b.sub(threads, I64(1)))
@@ -106,7 +103,7 @@ class _Turn:
     def __init__(self, code: Code, told: Any, number: int) -> None:
         self._code = code
         context, address, self.steps, key = (
-            code.load(code.at(told, I64(HEAD + EACH * number + i), I64), I64) for i in range(EACH)
+            code.load(code.at(told, I64(len(HEAD) + len(EACH) * number + i), I64), I64) for i in range(len(EACH))
         )
         context, self._key = code.b.inttoptr(context, POINTER), code.b.inttoptr(key, POINTER)
         kind = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64]).as_pointer()
