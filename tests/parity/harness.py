@@ -175,6 +175,15 @@ def raises(call: Callable[[], Any]) -> str:
     return "nothing raised"
 
 
+def message(call: Callable[[], Any], *kinds: type[Exception]) -> str:
+    """Return what the error says that `call` raises, which has to be of one of these kinds."""
+    try:
+        call()
+    except kinds as error:
+        return str(error)
+    return "nothing raised"
+
+
 def sample(
     torch: ModuleType,
     *shape: int,

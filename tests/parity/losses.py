@@ -42,12 +42,3 @@ def value_or_error(function, *inputs):
     """Return the losses of every element, or the name of the error."""
     error = raises(lambda: function(*inputs, reduction="none"))
     return function(*inputs, reduction="none") if error == "nothing raised" else error
-
-
-def message(call):
-    """Return what an error says."""
-    try:
-        call()
-    except Exception as error:
-        return str(error)
-    return "nothing raised"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.parity.harness import DTYPES, case, raises, sample
+from functools import partial
+
+from tests.parity.harness import DTYPES, case, message, raises, sample
 
 
 def leaf(torch, *shape, dtype="float32", seed=0):
@@ -356,18 +358,12 @@ def function_gradients(torch):
         Given.apply(x * 1 if result_of_operation else x).sum().backward()
         return x.grad
 
-    def message(*args):
-        try:
-            return through(*args)
-        except RuntimeError as error:
-            return str(error)
-
     found = []
     for of_operation in (False, True):
         broader = [((3,), (4, 3)), ((3,), (1, 3)), ((3, 1), (2, 3, 2)), ((), (2,))]
         found += [through(sample(torch, *given), shape, of_operation) for shape, given in broader]
         wrong = [torch.ones(4), torch.ones(1), torch.tensor(1.0), torch.ones(3, 4), 3.0]
-        found += [message(grad, (3,), of_operation) for grad in wrong]
+        found += [message(partial(through, grad, (3,), of_operation), RuntimeError) for grad in wrong]
 
     class Expanded(torch.autograd.Function):
         @staticmethod

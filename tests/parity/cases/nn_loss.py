@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.parity.harness import DTYPES, case, raises, sample, with_gradients
-from tests.parity.losses import REDUCTIONS, SHAPES, message, over, pair, signs, twice, value_or_error
+from tests.parity.harness import DTYPES, case, message, raises, sample, with_gradients
+from tests.parity.losses import REDUCTIONS, SHAPES, over, pair, signs, twice, value_or_error
 
 ELEMENTWISE = {
     "L1Loss": {},
@@ -417,7 +417,7 @@ def messages(torch):
         lambda: torch.nn.TripletMarginLoss(margin=-1.0),
         lambda: torch.nn.MultiMarginLoss(weight=torch.ones(4, 1)),
     ]
-    return [message(call) for call in calls]
+    return [message(call, Exception) for call in calls]
 
 
 @case

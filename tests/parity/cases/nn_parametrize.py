@@ -8,7 +8,7 @@ import pickle
 import warnings
 from typing import Any
 
-from tests.parity.harness import case, raises, sample
+from tests.parity.harness import case, message, raises, sample
 
 FORMS = [("parametrizations",), ("utils",)]
 
@@ -71,14 +71,6 @@ def quiet(function: Any, *args: Any, **kwargs: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return function(*args, **kwargs)
-
-
-def message(call: Any) -> str:
-    try:
-        call()
-    except ValueError as error:
-        return str(error)
-    return "nothing raised"
 
 
 @case(rtol=3e-6)
@@ -192,8 +184,8 @@ def mistakes(torch: Any) -> Any:
     unsafe = register(layer(torch), "weight", Short(), unsafe=True)
     return {
         "name": raises(lambda: register(layer(torch), "weigth", symmetric(torch))),
-        "shape": message(lambda: register(layer(torch), "weight", Short())),
-        "dtype": message(lambda: register(layer(torch), "weight", Double())),
+        "shape": message(lambda: register(layer(torch), "weight", Short()), ValueError),
+        "dtype": message(lambda: register(layer(torch), "weight", Double()), ValueError),
         "number": raises(lambda: register(layer(torch), "weight", Number())),
         "unsafe": list(unsafe.weight.shape),
         "remove": raises(lambda: parametrize.remove_parametrizations(layer(torch), "weight")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from tests.parity.harness import case, raises, sample
+from tests.parity.harness import case, message, raises, sample
 
 WAYS = [
     ("identity",), ("random_unstructured", 5), ("random_unstructured", 0.3), ("l1_unstructured", 0),
@@ -117,28 +117,24 @@ def own_methods(torch: Any) -> Any:
 def mistakes(torch: Any) -> Any:
     prune, layer = room(torch), torch.nn.Linear(3, 2)
 
-    def message(call: Any) -> str:
-        try:
-            call()
-        except (ValueError, TypeError, IndexError) as error:
-            return str(error)
-        return "no mistake"
+    def said(call: Any) -> str:
+        return message(call, ValueError, TypeError, IndexError)
 
     pruned = prune.identity(torch.nn.Linear(3, 2), "weight")
     return {
-        "share": message(lambda: prune.l1_unstructured(layer, "weight", 1.5)),
-        "negative": message(lambda: prune.l1_unstructured(layer, "weight", -1)),
-        "many": message(lambda: prune.l1_unstructured(layer, "weight", 7)),
-        "kind": message(lambda: prune.random_unstructured(layer, "weight", "3")),
-        "vector": message(lambda: prune.ln_structured(layer, "bias", 1, 2, 0)),
-        "dim": message(lambda: prune.ln_structured(layer, "weight", 1, 2, 5)),
-        "not pruned": message(lambda: prune.remove(layer, "weight")),
+        "share": said(lambda: prune.l1_unstructured(layer, "weight", 1.5)),
+        "negative": said(lambda: prune.l1_unstructured(layer, "weight", -1)),
+        "many": said(lambda: prune.l1_unstructured(layer, "weight", 7)),
+        "kind": said(lambda: prune.random_unstructured(layer, "weight", "3")),
+        "vector": said(lambda: prune.ln_structured(layer, "bias", 1, 2, 0)),
+        "dim": said(lambda: prune.ln_structured(layer, "weight", 1, 2, 5)),
+        "not pruned": said(lambda: prune.remove(layer, "weight")),
         "no name": raises(lambda: prune.identity(layer, "foo")),
         "scores": raises(lambda: prune.l1_unstructured(layer, "weight", 1, importance_scores=torch.ones(2))),
-        "no pairs": message(lambda: prune.global_unstructured(3, prune.L1Unstructured, amount=1)),
-        "scores of all": message(lambda: prune.global_unstructured([], prune.L1Unstructured, [1], amount=1)),
+        "no pairs": said(lambda: prune.global_unstructured(3, prune.L1Unstructured, amount=1)),
+        "scores of all": said(lambda: prune.global_unstructured([], prune.L1Unstructured, [1], amount=1)),
         "structured": raises(lambda: prune.global_unstructured([(layer, "weight")], prune.LnStructured, amount=1, n=2)),
-        "container": message(lambda: prune.PruningContainer().add_pruning_method(3)),
+        "container": said(lambda: prune.PruningContainer().add_pruning_method(3)),
         "as it was": [sorted(name for name, _ in layer.named_parameters()), len(layer._forward_pre_hooks)],
         "weight": raises(lambda: setattr(pruned, "weight", 3)),
     }
