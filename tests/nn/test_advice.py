@@ -263,6 +263,20 @@ def test_equal_units_are_seen_in_the_middle_and_in_matrices_of_ones_own():
     assert kinds_given_by(by_hand) == {advice.SymmetricStart}
 
 
+def test_zeros_that_stay_zeros_are_seen_and_factors_of_ones_before_zeros_are_not():
+    net = network(lambda p: nn.init.constant_(p, 0.0), nn.ReLU())
+    assert kinds_given_by(lambda: train(net)) == {advice.SymmetricStart}
+
+    factors, weight = torch.ones(4, 4, requires_grad=True), torch.randn(4, 4, requires_grad=True)
+    optimizer = optim.SGD([factors, weight], lr=0.1)
+
+    def step() -> None:
+        ((torch.zeros(8, 4) @ factors) @ weight - 1).square().mean().backward()
+        optimizer.step()
+
+    assert not given_by(step), "a batch of zeros tells nothing of how they go on"
+
+
 # Turning it off -------------------------------------------------------------------------------------------------------
 
 

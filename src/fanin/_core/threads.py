@@ -1,4 +1,4 @@
-"""How many threads the matrix products use: NumPy's BLAS is asked, where it says.
+"""How many processors this process has, and how many threads its matrix products use: NumPy's BLAS is asked.
 
 NumPy has no call for it. Its wheels bundle OpenBLAS, whose own functions are looked up by name in the library that is
 loaded; another BLAS that exports none of these names keeps its number.
@@ -42,6 +42,11 @@ def _blas() -> tuple[Callable[[int], object], Callable[[], int]] | None:
     return None
 
 
+def cores() -> int:
+    """Return how many processors this process may use: fewer than there are in a container, or under taskset."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def set_num_threads(n: int) -> None:
     """Let matrix products use n threads.
 
@@ -59,4 +64,4 @@ def set_num_threads(n: int) -> None:
 def get_num_threads() -> int:
     """Return how many threads matrix products use."""
     blas = _blas()
-    return blas[1]() if blas is not None else os.cpu_count() or 1
+    return blas[1]() if blas is not None else cores()

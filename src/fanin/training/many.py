@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from fanin._core.errors import ArgumentError, ArgumentTypeError, JobsError
-from fanin.compiler.native.placing import cores
+from fanin._core.threads import cores
 from fanin.random.generator import default_generator
 from fanin.training.data import Sources
 from fanin.training.fit import fit, prepared

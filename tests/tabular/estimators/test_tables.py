@@ -176,7 +176,6 @@ PROGRAM = """
 import os, sys
 if {threads} == 1:
     os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
-    os.cpu_count = lambda: 1
 import numpy as np
 from fanin.tabular import TabularClassifier
 rng = np.random.default_rng(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,6 +17,7 @@ from fanin.tabular.fitting.members import Pace, Part, Plan, in_evaluation, make_
 from fanin.tabular.fitting.optimizer import ScheduledAdam
 from fanin.tabular.fitting.settings import Settings, realmlp, tabm
 from fanin.tabular.nets import Inputs
+from fanin.training import many
 
 INPUTS = Inputs(3, 2, (4,))
 SMALL = realmlp("classes", hidden=(16, 16), epochs=12, batch_size=32)
@@ -73,11 +73,23 @@ def test_members_are_the_same_side_by_side_and_for_any_number_of_threads(
     parts = [halves(table(seed=i)) for i in range(3)]
     before = fanin.get_rng_state()
     several = train(plan(), parts, seed=5, engine=engine)
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(many, "cores", lambda: 1)
     again = train(plan(), parts, seed=5, engine=engine)
     assert [weights_of(t) for t in several] == [weights_of(t) for t in again]
     assert weights_of(train(plan(), parts[:1], seed=6)[0]) != weights_of(train(plan(), parts[:1], seed=5)[0])
     assert fanin.equal(before, fanin.get_rng_state())
+
+
+@pytest.mark.parametrize("engine", ["eager", "native"])
+def test_nothing_is_said_of_equal_weights_where_the_first_batch_is_all_zeros(engine: str) -> None:
+    """The factors of members are ones, and their gradients zeros, as long as no flag is up; they part later."""
+    rows, settings = 64, tabm(hidden=(8, 8), members=8, epochs=2, batch_size=8)
+    flags = (np.arange(rows) == 3).astype(np.float32)[:, None]
+    part = Part((flags,), np.arange(rows) % 2)
+    one = Plan(Inputs(0, 1), 2, settings, ClassLoss(0.0), criteria.log_loss)
+    trained = train(one, [(part, part)], seed=0, engine=engine)[0]  # a warning would be an error here
+    factors = trained.network.hidden[0].s.detach().numpy()
+    assert len(np.unique(factors)) > 8
 
 
 def test_the_best_epoch_is_kept() -> None:

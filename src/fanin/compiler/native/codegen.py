@@ -14,7 +14,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from fanin.compiler.native.placing import cores
+from fanin._core.threads import cores
 
 
 class Compiler:

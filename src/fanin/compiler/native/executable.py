@@ -14,6 +14,7 @@ import numpy as np
 
 from fanin._core.addresses import address
 from fanin._core.errors import IndexRangeError
+from fanin._core.threads import cores
 from fanin.compiler import numpy_engine
 from fanin.compiler.graph import Graph, Value
 from fanin.compiler.native import target
@@ -23,7 +24,6 @@ from fanin.compiler.native.cache import default_cache
 from fanin.compiler.native.manifest import Manifest
 from fanin.compiler.native.pace import Pace
 from fanin.compiler.native.packing import packed, unpacked
-from fanin.compiler.native.placing import cores
 from fanin.compiler.native.quick import QUICK, builtin, objects_are_known
 from fanin.compiler.native.team import Team
 from fanin.compiler.native.version import compiler_version

@@ -32,11 +32,6 @@ def processor() -> int:
     return -1 if ask is None else ask()
 
 
-def cores() -> int:
-    """Return how many processors this process may use: fewer than there are in a container, or under taskset."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def allowed() -> set[int]:
     """Return where this thread may run; nothing where the system does not tell."""
     return set() if _asked() is None else os.sched_getaffinity(0)

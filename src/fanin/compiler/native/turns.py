@@ -17,12 +17,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from fanin._core.addresses import address
+from fanin._core.threads import cores
 from fanin.compiler.native.barrier import new_barrier
 from fanin.compiler.native.executable import Executable, team_of
 from fanin.compiler.native.kept import library_of
 from fanin.compiler.native.orders import Drawing
 from fanin.compiler.native.pace import Pace
-from fanin.compiler.native.placing import cores
 from fanin.compiler.native.team import task
 
 # Rows to draw from which on waking a second thread, some 20 us, pays: drawing takes 4 ns a row.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fanin._core.threads import cores
 from fanin.nn import Module
 from fanin.tabular.fitting.criteria import Criterion, log_probabilities
 from fanin.tabular.fitting.members import Part, Plan, Trained, in_double, outputs_of, train
@@ -169,7 +169,7 @@ def _train(
     plan: Plan, part: Part, splits: Sequence[tuple[Rows, Rows]], seed: int, deadline: float | None, watch: Any
 ) -> list[Trained]:
     """Train a network for each split; with a deadline as many at a time as there are cores, each with its time."""
-    at_once = len(splits) if deadline is None else threads_to_use() or os.cpu_count() or 1
+    at_once = len(splits) if deadline is None else threads_to_use() or cores()
     found: list[Trained] = []
     while len(found) < len(splits) and not any(each.stopped == "interrupted" for each in found):
         chosen = splits[len(found) : len(found) + at_once]

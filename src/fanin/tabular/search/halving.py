@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fanin._core.threads import cores
 from fanin.tabular.fitting.criteria import Criterion
 from fanin.tabular.fitting.given import named
 from fanin.tabular.fitting.members import Part, Plan, Trained, train_each
@@ -123,7 +123,7 @@ class Halving:
 
     def _at_once(self) -> int:
         """Return how many trials are trained side by side: with a deadline, as many as there are cores for."""
-        networks = AT_ONCE if self.deadline is None else threads_to_use() or os.cpu_count() or 1
+        networks = AT_ONCE if self.deadline is None else threads_to_use() or cores()
         return max(1, networks // len(self.pairs))
 
     def _due(self, rung: int) -> float | None:
