@@ -78,7 +78,7 @@ def test_labels_are_softened_by_a_row_in_all() -> None:
     """As if of 202 rows 201 had been right: the probability becomes 201 / 202, but for the prior."""
     logs, right = np.log([[0.6, 0.4]] * 200), np.zeros(200, np.int64)
     least = np.log(0.6 / 0.4) / np.log(201)
-    assert temperature(logs, right) == pytest.approx(least ** (200 / (200 + PRIOR)), rel=1e-3)
+    assert temperature(logs, right) == pytest.approx(least ** (200 / (200 + PRIOR)), rel=1e-4)
 
 
 def test_of_networks_that_are_averaged_a_quarter_of_the_logarithm_is_left() -> None:
@@ -100,6 +100,22 @@ def test_upper_counts_the_new_row() -> None:
     assert upper(scores, 0.999) == 19
     assert upper(scores, 0.5, np.ones(19)) == upper(scores, 0.5)
     assert upper(scores, 0.5, (scores > 15).astype(float)) == 18
+
+
+@pytest.mark.parametrize("unit", [0.01, 100.0])
+def test_the_unit_of_weights_says_nothing(unit: float) -> None:
+    """The new row weighs what the others weigh on average."""
+    scores, weights = RNG.normal(size=19), RNG.integers(1, 4, 19).astype(float)
+    levels = np.linspace(0.05, 0.99, 30)
+    assert [upper(scores, level, unit * weights) for level in levels] == [
+        upper(scores, level, weights) for level in levels
+    ]
+
+
+def test_levels_that_are_no_binary_fractions_count_whole_rows() -> None:
+    """0.07 of 100 rows are 7, although the product of the two is more by a rounding."""
+    assert 0.07 * 100 > 7
+    assert [upper(np.arange(1.0, 100.0), count / 100) for count in range(1, 100)] == list(range(1, 100))
 
 
 def test_coverage_of_new_rows_is_at_least_what_was_asked() -> None:

@@ -89,3 +89,25 @@ def test_squared_error_is_of_the_members_mean() -> None:
     outputs = LOGITS[:, :, :1]
     wanted = np.mean([(outputs[i].mean() - NUMBERS[i, 0]) ** 2 for i in range(ROWS)])
     assert criteria.squared_error(outputs, NUMBERS) == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "target"),
+    [
+        (criteria.log_loss, Y),
+        (criteria.class_error, Y),
+        (criteria.squared_error, NUMBERS),
+        (criteria.explained, NUMBERS),
+        (criteria.pinball((0.3, 0.5, 0.9)), NUMBERS),
+    ],
+    ids=["log-loss", "class error", "squared error", "explained", "pinball"],
+)
+def test_a_row_that_weighs_two_counts_as_two(criterion: Any, target: Any) -> None:
+    times = np.arange(ROWS) % 3
+    outputs = LOGITS if target is Y else LOGITS[:, :, :3] + 0.5 * NUMBERS[:, None]
+    if criterion is criteria.squared_error or criterion is criteria.explained:
+        outputs = outputs[:, :, :1]
+    twice = np.repeat(np.arange(ROWS), times)
+    weighted = criterion(outputs, target, times.astype(np.float32))
+    assert weighted == pytest.approx(criterion(outputs[twice], target[twice]), rel=1e-6)
+    assert weighted != pytest.approx(criterion(outputs, target), rel=1e-3)

@@ -13,7 +13,16 @@ import pytest
 import fanin
 from fanin.tabular.fitting import criteria, members
 from fanin.tabular.fitting.losses import ClassLoss, SquareLoss
-from fanin.tabular.fitting.members import Pace, Part, Plan, in_evaluation, make_network, outputs_of, train
+from fanin.tabular.fitting.members import (
+    Pace,
+    Part,
+    Plan,
+    in_evaluation,
+    make_network,
+    make_optimizer,
+    outputs_of,
+    train,
+)
 from fanin.tabular.fitting.optimizer import ScheduledAdam
 from fanin.tabular.fitting.settings import Settings, realmlp, tabm
 from fanin.tabular.nets import Inputs
@@ -101,6 +110,11 @@ def test_the_best_epoch_is_kept() -> None:
     assert 1 <= trained.epoch <= trained.epochs == 40
 
 
+def test_of_epochs_that_are_as_good_the_last_is_kept() -> None:
+    asked = replace(plan(replace(SMALL, epochs=5)), criterion=lambda outputs, target, weights: 1.0)
+    assert train(asked, [halves(table())], seed=0)[0].epoch == 5
+
+
 def test_patience_ends_training() -> None:
     settings = replace(SMALL, epochs=400, rate=0.2, rates="steady", patience=3)
     trained = train(replace(plan(settings), gain=(2e-3, 0.0)), [halves(table())], seed=0)[0]
@@ -173,6 +187,17 @@ def test_a_deadline_cuts_the_schedule_to_the_epochs_that_there_is_time_for(
     assert training.reason == ("" if epochs == 100 else "time")
     if epochs > 1:
         assert training.optimizer.param_groups[0]["total_steps"] == 7 * epochs
+
+
+def test_groups_learn_at_factors_of_the_rate_and_the_decay_that_are_set() -> None:
+    """Those of arXiv 2407.04491, table A.1."""
+    settings = replace(SMALL, rate=0.04, weight_decay=0.02)
+    network = make_network(plan(settings))
+    groups = [group for group in make_optimizer(network, settings, 10).param_groups if not group["holds"]]
+    found = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
+    assert found[id(network.head.weight)] == pytest.approx((0.04, 0.02))
+    assert found[id(network.head.bias)] == pytest.approx((0.004, 0.0))
+    assert found[id(network.front_scale.scale)] == pytest.approx((0.24, 0.02))
 
 
 def test_numbers() -> None:

@@ -57,11 +57,12 @@ def test_rows_that_weigh_nothing_say_nothing():
     assert reach(predicted, numbers, 0.0, 5000.0, np.full(len(numbers), 3.0)) == reach(predicted, numbers, 0.0, 5000.0)
 
 
-def test_the_moderate_error_counts_the_largest_hundredth_as_the_largest_of_the_others():
+@pytest.mark.parametrize(("rows", "held"), [(2, 1), (100, 1), (101, 2), (200, 2), (250, 3)])
+def test_the_moderate_error_counts_the_largest_hundredth_as_the_largest_of_the_others(rows: int, held: int):
     rng = np.random.default_rng(0)
-    outputs, numbers = rng.normal(size=(250, 1)), rng.normal(size=(250, 1))
+    outputs, numbers = rng.normal(size=(rows, 1)), rng.normal(size=(rows, 1))
     squares = np.sort(((outputs - numbers) ** 2)[:, 0])
-    expected = np.concatenate([squares[:-3], np.repeat(squares[-4], 3)]).mean()
+    expected = np.concatenate([squares[:-held], np.repeat(squares[-held - 1], held)]).mean()
     assert moderate_squared_error(outputs, numbers) == pytest.approx(expected)
 
 
