@@ -31,6 +31,14 @@ def test_hold_out_keeps_the_shares_of_classes() -> None:
     assert set(classes[learned]) == {0, 1, 2, 3}
 
 
+def test_a_class_of_one_row_is_learned_from() -> None:
+    classes = np.repeat([0, 1, 2], [10, 1, 1])
+    for seed in range(20):
+        ((learned, judged),) = hold_out(12, 0.5, np.random.default_rng(seed), classes)
+        assert {*classes[learned]} == {0, 1, 2}
+        assert len(judged) >= 4
+
+
 def test_each_row_judges_in_one_fold() -> None:
     classes = np.repeat([0, 1], [40, 11])
     parts = folds(51, 5, RNG, classes)

@@ -200,6 +200,14 @@ def test_groups_learn_at_factors_of_the_rate_and_the_decay_that_are_set() -> Non
     assert found[id(network.front_scale.scale)] == pytest.approx((0.24, 0.02))
 
 
+def test_gradients_are_cut_where_it_is_asked_for() -> None:
+    few = replace(SMALL, epochs=2)
+    cut, loose, free = (
+        weights_of(train(plan(replace(few, clip=clip)), [halves(table())], seed=0)[0]) for clip in (0.01, 1e6, None)
+    )
+    assert cut != free == loose
+
+
 def test_numbers() -> None:
     part = table()
     target = (part.inputs[0][:, :1] * 2 - part.inputs[0][:, 1:2]).astype(np.float32)
