@@ -9,7 +9,7 @@ import pytest
 
 from fanin.tabular.fitting.calibration import PRIOR, temperature, tempered
 from fanin.tabular.fitting.conformal import shifts, upper, widening
-from fanin.tabular.fitting.presets import NAMES, SOME, recipe
+from fanin.tabular.fitting.presets import FEW, NAMES, SOME, recipe
 from fanin.tabular.fitting.splits import folds, hold_out
 
 RNG = np.random.default_rng(0)
@@ -159,3 +159,14 @@ def test_few_rows_come_in_small_batches(name: str, task: str) -> None:
     few, many = (recipe(name, task, rows, {}).stages[0] for rows in (SOME, 20_000))
     assert (few.network, few.batch_size, many.batch_size) == ("tabm", 32, 256)
     assert recipe(name, task, SOME, {"batch_size": 100}).stages[0].batch_size == 100
+
+
+def test_members_of_many_rows_have_no_dropout() -> None:
+    few, many = (recipe("default", "numbers", rows, {}).stages[0].dropout for rows in (FEW, FEW + 1))
+    assert (few, many) == (0.1, 0.0)
+    assert recipe("default", "numbers", FEW + 1, {"dropout": 0.2}).stages[0].dropout == 0.2
+
+
+def test_epochs_go_down_where_rows_are_more_than_50_000() -> None:
+    rows = (20_000, 50_000, 100_000, 10**7)
+    assert [recipe("default", "classes", each, {}).stages[0].epochs for each in rows] == [100, 100, 50, 10]

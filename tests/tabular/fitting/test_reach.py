@@ -43,6 +43,12 @@ def test_a_range_is_taken_only_where_it_makes_the_error_smaller():
     assert reach(numbers - 0.1, numbers, 0.0, 24.0) == (0.0, 24.0)
 
 
+def test_the_range_ends_at_the_first_row_that_is_predicted_as_high_as_the_mean_of_those_before():
+    predicted = np.repeat([100.0, 50.0, 0.0], [20, 1, 20])
+    numbers = np.repeat([50.0, 0.0, 0.0], [20, 1, 20])
+    assert reach(predicted, numbers, 0.0, 100.0) == (0.0, 50.0)
+
+
 def test_few_rows_keep_the_whole_range():
     predicted, numbers = (each[:FEWEST] for each in house_prices())
     assert reach(predicted, numbers, 0.0, 500.0) == (0.0, 500.0)

@@ -78,5 +78,16 @@ def test_flags_name_rows_and_rows_of_no_weight_drop_out() -> None:
     flags = np.arange(30) < 20
     ((learned, judged),) = of([(flags, ~flags)])
     assert (len(learned), judged.tolist()) == (20, list(range(20, 30)))
-    ((learned, judged),) = of([([0, 2, 4, 58], [6, 7])], kept=2 * np.arange(30))
+    ((learned, judged),) = of([([0, 2, 4, 58, 59], [6, 7])], kept=2 * np.arange(30))
     assert (learned.tolist(), judged.tolist()) == ([0, 1, 2, 29], [3])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_folds_of_groups_keep_the_shares_of_classes_beside_one_that_is_rare(seed: int) -> None:
+    """Six groups of the first class, five of the second, and one row of the third: in each of 3 folds two, or one."""
+    groups = np.concatenate([np.repeat(np.arange(11), 4), [11]])
+    classes = np.concatenate([np.repeat([0] * 6 + [1] * 5, 4), [2]])
+    found = folds_of_groups(groups, 3, np.random.default_rng(seed), classes)
+    counts = np.array([np.bincount(classes[judged], minlength=3) for _, judged in found]) // 4
+    assert counts[:, 0].tolist() == [2, 2, 2]
+    assert sorted(counts[:, 1]) == [1, 2, 2]
