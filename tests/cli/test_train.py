@@ -94,9 +94,35 @@ def test_numbers_that_are_read_as_texts_are_noted(fanin: Run) -> None:
     Path("t.csv").write_text("\n".join(["size;share;plain;y", *lines]) + "\n")
     note = 'fanin: note: t.csv, column "size" and 1 more: "0,0" is a category, not a number; for numbers, write digits'
     arguments = ("train", "t.csv", "--target", "y", "--held-out", "0", *QUICK)
-    assert fanin(*arguments).err.splitlines() == [f"{note} and a point alone, as 1234.5"]
+    assert fanin(*arguments).err.splitlines() == [
+        f"{note} and a point alone, as 1234.5, or say which marks they have: --decimal , --thousands ."
+    ]
     answer = fanin(*arguments, "--force", "--category", "size", "--ignore", "share")
     assert (answer.status, answer.err) == (0, "")
+
+
+def test_decimal_commas_are_read_alike_by_all_commands(fanin: Run) -> None:
+    lines = [f"{x % 17},{x % 3};1.{x % 200 + 100},{x % 7};{x % 13},25" for x in range(100)]
+    Path("t.csv").write_text("\n".join(["size;price;y", *lines]) + "\n")
+    marks = ("--decimal", ",", "--thousands", ".", "--separator", ";")
+    answer = fanin("train", "t.csv", "--target", "y", *marks, *QUICK)
+    assert (answer.status, answer.err) == (0, "")
+    assert "13 different numbers" in answer.out
+    assert line_of(answer.out, "price").split()[1] == "number"
+    kept = {"missing": [], "separator": ";", "decimal": ",", "thousands": "."}
+    assert load_model("t.fanin").about_ == {"table": "t.csv", "target": "y", **kept}
+    answer = fanin("evaluate", "t.fanin", "t.csv", "--no-importance")
+    assert (answer.status, answer.err) == (0, "")
+    answer = fanin("predict", "t.fanin", "t.csv", "--out", "p.csv")
+    assert (answer.status, answer.err) == (0, "")
+
+    plain = Path("t.csv").read_text().replace(".", "").replace(",", ".").replace(";", "\t")
+    Path("plain.csv").write_text(plain)
+    usual = ("--decimal", ".", "--thousands", "", "--separator", r"\t")
+    assert fanin("predict", "t.fanin", "plain.csv", "--out", "q.csv", *usual).status == 0
+    assert Path("p.csv").read_bytes() == Path("q.csv").read_bytes()
+    refused = fanin("predict", "t.fanin", "plain.csv", "--separator", "ab")
+    assert (refused.status, refused.err.startswith("fanin: separator is one character")) == (1, True)
 
 
 def test_numbers_to_learn_beside_a_text_that_means_missing(fanin: Run) -> None:

@@ -1,9 +1,14 @@
-"""Types of arguments."""
+"""Types of arguments, and those that several commands have."""
 
 from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fanin.tabular.files.reading import Reading
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -38,6 +43,30 @@ def seconds(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not above 0 seconds")
     return value
+
+
+def mark(text: str) -> str:
+    r"""Return a character, of which a tab is written as a shell can write it.
+
+    >>> mark(";"), mark(r"\t")
+    (';', '\t')
+    """
+    return "\t" if text == r"\t" else text
+
+
+def add_marks(group: Any) -> None:
+    """Add the options that say how a file is written; those that are not given are None."""
+    group.add_argument("--separator", type=mark, metavar="MARK", help="between fields (default: what the header tells)")
+    group.add_argument("--decimal", type=mark, metavar="MARK", help="before decimals, as a comma (default: a point)")
+    group.add_argument("--thousands", type=mark, metavar="MARK", help="between thousands (default: none)")
+
+
+def reading(arguments: argparse.Namespace, about: Mapping[str, Any] | None = None) -> Reading:
+    """Return how a table is written: as the options say, and else as the one that a model has learned from."""
+    from fanin.tabular.files.reading import Reading
+
+    names = ("missing", "separator", "decimal", "thousands")
+    return Reading.of(about or {}, *(getattr(arguments, name, None) for name in names))
 
 
 def widths(text: str) -> tuple[int, ...]:

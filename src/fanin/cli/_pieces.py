@@ -77,7 +77,6 @@ def fit_in_pieces(
                 table,
                 target.name,
                 ignore=left_out,
-                missing=arguments.missing,
                 sample_weight=arguments.weight,
                 memory=memory,
                 progress=bar.part,

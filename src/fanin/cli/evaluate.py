@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fanin._core.errors import TableError
+from fanin.cli._arguments import add_marks, reading
 
 if TYPE_CHECKING:
     from fanin.cli._judged import Rows
@@ -46,6 +47,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--report", metavar="FILE", help="write the report here, too: .html, .txt or .json")
     parser.add_argument("--no-importance", action="store_true", help="do without the importance of columns")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default 0)")
+    add_marks(parser)
     parser.set_defaults(handler=run)
 
 
@@ -60,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(arguments.model)
     _check(model, arguments.model)
     target = _target(model, arguments)
-    rows = _read(model, arguments.table, target, arguments.weight)
-    learned = None if arguments.train is None else _read(model, arguments.train, target, arguments.weight)
+    rows = _read(model, arguments.table, target, arguments)
+    learned = None if arguments.train is None else _read(model, arguments.train, target, arguments)
     report = judged(model, rows, learned, arguments)
     show(report.text())
     if arguments.report is not None:
@@ -85,12 +87,13 @@ def _target(model: Any, arguments: argparse.Namespace) -> str:
     return str(name)
 
 
-def _read(model: Any, path: str, target: str, weight: str | None) -> Rows:
+def _read(model: Any, path: str, target: str, arguments: argparse.Namespace) -> Rows:
     """Return the columns of the model, the target and the weights, of the rows that have a target and can be used."""
     from fanin.cli._judged import labelled
-    from fanin.tabular.files import open_table
+    from fanin.tabular.files.opening import opened
 
-    table = open_table(path, missing=model.about_.get("missing", ()))
+    table = opened(path, reading(arguments, model.about_))
+    weight = arguments.weight
     table.need([target, *map(str, model.feature_names_in_), *([] if weight is None else [weight])])
     if weight is None and model.about_.get("weight") in table.names:
         weight = model.about_["weight"]

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fanin.cli._arguments import share
+from fanin.cli._arguments import add_marks, share
 
 if TYPE_CHECKING:
     from fanin.tabular.files import PredictedFile
@@ -59,6 +59,7 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--missing", action="append", metavar="TEXT", help="a text that means missing, in place of those of training"
     )
+    add_marks(parser)
     parser.set_defaults(handler=run)
 
 
@@ -93,7 +94,6 @@ def _predicted(model: Any, arguments: argparse.Namespace, path: Path) -> Predict
     from fanin.cli._progress import Bar
     from fanin.tabular.files import predict_file
 
-    missing = model.about_.get("missing", ()) if arguments.missing is None else arguments.missing
     with Bar() as bar:
         return predict_file(
             model,
@@ -102,7 +102,10 @@ def _predicted(model: Any, arguments: argparse.Namespace, path: Path) -> Predict
             probabilities=not arguments.no_probabilities,
             interval=arguments.interval,
             keep=arguments.keep,
-            missing=missing,
+            missing=arguments.missing,
+            separator=arguments.separator,
+            decimal=arguments.decimal,
+            thousands=arguments.thousands,
             progress=bar.rows,
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fanin.cli import INTERRUPTED
-from fanin.cli._arguments import positive, seconds, share, widths
+from fanin.cli._arguments import add_marks, positive, reading, seconds, share, widths
 
 if TYPE_CHECKING:
     from fanin.cli._judged import Rows
@@ -66,6 +66,7 @@ def _add_data_options(group: Any) -> None:
     group.add_argument(
         "--missing", action="append", default=[], metavar="TEXT", help="a text that means missing, as NA (repeatable)"
     )
+    add_marks(group)
     group.add_argument("--weight", metavar="COLUMN", help="how much each row counts in training and report")
     group.add_argument(
         "--held-out",
@@ -107,14 +108,14 @@ def run(arguments: argparse.Namespace) -> int:
     # What is slow to load waits until it is needed, so that --help and mistakes are answered at once.
     from fanin.cli._pieces import is_larger, memory_for
     from fanin.cli._reports import check_report
-    from fanin.tabular.files import open_table
+    from fanin.tabular.files.opening import opened
     from fanin.tabular.saving import check_destination
 
     started = time.perf_counter()
     folder = Path(arguments.out or default_folder(arguments.table))
     check_destination(folder, arguments.force)
     check_report(arguments.report)
-    table, memory = open_table(arguments.table, missing=arguments.missing), memory_for(arguments)
+    table, memory = opened(arguments.table, reading(arguments)), memory_for(arguments)
     if is_larger(table, memory):
         found: tuple[Any, Lines | None] = _train_in_pieces(table, folder, arguments, memory)
     else:
@@ -126,6 +127,7 @@ def _train(table: TableFile, folder: Path, arguments: argparse.Namespace) -> tup
     """Train from a table in memory and save the model; return it, and where its report is, None after Ctrl-C."""
     from fanin.cli._show import show
     from fanin.tabular.saving import save_model
+    from fanin.tabular.streaming.fitting import about
     from fanin.tabular.tasks import figures, prepare
 
     prepared = prepare(table, arguments.target, _options(arguments))
@@ -133,6 +135,7 @@ def _train(table: TableFile, folder: Path, arguments: argparse.Namespace) -> tup
     _note_stand_ins(prepared.stand_ins, prepared.source)
     _note_figures(figures(prepared.X), prepared.source)
     model = _fitted(prepared, arguments)
+    model.about_ = about(table, arguments.target, arguments.weight)
     save_model(model, folder, arguments.force)
     try:
         judged, learned = (_rows(prepared, which) for which in (prepared.judged, prepared.learned))
@@ -168,7 +171,6 @@ def _train_in_pieces(
     target = replace(target, values=target.values[:0], known=target.known[:0])
     model = _new_model(target, arguments)
     fit_in_pieces(model, table, target, arguments, left_out, memory, aside)
-    model.about_ = _about(table.source, target, arguments)
     save_model(model, folder, arguments.force)
     try:
         judged, learned = (_kept(model, aside.frame(name), table, arguments) for name in ("judged", "learned"))
@@ -265,7 +267,7 @@ def _note_figures(found: dict[str, str], source: str) -> None:
         where = f'column "{column}"' + (f" and {len(others):,} more" if others else "")
         note(
             f'{source}, {where}: "{text}" is a category, not a number; for numbers, write digits and a point alone,'
-            " as 1234.5"
+            " as 1234.5, or say which marks they have: --decimal , --thousands ."
         )
 
 
@@ -289,7 +291,6 @@ def _fitted(prepared: Prepared, arguments: argparse.Namespace) -> Any:
     with Bar(measure, arguments.time_limit) as bar, watched(model, bar):
         bar.say("starting")
         model.fit(X, y, weights)
-    model.about_ = _about(prepared.source, prepared.target, arguments)
     return model
 
 
@@ -300,12 +301,6 @@ def _new_model(target: Target, arguments: argparse.Namespace) -> Any:
     given = {name: getattr(arguments, name) for name in names}
     kind = TabularClassifier if target.task == "classes" else TabularRegressor
     return kind(**given, random_state=arguments.seed)
-
-
-def _about(source: str, target: Target, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return what `fanin predict` and `fanin evaluate` need to know of the table."""
-    weight = {} if arguments.weight is None else {"weight": arguments.weight}
-    return {"table": source, "target": target.name, "missing": list(arguments.missing), **weight}
 
 
 def _rows(prepared: Prepared, which: Any) -> Rows | None:

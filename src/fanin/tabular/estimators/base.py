@@ -96,6 +96,9 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         *,
         ignore: Sequence[str] = (),
         missing: Sequence[str] = ("",),
+        separator: str | None = None,
+        decimal: str = ".",
+        thousands: str | None = None,
         sample_weight: str | None = None,
         memory: int | str | None = None,
         progress: Callable[[str, float], Any] | None = None,
@@ -117,7 +120,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
             path: as in `fanin.tabular.open_table`, or what it returned.
             target: the column to learn; rows without it are left out, and a warning says how many.
             ignore: columns not to learn from.
-            missing: texts that stand for a missing value, beside the empty field.
+            missing, separator, decimal, thousands: as in `open_table`; kept, so that `predict_file` reads alike.
             sample_weight: the column with the rows' weights.
             memory: what this process may hold, in bytes or as "2 GB"; 1 GB if not given, or 0.5 GB more than it holds.
             progress: called with what is being done ("reading", "encoding", "training") and the share of it.
@@ -125,6 +128,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
         Raises ValueError for what is no table or has no such column, for too little memory, and, before training, where
         the disk has no room for the temporary file. That is removed however training ends.
         """
+        from fanin.tabular.files.reading import Reading
         from fanin.tabular.streaming.fitting import fit_file
 
         fit_file(
@@ -132,7 +136,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
             path,
             target,
             ignore=ignore,
-            missing=missing,
+            reading=Reading.of({}, missing, separator, decimal, thousands),
             sample_weight=sample_weight,
             memory=memory,
             progress=progress,
@@ -235,6 +239,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]
                 due = now
             found.append(fit_ensemble(part, inputs, goal, plan, splits, seed % (2**30) + number, due, watch))
         self._inputs = inputs
+        self.about_: dict[str, Any] = {}  # of a table in a file; those who fit from one say more
         self.history_ = [entry for ensemble in found for entry in ensemble.record]
         self.n_iter_ = max(entry["epochs"] for entry in self.history_)
         return found

@@ -13,6 +13,7 @@ from typing import IO, cast
 
 from fanin._core.errors import TableError
 from fanin.tabular.files.csv_blocks import Header, blocks_of, parse
+from fanin.tabular.files.reading import Reading
 from fanin.tabular.files.table_file import TableFile, Unusable, bytes_of, without_missing
 from fanin.tabular.frames import polars
 
@@ -25,12 +26,12 @@ GROWTH = 5  # how much larger text may be than its gzip file
 class CsvFile(TableFile):
     """One CSV file, or several with the same header."""
 
-    def __init__(self, paths: Sequence[Path], missing: Sequence[str]) -> None:
-        self.paths, self.missing = tuple(paths), tuple(missing)
+    def __init__(self, paths: Sequence[Path], reading: Reading) -> None:
+        self.paths, self.reading = tuple(paths), reading
         self.source = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
         self.size = sum(path.stat().st_size for path in paths)
         self.is_packed = any(map(_is_gzip, paths))
-        self.headers = tuple(_read_header(path) for path in paths)
+        self.headers = tuple(_read_header(path, reading.separator) for path in paths)
         self.names = self.headers[0].names
         for path, header in zip(paths[1:], self.headers[1:], strict=True):
             if header.names != self.names:
@@ -50,7 +51,7 @@ class CsvFile(TableFile):
     def _frames(
         self, rows: int, columns: Sequence[str] | None, lenient: bool
     ) -> Iterator[tuple[polars.DataFrame, list[Unusable]]]:
-        first_row, found, plain = 1, False, set(self.missing) <= {""}
+        first_row, found, plain = 1, False, set(self.reading.missing) <= {""}
         for path, header in zip(self.paths, self.headers, strict=True):
             with _careful(path), _opened(path) as stream:
                 stream.read(header.end)
@@ -62,7 +63,7 @@ class CsvFile(TableFile):
                         found = True
                         # An empty field is None already, unless it stands in quotation marks.
                         clear = plain and b'""' not in block
-                        yield frame if clear else without_missing(frame, self.missing), unusable
+                        yield frame if clear else without_missing(frame, self.reading.missing), unusable
         if not found:
             self._no_rows()
 
@@ -87,7 +88,7 @@ def _careful(path: Path) -> Iterator[None]:
         raise TableError(f"{path} cannot be read ({error.strerror or error})") from None
 
 
-def _read_header(path: Path) -> Header:
+def _read_header(path: Path, separator: str | None) -> Header:
     with _careful(path), _opened(path) as stream:
         content = _beginning(stream)
         _check_is_text(content, path)
@@ -103,7 +104,7 @@ def _read_header(path: Path) -> Header:
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
         raise TableError(f"{path}, line {line}: not UTF-8 text; save the table as UTF-8") from None
-    separator = _separator(decoded)
+    separator = _separator(decoded, separator, path)
     return Header(_names(decoded, separator, path), separator, skipped + end, decoded.count("\n"))
 
 
@@ -149,10 +150,15 @@ def _end_of_header(text: bytes) -> int:
     return at
 
 
-def _separator(header: str) -> str:
-    """Return the separator that is found most often in the header; a comma when there is none."""
+def _separator(header: str, told: str | None, path: Path) -> str:
+    """Return the separator as it was told, or that found most often in the header; a comma when there is none."""
     unquoted = "".join(header.split('"')[::2])
-    return max(SEPARATORS, key=lambda separator: (unquoted.count(separator), separator == ","))
+    if told is not None and told not in unquoted and any(each in unquoted for each in SEPARATORS):
+        raise TableError(
+            f"{path} has no separator {told!r} in its header: {header.strip()[:60]!r}",
+            remedy="name the one that it has as separator, or leave it to the header",
+        )
+    return told or max(SEPARATORS, key=lambda separator: (unquoted.count(separator), separator == ","))
 
 
 def _names(header: str, separator: str, path: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fanin._core.errors import TableError
+from fanin.tabular.files.reading import Reading
 from fanin.tabular.files.table_file import TableFile, Unusable, bytes_of, without_missing
 from fanin.tabular.frames import polars
 
@@ -15,8 +16,8 @@ from fanin.tabular.frames import polars
 class ParquetFile(TableFile):
     """One Parquet file, or several with the same columns."""
 
-    def __init__(self, paths: Sequence[Path], missing: Sequence[str]) -> None:
-        self.paths, self.missing = tuple(paths), tuple(missing)
+    def __init__(self, paths: Sequence[Path], reading: Reading) -> None:
+        self.paths, self.reading = tuple(paths), reading
         self.source = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
         self.size = sum(path.stat().st_size for path in paths)
         self.schema = self._schema(paths[0])
@@ -65,7 +66,8 @@ class ParquetFile(TableFile):
             for start in range(0, height, rows):
                 frame = _careful(path, lambda lazy=lazy, start=start: lazy.slice(start, rows).collect())
                 # Parts may come from writers that chose other widths of numbers for the same column.
-                yield without_missing(frame.cast(types) if dict(frame.schema) != types else frame, self.missing), []
+                frame = frame.cast(types) if dict(frame.schema) != types else frame
+                yield without_missing(frame, self.reading.missing), []
 
 
 def _careful(path: Path, read: Any) -> Any:

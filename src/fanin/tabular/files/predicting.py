@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from fanin._core.errors import ArgumentError, OperationError, TableError
 from fanin.tabular.files.cleaning import clean
 from fanin.tabular.files.csv_file import CsvFile
-from fanin.tabular.files.opening import open_table
+from fanin.tabular.files.opening import opened
+from fanin.tabular.files.reading import Reading
 from fanin.tabular.files.table_file import Piece, TableFile, Unusable, bytes_of
 from fanin.tabular.files.writing import format_of, written
 from fanin.tabular.frames import polars
@@ -55,7 +56,10 @@ def predict_file(
     probabilities: bool = True,
     interval: float | None = None,
     keep: Sequence[str] = (),
-    missing: Sequence[str] = ("",),
+    missing: Sequence[str] | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
     progress: Progress | None = None,
 ) -> PredictedFile:
     r"""Predict the rows of a table in files, of any size, in bounded memory, and write the predictions to a file.
@@ -73,7 +77,8 @@ def predict_file(
         probabilities: whether to write them, of a classifier.
         interval: the coverage of an interval, for a regressor, as 0.9; adds the columns `low` and `high`.
         keep: columns of the table that are written as well, as a key.
-        missing: texts that stand for a missing value, beside the empty field.
+        missing, separator, decimal, thousands: as in `open_table`; what is not given is as it was for the file that the
+            model has learned from.
         progress: called with the rows so far and, where it is known, how many there are.
 
     Raises ValueError before any work for columns that the model needs and the table lacks, and for another ending.
@@ -88,12 +93,16 @@ def predict_file(
     >>> done.rows, done.columns, [str(each) for each in done.unusable]
     (3, ('id', 'prediction'), ['row 2, column "x": \'many\': a number is expected, as in all rows learned from'])
     """
-    table = source if isinstance(source, TableFile) else open_table(source, missing=missing)
+    table = source if isinstance(source, TableFile) else _opened(source, model, missing, separator, decimal, thousands)
     work = _Prediction(model, table, list(keep), probabilities, interval)
     path = Path(destination)
     format_of(path)
     _check_other(path, table)
     return _write(work, table, path, progress)
+
+
+def _opened(source: Any, model: Any, *given: Any) -> TableFile:
+    return opened(source, Reading.of(getattr(model, "about_", {}), *given))
 
 
 def _check_other(path: Path, table: TableFile) -> None:

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from fanin._core.errors import ArgumentError, TableError
 from fanin.tabular.files.kinds import kind_of
+from fanin.tabular.files.reading import Reading
 from fanin.tabular.frames import polars
 
 SAMPLE = 1000  # rows from which the kinds of columns are told
@@ -67,17 +68,17 @@ class TableFile(ABC):
     """A table in one file or several, which is read when it is asked for.
 
     Texts of a CSV file stay texts, as what a column holds is decided from its rows, not by the file; None stands for a
-    missing value: an empty field, one of the texts in `missing`, and in Parquet NaN, too.
+    missing value: an empty field, one of the texts in `reading.missing`, and in Parquet NaN, too.
 
     source:  how messages name it.
     names:   of the columns, in order.
-    missing: the texts that stand for a missing value.
+    reading: how it is written: texts that stand for a missing value, and the marks in numbers.
     size:    bytes of all its files.
     """
 
     source: str
     names: tuple[str, ...]
-    missing: tuple[str, ...]
+    reading: Reading
     size: int
 
     @cached_property
@@ -114,7 +115,7 @@ class TableFile(ABC):
         """
         self.need(columns or ())
         found, count = [], 0
-        for frame, _ in self._frames(most_rows or self._at_once(), columns, lenient=False):
+        for frame, _ in self._plain_frames(most_rows or self._at_once(), columns, lenient=False):
             found.append(frame)
             count += frame.height
             if most_rows is not None and count >= most_rows:
@@ -143,7 +144,7 @@ class TableFile(ABC):
         if rows < 1:
             raise ArgumentError(f"pieces have 1 row or more, not {rows}")
         self.need(columns or ())
-        return (_regrouped if even else _cut)(self._frames(rows, columns, lenient), rows)
+        return (_regrouped if even else _cut)(self._plain_frames(rows, columns, lenient), rows)
 
     def need(self, names: Sequence[str]) -> None:
         """Raise TableError unless there are columns of these names; the message has the nearest ones."""
@@ -157,6 +158,37 @@ class TableFile(ABC):
         raise TableError(
             f'{self.source} has no column "{lacking[0]}"; {"did you mean" if near else "it has"} {listed}'
             + ("?" if near else "")
+        )
+
+    def _plain_frames(
+        self, rows: int, columns: Sequence[str] | None, lenient: bool
+    ) -> Iterator[tuple[polars.DataFrame, list[Unusable]]]:
+        """Yield frames in which numbers are written as 1234.5, and what could not be read."""
+        frames = self._frames(rows, columns, lenient)
+        return frames if self.reading.is_plain else self._rewritten(frames, lenient)
+
+    def _rewritten(
+        self, frames: Iterator[tuple[polars.DataFrame, list[Unusable]]], lenient: bool
+    ) -> Iterator[tuple[polars.DataFrame, list[Unusable]]]:
+        first = 1
+        for frame, unusable in frames:
+            found: list[polars.Series] = []
+            for texts in frame.get_columns():
+                if texts.dtype != polars.String:
+                    continue
+                found.append(self.reading.plain(texts))
+                for row in self.reading.doubtful(texts, found[-1]).arg_true():
+                    fault = Unusable(first + row, texts.name, texts[row], self._what_of_points())
+                    if not lenient:
+                        raise TableError(f"{self.source}, {fault}")
+                    unusable.append(fault)
+            yield frame.with_columns(found), unusable
+            first += frame.height
+
+    def _what_of_points(self) -> str:
+        return (
+            f"a point in a number, in a column of others with the decimal mark {self.reading.decimal!r}; if points part"
+            " thousands, say so (thousands='.')"
         )
 
     def _at_once(self) -> int:

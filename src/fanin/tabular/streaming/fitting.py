@@ -15,8 +15,10 @@ from sklearn.utils import check_random_state
 from fanin._core.errors import ArgumentError, TableError
 from fanin.tabular.checking import check_time_limit, checked_table
 from fanin.tabular.estimators.base import inputs_of
-from fanin.tabular.files import TableFile, open_table
+from fanin.tabular.files import TableFile
 from fanin.tabular.files.cleaning import Refused, clean, with_numbers
+from fanin.tabular.files.opening import opened
+from fanin.tabular.files.reading import Reading
 from fanin.tabular.files.table_file import bytes_of
 from fanin.tabular.fitting.ensemble import Ensemble, fit_ensemble, is_interrupted
 from fanin.tabular.fitting.given import recipe_of
@@ -38,6 +40,7 @@ IN_SAMPLE = 1000  # rows at least
 # Times the seconds of the first pass that are needed for the second, which took 2.2 times as long, and to learn.
 ENCODING = 3.0
 ROWS_TO_SEE = 20_000_000  # of all passes together, where nobody names their number
+USUAL = Reading()
 Progress = Callable[[str, float], Any]
 
 
@@ -47,7 +50,7 @@ def fit_file(
     target: str,
     *,
     ignore: Sequence[str] = (),
-    missing: Sequence[str] = ("",),
+    reading: Reading = USUAL,
     sample_weight: str | None = None,
     memory: int | str | None = None,
     progress: Progress | None = None,
@@ -55,23 +58,31 @@ def fit_file(
 ) -> Any:
     """Let an estimator learn from a table in files; the arguments are those of its method of this name.
 
+    reading: how the table is written.
     aside: rows that are not learned from, which are kept as they come by.
     """
     model._started = time.monotonic()
     check_time_limit(model.time_limit)
     if not 0 < model.validation_fraction < 1:
         raise ArgumentError(f"validation_fraction must lie between 0 and 1, not {model.validation_fraction}")
-    table = path if isinstance(path, TableFile) else open_table(path, missing=missing)
+    table = path if isinstance(path, TableFile) else opened(path, reading)
     feed = Feed(table, target, ignore, sample_weight, numbers=model._task == "numbers", aside=aside)
     budget = budget_of(memory)
-    if table.bytes_in_memory <= budget.whole:
-        return _fit_whole(model, feed)
-    if model.cv is not None:
+    whole = table.bytes_in_memory <= budget.whole
+    if model.cv is not None and not whole:
         raise ArgumentError(
             f"cv is for tables that fit into memory, and {table.source} does not",
             remedy="leave cv out: a share of the rows is held out then; or give more memory",
         )
-    return _InPieces(model, feed, budget, progress or _silent).fit()
+    fitted = _fit_whole(model, feed) if whole else _InPieces(model, feed, budget, progress or _silent).fit()
+    fitted.about_ = about(table, target, sample_weight)
+    return fitted
+
+
+def about(table: TableFile, target: str, weight: str | None) -> dict[str, Any]:
+    """Return what is kept of a table that a model has learned from, to read others alike."""
+    named = {} if weight is None else {"weight": weight}
+    return {"table": table.source, "target": target, **table.reading.about(), **named}
 
 
 def _silent(what: str, share: float) -> None:
