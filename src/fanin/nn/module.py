@@ -250,12 +250,10 @@ class Module(Tree, Called, Stateful):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of the parameters, or set them to zero where set_to_none is False."""
         for parameter in self.parameters():
-            gradient = parameter._grad
             if set_to_none:
                 parameter._grad = None
-            elif gradient is not None:
-                parameter._grad = gradient.detach()
-                gradient._array[...] = 0
+            elif parameter._grad is not None:
+                parameter._grad.detach_().zero_()
 
     def _apply(self: Self, fn: Callable[[Any], Any], recurse: bool = True) -> Self:
         """Replace the values of every parameter, gradient and buffer by what fn makes of them; return the module."""

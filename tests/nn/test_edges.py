@@ -1,0 +1,90 @@
+"""Edges of layers, of their states and of hooks, worked by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import fanin as torch
+from fanin import nn
+
+
+def test_a_last_bag_that_starts_behind_the_last_number_is_empty() -> None:
+    table = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    found = nn.functional.embedding_bag(torch.tensor([0, 1, 1]), table, torch.tensor([0, 3]), mode="sum")
+    assert found.tolist() == [[7.0, 10.0], [0.0, 0.0]]
+    with pytest.raises(RuntimeError, match="end within the 3 numbers"):
+        nn.functional.embedding_bag(torch.tensor([0, 1, 1]), table, torch.tensor([0, 4]), mode="sum")
+
+
+def test_running_moments_rest_where_they_are_no_longer_tracked() -> None:
+    layer = nn.BatchNorm1d(1)
+    x = torch.tensor([[0.0], [2.0]])
+    layer.track_running_stats = False
+    assert layer(x).detach().squeeze(1).tolist() == pytest.approx([-1.0, 1.0], rel=1e-4)
+    assert (layer.running_mean.item(), layer.running_var.item(), layer.num_batches_tracked.item()) == (0.0, 1.0, 0)
+
+
+def test_an_assigned_parameter_requires_a_gradient_where_the_one_before_did() -> None:
+    given, layer = nn.Linear(2, 1), nn.Linear(2, 1)
+    given.weight.requires_grad_(False)
+    layer.bias.requires_grad_(False)
+    layer.load_state_dict(given.state_dict(keep_vars=True), assign=True)
+    assert layer.weight is given.weight
+    assert (layer.weight.requires_grad, layer.bias.requires_grad) == (True, False)
+
+
+def test_a_module_that_is_given_a_whole_state_knows_its_own_part() -> None:
+    """As modules do that load their children themselves."""
+    layer, unexpected = nn.Linear(1, 1), []  # type: ignore[var-annotated]
+    state: Any = {f"{name}.{key}": torch.ones(1, 1)[0] for name in ("one", "two") for key in ("bias", "other")}
+    layer._load_from_state_dict(state, "one.", {}, True, [], unexpected, [])
+    assert unexpected == ["one.other"]
+    assert layer.bias.item() == 1.0
+
+
+def test_gradients_that_are_set_to_zero_stay_where_they_are_without_a_history() -> None:
+    layer = nn.Linear(1, 1, bias=False)
+    (layer(torch.ones(1, 1)) ** 2).sum().backward(create_graph=True)
+    held = layer.weight.grad
+    assert held.requires_grad
+    layer.zero_grad(set_to_none=False)
+    assert layer.weight.grad is held
+    assert (held.item(), held.requires_grad, held.grad_fn) == (0.0, False, None)
+
+
+def test_gradients_are_set_to_zero_in_a_compiled_step_as_in_an_eager_one() -> None:
+    def losses(wrapper: Any) -> list[float]:
+        torch.manual_seed(0)
+        layer = nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+
+        def step(x: Any) -> Any:
+            layer.zero_grad(set_to_none=False)
+            loss = (layer(x) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        step = wrapper(step)
+        return [step(torch.full((3, 2), 1.0 + i)).item() for i in range(3)]
+
+    assert losses(torch.compile) == pytest.approx(losses(lambda step: step), rel=1e-6)
+
+
+@pytest.mark.parametrize("clip", [nn.utils.clip_grad_value_, nn.utils.clip_grad_norm_])
+def test_a_gradient_that_is_limited_after_it_was_used_is_an_error_on_the_way_back(clip: Any) -> None:
+    w = nn.Parameter(torch.tensor([3.0, 4.0]))
+    (w**3).sum().backward(create_graph=True)
+    penalty = (w.grad**2).sum()
+    clip(w, 1.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        penalty.backward()
+
+
+def test_a_norm_is_of_the_widest_dtype() -> None:
+    one, two = torch.tensor([3.0]), torch.tensor([4.0], dtype=torch.float64)
+    for given in ([one, two], [two, one]):
+        assert nn.utils.get_total_norm(given).dtype is torch.float64
+    assert nn.utils.get_total_norm([one, one]).dtype is torch.float32
