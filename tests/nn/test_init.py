@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -372,9 +373,29 @@ def test_lsuv_scales_shared_and_unreached_layers_once_or_never():
     torch.manual_seed(0)
     net = Shared()
     idle = net.idle.weight.clone()
-    report = init.lsuv_(net, (torch.randn(500, 5) * 7, torch.zeros(1)))
+    x = torch.randn(500, 5) * 7
+    report = init.lsuv_(net, (x, torch.zeros(1)))
     assert [layer.name for layer in report.layers] == ["used"]
+    assert report.layers[0].before == pytest.approx(49, rel=0.1)
+    assert float(net.used(x).var()) == pytest.approx(1, abs=0.1)
     assert torch.equal(net.idle.weight, idle)
+
+
+def test_lsuv_scales_outputs_whose_squares_overflow():
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(6, 6)
+    report = init.lsuv_(layer, torch.randn(100, 6) * 1e25)
+    assert report.converged
+    assert float((layer(torch.randn(1000, 6) * 1e25)).var()) == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize(("mean", "warned"), [(1.0, False), (2.5, False), (3.5, True), (-3.5, True), (-2.5, False)])
+def test_a_cut_far_from_the_mean_is_warned_of(mean, warned):
+    """More than two standard deviations outside of [-1, 1]."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        init.trunc_normal_(torch.empty(3), mean, 1.0, -1.0, 1.0)
+    assert [str(each.message).startswith("mean is more than 2 std") for each in found] == [True] * warned
 
 
 def test_lsuv_says_when_it_does_not_get_there():

@@ -185,3 +185,17 @@ def test_what_a_compiled_step_has_trained_can_be_pruned_again() -> None:
     plain, compiled = rounds(compiled=False), rounds(compiled=True)
     assert (compiled.weight == 0).sum() == (plain.weight == 0).sum() == 10
     assert torch.equal(plain.weight, compiled.weight)
+
+
+def test_a_hook_that_is_always_called_is_called_once_when_a_later_one_fails() -> None:
+    layer, seen = nn.ReLU(), []  # type: ignore[var-annotated]
+
+    def fails(*_: Any) -> None:
+        raise ValueError("later")
+
+    layer.register_forward_hook(lambda *given: seen.append(given[-1].item()), always_call=True)
+    layer.register_forward_hook(fails)
+    layer.register_forward_hook(lambda *given: seen.append(given[-1]), always_call=True)
+    with pytest.raises(ValueError, match="later"):
+        layer(torch.tensor(2.0))
+    assert seen == [2.0, None]
