@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn.neural_network
 from sklearn.datasets import make_classification, make_regression
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -128,6 +129,28 @@ def test_an_activation_for_each_layer() -> None:
         MLPRegressor(hidden_layer_sizes=(7, 6), activation=["tanh"]).fit(XR, YR)
     with pytest.raises(ValueError, match="no activation 'sine'"):
         MLPRegressor(activation=["sine"]).fit(XR, YR)
+
+
+@pytest.mark.parametrize(
+    ("y", "kind"),
+    [
+        (np.datetime64("2020-01-01") + np.arange(40), "dates"),
+        (np.arange(40).astype("m8[D]"), "durations"),
+        (np.arange(40).astype(str), "texts"),
+    ],
+)
+def test_what_is_no_number_is_no_target_of_a_regressor(y: Any, kind: str) -> None:
+    X = np.arange(40.0)[:, None]
+    with pytest.raises(TypeError):
+        sklearn.neural_network.MLPRegressor(max_iter=1).fit(X, y)
+    with pytest.raises(TypeError, match=f"y holds {kind}, and numbers are learned"):
+        MLPRegressor(max_iter=1).fit(X, y)
+
+
+@pytest.mark.parametrize("sizes", [(3.5,), 3.5, ["8"]])
+def test_widths_are_whole_numbers(sizes: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="hidden_layer_sizes"):
+        MLPRegressor(hidden_layer_sizes=sizes).fit(XR, YR)
 
 
 def test_batch_normalisation() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from fanin import nn, optim
-from fanin._core.errors import ArgumentError
+from fanin._core.errors import ArgumentError, ArgumentTypeError
 from fanin.optim import Optimizer
 from fanin.sklearn.layers import ACTIVATIONS, INITIALIZERS
 from fanin.sklearn.rules import AdamRule, InverseScaling, MomentumRule
@@ -65,9 +65,11 @@ def dtypes_of(given: str | None) -> list[Any]:
 def hidden_sizes(given: Any) -> list[int]:
     """Return the widths of the hidden layers.
 
-    Raises ValueError for one that is not above 0.
+    Raises ValueError for one that is not above 0, TypeError for one that is no whole number.
     """
     sizes = list(given) if hasattr(given, "__iter__") else [given]
+    if not all(isinstance(size, Integral) for size in sizes):
+        raise ArgumentTypeError(f"hidden_layer_sizes are whole numbers, got {sizes}.")
     if np.any(np.array(sizes) <= 0):
         raise ArgumentError(f"hidden_layer_sizes must be > 0, got {sizes}.")
     return [int(size) for size in sizes]

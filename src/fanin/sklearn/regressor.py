@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from fanin import nn
-from fanin._core.errors import ArgumentError
+from fanin._core.errors import ArgumentError, ArgumentTypeError
 from fanin.sklearn.base import SPARSE, BaseMLP
 from fanin.sklearn.losses import REGRESSION
 from fanin.sklearn.parameters import CONSTRAINTS, dtypes_of
@@ -151,6 +151,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         X, y = validate_data(
             self, X, y, accept_sparse=SPARSE, multi_output=True, y_numeric=True, dtype=kinds, reset=reset
         )
+        _check_are_numbers(y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
@@ -172,6 +173,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         if not np.isfinite(outputs).all():
             return float("nan")
         return float(r2_score(labels, outputs, sample_weight=weights))
+
+
+def _check_are_numbers(y: Any) -> None:
+    """Raise TypeError for dates, durations and texts, which would become numbers without a word of their unit."""
+    kind = {"M": "dates", "m": "durations", "U": "texts", "S": "texts", "T": "texts"}.get(y.dtype.kind)
+    if kind is not None:
+        raise ArgumentTypeError(
+            f"y holds {kind}, and numbers are learned",
+            remedy='Pass numbers of a unit, as (y - y[0]) / np.timedelta64(1, "D"), or y.astype(float) of texts.',
+        )
 
 
 def _check_counts(y: Any) -> None:
