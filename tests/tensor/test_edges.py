@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import fanin as torch
+
+TWO = torch.tensor([1.0, 2.0])
+
+
+def leaf() -> Any:
+    return torch.tensor([1.0, 2.0], requires_grad=True)
 
 
 @pytest.mark.parametrize("reduce", ["amax", "amin"])
@@ -14,3 +22,77 @@ def test_values_that_tie_share_the_gradient_of_a_place(reduce: str) -> None:
     found = x.scatter_reduce(0, torch.tensor([0, 0, 1]), source, reduce)
     (found * torch.tensor([6.0, 4.0])).sum().backward()
     assert (x.grad.tolist(), source.grad.tolist()) == ([2.0, 2.0], [2.0, 2.0, 2.0])
+
+
+# Gradients that somebody keeps stay what they were when a leaf adds later ones to its own. ----------------------------
+
+
+def kept_by_a_hook_of_a_leaf(x: Any, kept: list[Any]) -> Any:
+    x.register_hook(kept.append)
+    return x * 1
+
+
+def kept_by_a_hook(x: Any, kept: list[Any]) -> Any:
+    y = x + 1
+    y.register_hook(kept.append)
+    return y
+
+
+def kept_by_a_module(x: Any, kept: list[Any]) -> Any:
+    layer = torch.nn.Identity()
+    layer.register_full_backward_hook(lambda module, grads, _: kept.append(grads[0]))
+    return layer(x)
+
+
+def kept_by_retaining(x: Any, kept: list[Any]) -> Any:
+    y = x + 1
+    y.retain_grad()
+    y.register_hook(lambda _: kept.append(y))
+    return y
+
+
+@pytest.mark.parametrize("keep", [kept_by_a_hook_of_a_leaf, kept_by_a_hook, kept_by_a_module, kept_by_retaining])
+def test_gradients_that_are_kept_stay_as_they_were(keep: Any) -> None:
+    x, kept = leaf(), []  # type: ignore[var-annotated]
+    (keep(x, kept) * 2).backward(TWO)
+    for _ in range(2):
+        (x * 10).backward(TWO)
+    found = kept[0].grad if keep is kept_by_retaining else kept[0]
+    assert found.tolist() == [2.0, 4.0]
+    assert x.grad.tolist() == [22.0, 44.0]
+
+
+def test_gradients_of_leaves_one_of_which_has_a_hook_are_apart() -> None:
+    a, b, kept = leaf(), leaf(), []  # type: ignore[var-annotated]
+    b.register_hook(kept.append)
+    ((a + b) * 2).backward(TWO)
+    a.grad.add_(100.0)
+    b.grad.add_(1000.0)
+    assert (a.grad.tolist(), b.grad.tolist(), kept[0].tolist()) == ([102.0, 104.0], [1002.0, 1004.0], [2.0, 4.0])
+
+
+def test_gradients_of_results_and_leaves_that_are_asked_for_are_apart() -> None:
+    x = leaf()
+    y = x + 1
+    (y * 2).backward(TWO, inputs=[y, x])
+    (x * 10).backward(TWO)
+    assert (y.grad.tolist(), x.grad.tolist()) == ([2.0, 4.0], [12.0, 24.0])
+
+
+def test_the_gradient_that_is_given_stays_the_callers() -> None:
+    x, given = leaf(), torch.tensor([1.0, 2.0])
+    (x + 1).backward(given)
+    x.grad.add_(5.0)
+    assert given.tolist() == [1.0, 2.0]
+
+
+def test_gradients_that_are_views_of_others_can_be_added_to() -> None:
+    """That of a sum is one number seen many times, that of a transposed matrix lies in the memory of another."""
+    x = torch.ones(2, 3, requires_grad=True)
+    for _ in range(2):
+        x.sum().backward()
+    assert x.grad.tolist() == [[2.0] * 3] * 2
+    y, given = torch.ones(2, 3, requires_grad=True), torch.ones(3, 2)
+    y.T.backward(given)
+    y.grad.add_(1.0)
+    assert given.tolist() == [[1.0] * 2] * 3

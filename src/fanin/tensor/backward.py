@@ -158,12 +158,13 @@ def _accumulate(found: dict[Any, Any], roots: Sequence[Any]) -> None:
         if not isinstance(leaf, TensorBase):
             continue
         if leaf._hooks:
-            grad = call_hooks(leaf._hooks, grad)
+            grad = call_hooks(leaf._hooks, grad.copy() if grad.__class__ is np.ndarray else grad)
         if leaf._grad is not None or grad.__class__ is not np.ndarray:
             _add_to(leaf, grad)
         else:
-            # One array may come to several leaves (a + b), or be a view of another: each .grad gets memory of its own.
-            if grad.base is not None or id(grad) in taken:
+            # One array may come to several leaves (a + b), be a view of another, or be kept by a hook: each .grad gets
+            # memory of its own.
+            if grad.base is not None or id(grad) in taken or leaf._hooks:
                 grad = grad.copy()
             taken.add(id(grad))
             leaf._grad = wrap(grad)
@@ -190,5 +191,6 @@ def _add_to(leaf: TensorBase, grad: Any) -> None:
 def _accumulate_at_nodes(inputs: tuple[Any, ...], found: dict[Any, Any]) -> None:
     for x in inputs:
         if x._node is not None and x._node in found:
-            part = as_tensor(found[x._node])
+            part = found[x._node]
+            part = as_tensor(part.copy() if isinstance(part, np.ndarray) else part)  # a leaf may hold it, too
             x._grad = part if x._grad is None else x._grad + part

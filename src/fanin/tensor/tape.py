@@ -495,11 +495,12 @@ def call_hooks(hooks: dict[int, Any], grad: Any) -> Any:
 
 def _call_hooks(node: Node, grad: Any) -> Any:
     if not isinstance(grad, TensorBase):
-        grad = grad.copy()  # whoever keeps it must not see later sums
+        grad = grad.copy()  # other edges may hold it
     if node.hooks:
         grad = call_hooks(node.hooks, grad)
     tensor = node.retained() if node.retained is not None else None
     if tensor is not None:
         new = as_tensor(grad)
         tensor._grad = new if tensor._grad is None else tensor._grad + new
-    return grad
+    # Whoever keeps it must not see the sums that a leaf makes of what goes on from here.
+    return grad.copy() if isinstance(grad, np.ndarray) else grad
