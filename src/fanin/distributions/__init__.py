@@ -5,11 +5,17 @@ samples there. `sample` draws without a gradient, `rsample` by a differentiable 
 """
 
 from fanin._core.missing import refuse
-from fanin.distributions import constraints, kl, utils
+from fanin.distributions import constraints, kl, transforms, utils
 from fanin.distributions.bernoulli import Bernoulli
 from fanin.distributions.categorical import Categorical
+from fanin.distributions.cauchy import Cauchy
+from fanin.distributions.dirichlet import Beta, Dirichlet
 from fanin.distributions.distribution import Distribution
 from fanin.distributions.exponential import Exponential
+from fanin.distributions.gamma import Chi2, Gamma
+from fanin.distributions.geometric import Geometric
+from fanin.distributions.gumbel import Gumbel
+from fanin.distributions.half import HalfCauchy, HalfNormal
 from fanin.distributions.independent import Independent
 from fanin.distributions.kl import kl_divergence, register_kl
 from fanin.distributions.laplace import Laplace
@@ -20,14 +26,47 @@ from fanin.distributions.multivariate_normal import MultivariateNormal
 from fanin.distributions.normal import Normal
 from fanin.distributions.one_hot_categorical import OneHotCategorical
 from fanin.distributions.poisson import Poisson
+from fanin.distributions.relaxed import OneHotCategoricalStraightThrough, RelaxedBernoulli, RelaxedOneHotCategorical
+from fanin.distributions.student_t import StudentT
+from fanin.distributions.transformed_distribution import TransformedDistribution
+from fanin.distributions.transforms import (
+    AbsTransform,
+    AffineTransform,
+    ComposeTransform,
+    ExpTransform,
+    IndependentTransform,
+    PowerTransform,
+    ReshapeTransform,
+    SigmoidTransform,
+    SoftmaxTransform,
+    SoftplusTransform,
+    StickBreakingTransform,
+    TanhTransform,
+    Transform,
+    identity_transform,
+)
 from fanin.distributions.uniform import Uniform
 
 __all__ = [
+    "AbsTransform",
+    "AffineTransform",
     "Bernoulli",
+    "Beta",
     "Categorical",
+    "Cauchy",
+    "Chi2",
+    "ComposeTransform",
+    "Dirichlet",
     "Distribution",
+    "ExpTransform",
     "Exponential",
+    "Gamma",
+    "Geometric",
+    "Gumbel",
+    "HalfCauchy",
+    "HalfNormal",
     "Independent",
+    "IndependentTransform",
     "Laplace",
     "LogNormal",
     "MixtureSameFamily",
@@ -35,12 +74,27 @@ __all__ = [
     "MultivariateNormal",
     "Normal",
     "OneHotCategorical",
+    "OneHotCategoricalStraightThrough",
     "Poisson",
+    "PowerTransform",
+    "RelaxedBernoulli",
+    "RelaxedOneHotCategorical",
+    "ReshapeTransform",
+    "SigmoidTransform",
+    "SoftmaxTransform",
+    "SoftplusTransform",
+    "StickBreakingTransform",
+    "StudentT",
+    "TanhTransform",
+    "Transform",
+    "TransformedDistribution",
     "Uniform",
     "constraints",
+    "identity_transform",
     "kl",
     "kl_divergence",
     "register_kl",
+    "transforms",
     "utils",
 ]
 __getattr__ = refuse("torch.distributions")

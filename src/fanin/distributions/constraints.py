@@ -151,6 +151,14 @@ class _IndependentConstraint(Constraint):
         return f"IndependentConstraint({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
 
 
+def dependent_property(*given: Any, is_discrete: bool = False, event_dim: int = 0) -> Any:
+    """Return a property that gives a region which follows from the parameters.
+
+    For classes of your own: `@constraints.dependent_property` above `def support(self)`.
+    """
+    return property(*given) if given else property
+
+
 dependent = _Dependent()
 real = _Real()
 boolean = _Boolean()

@@ -42,9 +42,11 @@ class Distribution:
 
     def _check_parameters(self) -> None:
         for name, constraint in self.arg_constraints.items():
-            if isinstance(constraint, _Dependent) or name not in self.__dict__:
+            if isinstance(constraint, _Dependent):
                 continue
-            value = self.__dict__[name]
+            if name not in self.__dict__ and not isinstance(getattr(type(self), name, None), property):
+                continue  # follows from another parameter when it is asked for
+            value = getattr(self, name)
             if not bool(constraint.check(value).all()):
                 raise ArgumentError(
                     f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution "

@@ -9,8 +9,13 @@ from typing import Any
 from fanin._core.missing import refuse
 from fanin.distributions.bernoulli import Bernoulli
 from fanin.distributions.categorical import Categorical
+from fanin.distributions.cauchy import Cauchy
+from fanin.distributions.dirichlet import Beta, Dirichlet
 from fanin.distributions.distribution import Distribution
 from fanin.distributions.exponential import Exponential
+from fanin.distributions.gamma import Gamma
+from fanin.distributions.geometric import Geometric
+from fanin.distributions.half import HalfNormal
 from fanin.distributions.independent import Independent
 from fanin.distributions.laplace import Laplace
 from fanin.distributions.log_normal import LogNormal
@@ -18,10 +23,12 @@ from fanin.distributions.multivariate_normal import MultivariateNormal
 from fanin.distributions.normal import Normal
 from fanin.distributions.one_hot_categorical import OneHotCategorical
 from fanin.distributions.poisson import Poisson
+from fanin.distributions.transformed_distribution import TransformedDistribution
 from fanin.distributions.uniform import Uniform
 from fanin.distributions.utils import sum_rightmost
 from fanin.linalg import solve_triangular
 from fanin.nn.functional import softplus
+from fanin.tensor.functions.pointwise import digamma, lgamma
 
 Divergence = Callable[[Any, Any], Any]
 _known: dict[tuple[type, type], Divergence] = {}
@@ -65,9 +72,24 @@ def _normals(p: Any, q: Any) -> Any:
     return 0.5 * (ratio + ((p.loc - q.loc) / q.scale).pow(2) - 1 - ratio.log())
 
 
+@register_kl(HalfNormal, HalfNormal)
 @register_kl(LogNormal, LogNormal)
-def _log_normals(p: Any, q: Any) -> Any:
+def _made_of_normals(p: Any, q: Any) -> Any:
     return _normals(p.base_dist, q.base_dist)
+
+
+@register_kl(TransformedDistribution, TransformedDistribution)
+def _transformed(p: Any, q: Any) -> Any:
+    if p.transforms != q.transforms or p.event_shape != q.event_shape:
+        raise NotImplementedError
+    extra = len(p.event_shape) - len(p.base_dist.event_shape)
+    return sum_rightmost(kl_divergence(p.base_dist, q.base_dist), extra)
+
+
+@register_kl(Cauchy, Cauchy)
+def _cauchys(p: Any, q: Any) -> Any:
+    width, away = (p.scale + q.scale).pow(2), (p.loc - q.loc).pow(2)
+    return (width + away).log() - (4 * p.scale * q.scale).log()
 
 
 @register_kl(Laplace, Laplace)
@@ -80,6 +102,31 @@ def _laplaces(p: Any, q: Any) -> Any:
 def _exponentials(p: Any, q: Any) -> Any:
     ratio = q.rate / p.rate
     return ratio - ratio.log() - 1
+
+
+@register_kl(Gamma, Gamma)
+def _gammas(p: Any, q: Any) -> Any:
+    a, b = p.concentration, q.concentration
+    ratio = q.rate / p.rate
+    return -b * ratio.log() + lgamma(b) - lgamma(a) + (a - b) * digamma(a) + a * (ratio - 1)
+
+
+@register_kl(Dirichlet, Dirichlet)
+def _dirichlets(p: Any, q: Any) -> Any:
+    a, b = p.concentration, q.concentration
+    sums = lgamma(a.sum(-1)) - lgamma(b.sum(-1))
+    away = (a - b) * (digamma(a) - digamma(a.sum(-1, True)))
+    return sums - (lgamma(a) - lgamma(b)).sum(-1) + away.sum(-1)
+
+
+@register_kl(Beta, Beta)
+def _betas(p: Any, q: Any) -> Any:
+    return _dirichlets(p._dirichlet, q._dirichlet)
+
+
+@register_kl(Geometric, Geometric)
+def _geometrics(p: Any, q: Any) -> Any:
+    return -p.entropy() - (-q.probs).log1p() / p.probs - q.logits
 
 
 @register_kl(Poisson, Poisson)

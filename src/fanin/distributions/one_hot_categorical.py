@@ -52,4 +52,4 @@ class OneHotCategorical(OverClasses):
         return self._categorical.entropy()
 
     def __repr__(self) -> str:
-        return "OneHotCategorical()"
+        return f"{type(self).__name__}()"

@@ -6,6 +6,7 @@ from fanin.random.draws import cauchy as cauchy
 from fanin.random.draws import exponential as exponential
 from fanin.random.draws import geometric as geometric
 from fanin.random.draws import poisson as poisson
+from fanin.random.gamma import gamma as gamma
 from fanin.random.generator import DEFAULT_SEED as DEFAULT_SEED
 from fanin.random.generator import Generator as Generator
 from fanin.random.memory import axes_in_memory as axes_in_memory

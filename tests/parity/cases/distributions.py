@@ -38,6 +38,33 @@ def parts(torch: Any, name: str, dtype: str, seed: int = 0) -> tuple[Callable[..
         "categorical probs": (d.Categorical, [share]),
         "categorical logits": (lambda x: d.Categorical(logits=x), [real]),
         "one hot": (lambda x: d.OneHotCategorical(logits=x), [real]),
+        "straight through": (lambda x: d.OneHotCategoricalStraightThrough(logits=x), [real]),
+        "gamma": (d.Gamma, [scale, positive(torch, 2, 3, dtype=dtype, seed=seed + 4) * 4]),
+        "beta": (d.Beta, [scale, scale.flip(1) * 2]),
+        "dirichlet": (d.Dirichlet, [scale * 1.5]),
+        "chi2": (d.Chi2, [scale * 3]),
+        "student t": (lambda n, m, s: d.StudentT(n * 3, m, s), [scale, real, share]),
+        "cauchy": (d.Cauchy, [real, scale]),
+        "half normal": (d.HalfNormal, [scale]),
+        "half cauchy": (d.HalfCauchy, [scale]),
+        "gumbel": (d.Gumbel, [real, scale]),
+        "geometric probs": (d.Geometric, [share]),
+        "geometric logits": (lambda x: d.Geometric(logits=x), [real]),
+        "relaxed bits": (lambda t, x: d.RelaxedBernoulli(t.sum() / 6, logits=x), [scale, real]),
+        "relaxed rows": (lambda t, p: d.RelaxedOneHotCategorical(t.sum() / 6, p), [scale, share]),
+        "squashed": (lambda m, s: d.TransformedDistribution(d.Normal(m, s), d.TanhTransform(1)), [real, scale]),
+        "falling": (
+            lambda m, s: d.TransformedDistribution(d.Normal(m, s), [d.AffineTransform(m, -s), d.SigmoidTransform()]),
+            [real, scale],
+        ),
+        "sticks": (lambda m, s: d.TransformedDistribution(d.Normal(m, s), d.StickBreakingTransform()), [real, scale]),
+        "vectors moved": (
+            lambda m, t: d.TransformedDistribution(
+                d.MultivariateNormal(m, scale_tril=t),
+                [d.SoftplusTransform(), d.AffineTransform(0.5, 2.0, event_dim=1), d.ReshapeTransform((3,), (3, 1))],
+            ),
+            [real, tril],
+        ),
         "independent": (lambda m, s: d.Independent(d.Normal(m, s), 1), [real, scale]),
         "vectors": (lambda m, t: d.MultivariateNormal(m, scale_tril=t), [real, tril]),
         "covariance": (lambda m, t: d.MultivariateNormal(m, t @ t.mT), [real, tril]),
@@ -48,12 +75,22 @@ def parts(torch: Any, name: str, dtype: str, seed: int = 0) -> tuple[Callable[..
 NAMES = [
     "normal", "log normal", "uniform", "laplace", "exponential", "poisson", "bernoulli probs", "bernoulli logits",
     "categorical probs", "categorical logits", "one hot", "independent", "vectors", "covariance", "precision",
+    "straight through", "gamma", "beta", "dirichlet", "chi2", "student t", "cauchy", "half normal", "half cauchy",
+    "gumbel", "geometric probs", "geometric logits", "relaxed bits", "relaxed rows", "squashed", "falling", "sticks",
+    "vectors moved",
 ]  # fmt: skip
 REPARAMETERISED = [
     "normal", "log normal", "uniform", "laplace", "exponential", "independent", "vectors", "covariance",
+    "straight through", "cauchy", "half normal", "half cauchy", "gumbel", "relaxed bits", "relaxed rows", "squashed",
+    "falling", "sticks", "vectors moved",
 ]  # fmt: skip
-ALONE = [n for n in NAMES if n != "poisson"]
+WITHOUT_MOMENTS = ["relaxed bits", "relaxed rows", "squashed", "falling", "sticks", "vectors moved"]
+ALONE = [n for n in NAMES if n not in ("poisson", *WITHOUT_MOMENTS)]
+# Their derivatives need trigamma, of which PyTorch's is right to nine digits.
+GAMMAS = ["gamma", "beta", "dirichlet", "chi2", "student t"]
 PAIRS = [
+    "cauchy", "half normal", "geometric probs", "geometric logits", "squashed",
+    "sticks", "straight through",
     "normal", "log normal", "laplace", "exponential", "poisson", "bernoulli probs", "bernoulli logits",
     "categorical probs", "categorical logits", "one hot", "independent", "vectors",
 ]  # fmt: skip
@@ -82,13 +119,15 @@ def densities(torch: Any, name: str, dtype: str) -> Any:
     return with_gradients(torch, lambda *p: make(*p).log_prob(value), *parameters)
 
 
-@case(params=[(n, t) for n in ALONE for t in DTYPES], rtol={"float32": 3e-6})
+@case(params=[(n, t) for n in GAMMAS for t in DTYPES], rtol={"float32": 3e-6, "float64": 2e-9})
+@case(params=[(n, t) for n in ALONE if n not in GAMMAS for t in DTYPES], rtol={"float32": 3e-6})
 def entropies(torch: Any, name: str, dtype: str) -> Any:
     make, parameters = parts(torch, name, dtype)
     return with_gradients(torch, lambda *p: make(*p).entropy(), *[p.requires_grad_() for p in parameters])
 
 
-@case(params=[(n, t) for n in PAIRS for t in DTYPES], rtol={"float32": 5e-6, "float64": 1e-11})
+@case(params=[(n, t) for n in GAMMAS[:4] for t in DTYPES], rtol={"float32": 5e-6, "float64": 2e-9})
+@case(params=[(n, t) for n in PAIRS if n not in GAMMAS for t in DTYPES], rtol={"float32": 5e-6, "float64": 1e-11})
 def divergences(torch: Any, name: str, dtype: str) -> Any:
     make, first = parts(torch, name, dtype)
     _, second = parts(torch, name, dtype, seed=5)
@@ -100,7 +139,7 @@ def divergences(torch: Any, name: str, dtype: str) -> Any:
     )
 
 
-@case(params=[(n,) for n in NAMES], rtol={"float32": 3e-6})
+@case(params=[(n,) for n in NAMES if n not in WITHOUT_MOMENTS], rtol={"float32": 3e-6})
 def moments(torch: Any, name: str) -> Any:
     make, parameters = parts(torch, name, "float32")
     distribution = make(*parameters)
@@ -122,7 +161,10 @@ def moments(torch: Any, name: str) -> Any:
 @case(params=[(t,) for t in DTYPES])
 def probabilities(torch: Any, dtype: str) -> Any:
     found = {}
-    for name in ("normal", "uniform", "laplace", "exponential"):
+    for name in (
+        "normal", "uniform", "laplace", "exponential", "cauchy", "half normal", "half cauchy", "gumbel", "log normal",
+        "squashed", "falling",
+    ):  # fmt: skip
         make, parameters = parts(torch, name, dtype)
         distribution = make(*parameters)
         at = distribution.sample()
@@ -258,4 +300,72 @@ def mixtures_that_do_not_fit(torch: Any) -> Any:
         "shape": raises(lambda: mixed.log_prob(torch.zeros(4))),
         "support": raises(lambda: positives.log_prob(torch.tensor(-1.0))),
         "within": [positives.log_prob(torch.tensor(1.0)), positives.support.check(torch.tensor([1.0, -1.0]))],
+    }
+
+
+# Functions of draws ---------------------------------------------------------------------------------------------------
+
+
+def transforms(torch: Any) -> dict[str, Any]:
+    """Return each transform, and inputs that it takes."""
+    d = room(torch)
+    real, wide = sample(torch, 2, 3), positive(torch, 2, 3, dtype="float32")
+    chained = [d.AffineTransform(0.0, 2.0), d.SigmoidTransform(), d.StickBreakingTransform()]
+    return {
+        "abs": (d.AbsTransform(), real),
+        "affine": (d.AffineTransform(wide, real), real),
+        "number": (d.AffineTransform(1.0, -2.0, event_dim=1), real),
+        "exp": (d.ExpTransform(), real),
+        "power": (d.PowerTransform(torch.tensor(1.5)), wide),
+        "sigmoid": (d.SigmoidTransform(), real * 30),
+        "softmax": (d.SoftmaxTransform(), real),
+        "softplus": (d.SoftplusTransform(), real),
+        "sticks": (d.StickBreakingTransform(), real),
+        "tanh": (d.TanhTransform(), real / 2),
+        "reshape": (d.ReshapeTransform((3,), (1, 3)), real),
+        "composed": (d.ComposeTransform(chained), real),
+        "backwards": (d.ComposeTransform(chained[:2]).inv, torch.sigmoid(real)),
+        "independent": (d.IndependentTransform(d.ExpTransform(), 1), real),
+        "nothing": (d.identity_transform, real),
+    }
+
+
+@case
+def functions_of_draws(torch: Any) -> Any:
+    found: dict[str, Any] = {}
+    for name, (transform, x) in transforms(torch).items():
+        y = transform(x)
+        found[name] = {
+            "value": y,
+            "back": transform.inv(y),
+            "determinant": "" if name in ("abs", "softmax") else transform.log_abs_det_jacobian(x, y),
+            "shapes": [list(transform.forward_shape(x.shape)), list(transform.inverse_shape(y.shape))],
+            "texts": [str(transform), str(transform.inv), str(transform.domain), str(transform.codomain)],
+            "kinds": [transform.bijective, transform == transform, transform.inv == transform.inv],
+        }
+    return found
+
+
+@case
+def caches_and_mistakes_of_transforms(torch: Any) -> Any:
+    d = room(torch)
+    kept, plain = d.TanhTransform(cache_size=1), d.TanhTransform()
+    x = torch.tensor([8.0, 12.0])
+    affine, normal = d.AffineTransform(0, 1), d.Normal(0.0, 1.0)
+    return {
+        "kept": kept.inv(kept(x)),
+        "lost": plain.inv(plain(x)),
+        "changed": plain.with_cache().inv(plain.with_cache()(x)),
+        "equal": [plain == kept, plain == affine, affine == d.AffineTransform(0, 1), affine != d.AffineTransform(1, 1)],
+        "size": message(lambda: d.TanhTransform(cache_size=2), ValueError),
+        "not a list": message(lambda: d.TransformedDistribution(normal, 3), ValueError),
+        "not transforms": message(lambda: d.TransformedDistribution(normal, [3]), ValueError),
+        "no rows": message(lambda: d.TransformedDistribution(normal, d.StickBreakingTransform()), ValueError),
+        "sizes": message(lambda: d.ReshapeTransform((2,), (3,)), ValueError),
+        "scale": message(lambda: d.HalfNormal(torch.tensor([1.0, -1.0])), ValueError),
+        "degrees": message(lambda: d.Chi2(torch.tensor(-1.0)), ValueError),
+        "below 0": message(lambda: d.HalfNormal(1.0).log_prob(torch.tensor(-1.0)), ValueError),
+        "no dimensions": message(lambda: d.Dirichlet(torch.tensor(1.0)), ValueError),
+        "unknown pair": raises(lambda: d.kl_divergence(d.StudentT(2.0), normal)),
+        "flow": d.TransformedDistribution(normal, [affine, kept]).expand((2,)).sample(),
     }
