@@ -86,6 +86,19 @@ def test_what_is_missing_is_named(tmp_path: Path, source: str, words: str) -> No
     assert "program.py" in first, "the traceback begins in the program"
 
 
+def test_annotations_of_the_program_stay_what_they_are(tmp_path: Path) -> None:
+    source = """
+        import dataclasses, torch
+        @dataclasses.dataclass
+        class Settings:
+            rate: float = 0.1
+            weight: torch.Tensor = None
+        print([f.type for f in dataclasses.fields(Settings)])
+        """
+    assert run(tmp_path, source).stdout == "[<class 'float'>, <class 'torch.Tensor'>]\n"
+    assert run(tmp_path, " " * 8 + "from __future__ import annotations" + source).stdout == "['float', 'torch.Tensor']\n"
+
+
 def test_exit_statuses(tmp_path: Path) -> None:
     assert run(tmp_path, "raise SystemExit(7)").returncode == 7
     assert run(tmp_path, "import sys; sys.exit('no data')").stderr.strip() == "no data"

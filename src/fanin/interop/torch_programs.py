@@ -23,16 +23,21 @@ def run_file(path: Path, arguments: Sequence[str]) -> None:
     Raises OSError when the file cannot be read, SyntaxError when it is not Python.
     """
     file = str(path.absolute())
-    code = compile(path.read_bytes(), file, "exec")
+    code = _compiled(path.read_bytes(), file)
     answer_torch()
     _run(code, [str(path), *arguments], str(path.resolve().parent), __file__=file)
 
 
 def run_source(source: bytes, arguments: Sequence[str]) -> None:
     """Run a program that was read from the standard input, as `python -` would."""
-    code = compile(source, "<stdin>", "exec")
+    code = _compiled(source, "<stdin>")
     answer_torch()
     _run(code, ["-", *arguments], "")
+
+
+def _compiled(source: bytes, file: str) -> types.CodeType:
+    # Without dont_inherit, this file's own future statement would turn the program's annotations into texts.
+    return compile(source, file, "exec", dont_inherit=True)
 
 
 def run_module(name: str, arguments: Sequence[str]) -> None:

@@ -305,7 +305,9 @@ class Optimizer:
 
 def _with_hooks(step: Callable[..., Any], optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call step(*args, **kwargs) between the hooks; args begin with the optimiser."""
-    for hook in (*hooks.global_before.values(), *optimizer._optimizer_step_pre_hooks.values()):
+    # Wrappers such as Lookahead leave __init__ out, and have no hooks of their own.
+    own = vars(optimizer).get
+    for hook in (*hooks.global_before.values(), *own("_optimizer_step_pre_hooks", {}).values()):
         replaced = hook(optimizer, args, kwargs)
         if replaced is not None:
             if not (isinstance(replaced, tuple) and len(replaced) == 2):
@@ -314,7 +316,7 @@ def _with_hooks(step: Callable[..., Any], optimizer: Optimizer, args: tuple[Any,
                 )
             args, kwargs = replaced
     result = step(*args, **kwargs)
-    for hook in (*optimizer._optimizer_step_post_hooks.values(), *hooks.global_after.values()):
+    for hook in (*own("_optimizer_step_post_hooks", {}).values(), *hooks.global_after.values()):
         hook(optimizer, args, kwargs)
     return result
 

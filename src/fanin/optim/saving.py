@@ -44,8 +44,9 @@ def unpacked(saved: dict[str, Any], groups: list[dict[str, Any]]) -> dict[str, A
     for i, (group, saved_group) in enumerate(zip(groups, saved_groups, strict=True)):
         if len(group["params"]) != len(saved_group["params"]):
             raise ArgumentError(
-                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group "
-                f"(group {i}: {len(saved_group['params'])} parameters, and the optimizer has {len(group['params'])})"
+                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group",
+                remedy=f"Group {i} was saved with {len(saved_group['params'])} parameters, and the optimiser has "
+                f"{len(group['params'])}.",
             )
     numbers = chain.from_iterable(g["params"] for g in saved_groups)
     owners = dict(

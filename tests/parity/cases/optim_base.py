@@ -332,3 +332,21 @@ def outside_the_domain(torch: Any, rule: str, name: str) -> Any:
     except ValueError as error:
         return f"ValueError: {error}"
     return "accepted"
+
+
+@case
+def wrapped_without_init(torch: Any) -> Any:
+    """Wrappers such as Lookahead leave Optimizer.__init__ out, and hand over to the optimiser that they hold."""
+
+    class Slow(torch.optim.Optimizer):  # type: ignore[name-defined, misc]
+        def __init__(self, inner: Any) -> None:
+            self.inner, self.param_groups, self.state, self.calls = inner, inner.param_groups, inner.state, 0
+
+        def step(self, closure: Any = None) -> Any:
+            self.calls += 1
+            return self.inner.step(closure)
+
+    params = leaves(torch)
+    slow = Slow(torch.optim.Adam(params, lr=0.1))
+    descend(torch, slow, params, 3)
+    return [*params, slow.calls, len(slow.state)]
