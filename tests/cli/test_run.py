@@ -96,7 +96,9 @@ def test_annotations_of_the_program_stay_what_they_are(tmp_path: Path) -> None:
         print([f.type for f in dataclasses.fields(Settings)])
         """
     assert run(tmp_path, source).stdout == "[<class 'float'>, <class 'torch.Tensor'>]\n"
-    assert run(tmp_path, " " * 8 + "from __future__ import annotations" + source).stdout == "['float', 'torch.Tensor']\n"
+    assert (
+        run(tmp_path, " " * 8 + "from __future__ import annotations" + source).stdout == "['float', 'torch.Tensor']\n"
+    )
 
 
 def test_exit_statuses(tmp_path: Path) -> None:
