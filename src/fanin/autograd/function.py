@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,10 @@ from fanin.tensor.in_place import bump
 from fanin.tensor.tape import Node, as_tensor, edge_of, refresh, wrap
 
 
+def _no_node() -> None:
+    return
+
+
 class FunctionCtx:
     """What `forward` leaves for `backward`: saved tensors, and any attribute set on it."""
 
@@ -27,7 +32,8 @@ class FunctionCtx:
         self._stamps: list[tuple[list[int], int]] = []
         self._dirty: tuple[Any, ...] = ()
         self._not_differentiable: tuple[Any, ...] = ()
-        self._node: FunctionNode | None = None
+        # Weak, for the node holds this: a cycle would keep what was saved until the garbage collector comes by.
+        self._node: Callable[[], FunctionNode | None] = _no_node
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors (or None) for backward; a later change in place of one is an error there."""
@@ -42,9 +48,10 @@ class FunctionCtx:
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """What save_for_backward was given."""
-        if self._node is not None:
-            self._node.check()
-        return tuple(x.restore(self._node) if isinstance(x, _SavedOutput) else x for x in self._saved)
+        node = self._node()
+        if node is not None:
+            node.check()
+        return tuple(x.restore(node) if isinstance(x, _SavedOutput) else x for x in self._saved)
 
     def mark_dirty(self, *tensors: Any) -> None:
         """Say that forward changed these inputs in place."""
@@ -217,7 +224,7 @@ class FunctionNode(Node):
         node.ctx, node.function, node.count = ctx, function, len(arrays)
         node.shapes = [None if array is None else (array.shape, array.dtype) for array in arrays]
         node.taken = [None] * len(edges)
-        ctx._node = node
+        ctx._node = weakref.ref(node)
         return node
 
     def _save(self, ctx: FunctionCtx, outputs: tuple[Any, ...], results: tuple[Any, ...]) -> None:

@@ -38,11 +38,30 @@ def _checked(results: tuple[Any, ...], inputs: tuple[Any, ...], strict: bool) ->
     return tuple(wrap(np.zeros_like(x._array)) if r is None else r for r, x in zip(results, inputs, strict=True))
 
 
+def _require_slope(slopes: tuple[Any, ...], said: str) -> None:
+    """Raise where a gradient, for one that is wanted to be differentiated in strict mode, is a constant."""
+    constant = next((i for i, slope in enumerate(slopes) if not slope.requires_grad), None)
+    if constant is not None:
+        raise GraphError(said.format(input=f"input {constant}"))
+
+
+_CONSTANT_JACOBIAN = (
+    "The jacobian of the user-provided function is independent of {input}. This is not allowed in strict mode when "
+    "create_graph=True."
+)
+_CONSTANT_GRADIENT = (
+    "While computing the hessian, found that the jacobian of the user-provided function with respect to {input} is "
+    "independent of the input. This is not allowed in strict mode. Leave strict at False to have zeros there."
+)
+
+
 def _grads(y: Any, xs: tuple[Any, ...], v: Any, create_graph: bool, strict: bool) -> tuple[Any, ...]:
     if not y.requires_grad:
         return _checked((None,) * len(xs), xs, strict)
-    found = grad(y, xs, v, retain_graph=True, create_graph=create_graph, allow_unused=True)
-    return _checked(found, xs, strict)
+    found = _checked(grad(y, xs, v, retain_graph=True, create_graph=create_graph, allow_unused=True), xs, strict)
+    if strict and create_graph:
+        _require_slope(found, _CONSTANT_JACOBIAN)
+    return found
 
 
 def jacobian(
@@ -102,11 +121,18 @@ def hessian(
     given = _tuple(inputs, "inputs")
 
     def gradient(*xs: Any) -> Any:
-        y = _scalar(func(*xs))
-        return _grads(y, xs, None, True, strict)
+        return _slopes(_scalar(func(*xs)), xs, strict)
 
     rows = jacobian(gradient, given, create_graph=create_graph, strict=False)
     return rows if isinstance(inputs, tuple) else rows[0][0]
+
+
+def _slopes(y: Any, xs: tuple[Any, ...], strict: bool) -> tuple[Any, ...]:
+    """Return a gradient that is to be differentiated."""
+    found = _grads(y, xs, None, True, False)
+    if strict:
+        _require_slope(found, _CONSTANT_GRADIENT)
+    return found
 
 
 def _scalar(y: Any) -> Any:
@@ -135,6 +161,8 @@ def vjp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
         ys = _tuple(output, "outputs of the function")
         found = grad(ys, xs, _weights(v, ys, "output"), create_graph=create_graph, allow_unused=True)
         products = _checked(found, xs, strict)
+        if strict and create_graph:
+            _require_slope(products, _CONSTANT_JACOBIAN)
     return _off_tape(output, create_graph), products if isinstance(inputs, tuple) else products[0]
 
 
@@ -155,6 +183,8 @@ def jvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
                 [p for p, _ in useful], weights, [w for _, w in useful], create_graph=create_graph, allow_unused=True
             )
         result = _checked(found, ys, strict)
+        if strict and create_graph and not all(product.requires_grad for product in result):
+            raise GraphError(_CONSTANT_JACOBIAN.format(input="its inputs"))
     return _off_tape(output, create_graph), result if isinstance(output, tuple) else result[0]
 
 
@@ -163,7 +193,7 @@ def vhp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
     with enable_grad():
         xs = _leaves(_tuple(inputs, "inputs"), create_graph)
         y = _scalar(func(*xs))
-        slopes = _grads(y, xs, None, True, strict)
+        slopes = _slopes(y, xs, strict)
         pairs = [(s, w) for s, w in zip(slopes, _weights(v, xs, "input"), strict=True) if s.requires_grad]
         found: tuple[Any, ...] = (None,) * len(xs)
         if pairs:
