@@ -187,12 +187,15 @@ def test_the_kind_that_comes_in_comes_out():
     assert isinstance(mixed, torch.Tensor)
     assert mixed.dtype == torch.float32
     assert entropy(torch.tensor([1, 0])).item() == 0.0
+    assert entropy(torch.tensor([1, 0])).dtype == torch.float32
 
 
 def test_single_precision_is_close_enough_to_one():
     torch.manual_seed(0)
     p = torch.softmax(torch.randn(4, 5000), 1)
     assert entropy(p).shape == (4,)
+    tall = torch.full((200_000, 2), 1 / 200_000)  # whose sum in single precision is 0.1% too much
+    assert entropy(tall, dim=0).tolist() == pytest.approx([math.log(200_000)] * 2, rel=1e-3)
 
 
 # Gradients ------------------------------------------------------------------------------------------------------------

@@ -37,6 +37,29 @@ def test_the_bytes_are_the_librarys() -> None:
     assert mine != library.save(arrays(tensors()) | {"a": np.zeros((2, 2), np.float32)}, notes)
 
 
+def test_the_bytes_are_the_librarys_whatever_the_names() -> None:
+    """In the order of names among those of one dtype, behind a header of any length."""
+    numbers = {name: torch.ones(1) for name in ("w2", "w10", "W", "a")}
+    for length in range(8):
+        notes = {"note": "x" * length}
+        assert ours.save(numbers, notes) == library.save(arrays(numbers), notes)
+
+
+def test_tensors_without_elements_share_nothing() -> None:
+    whole = torch.ones(4)
+    found = ours.load(ours.save({"first": whole[:0], "last": whole[4:]}))
+    assert {name: tuple(x.shape) for name, x in found.items()} == {"first": (0,), "last": (0,)}
+
+
+def test_shared_weights_that_are_missing_are_missed(tmp_path: Path) -> None:
+    path, net = tmp_path / "net.safetensors", torch.nn.Sequential(*[torch.nn.Linear(2, 2)] * 2)
+    ours.save_file({"other": torch.ones(1)}, path)
+    with pytest.raises(RuntimeError, match=r"Missing key.*0\.bias"):
+        ours.load_model(net, path)
+    missing, unexpected = ours.load_model(net, path, strict=False)
+    assert (len(missing), unexpected) == (4, ["other"])
+
+
 def test_each_reads_what_the_other_wrote(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     library.save_file(arrays(tensors()), path)

@@ -15,6 +15,7 @@ import pytest
 
 import fanin as torch
 from fanin import advice
+from fanin._core.advice import _from_environment as from_environment
 from fanin.nn import functional as F
 
 nn, optim = torch.nn, torch.optim
@@ -303,6 +304,10 @@ def test_a_block_without(kind):
     assert kinds_given_by(MISTAKES[kind]) == {kind}
     with pytest.raises(ZeroDivisionError), advice.ignored(advice.Advice):
         raise ZeroDivisionError
+    with advice.ignored(kind):
+        with advice.ignored(kind):
+            pass
+        assert not given_by(MISTAKES[kind])
     assert kinds_given_by(MISTAKES[kind]) == {kind}
 
 
@@ -358,6 +363,11 @@ def standard_error(*options: str, **environment: str) -> str:
 def test_the_environment_variable(value, seen):
     text = standard_error(FANIN_ADVICE=value)
     assert re.findall(r"^<string>:\d+: (\w+):", text, re.MULTILINE) == seen, "once for each line of the program"
+
+
+@pytest.mark.parametrize("value", ["off", "0", "none", " OFF "])
+def test_words_that_turn_all_off(value):
+    assert from_environment(value) == {advice.Advice}
 
 
 def test_pythons_own_switch():

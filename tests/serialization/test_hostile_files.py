@@ -6,6 +6,7 @@ import io
 import os
 import pathlib
 import pickle
+import tracemalloc
 import zipfile
 from collections import Counter, OrderedDict
 from typing import Any
@@ -173,8 +174,13 @@ def test_a_false_size_sets_no_memory_aside() -> None:
     claim = file.getvalue().replace((16).to_bytes(4, "little") * 2, (2**31 - 1).to_bytes(4, "little") * 2)
     pickled = b"\x80\x02" + TENSOR % (integer(4), place(0, 4, 1)) + b"."
     assert claim != file.getvalue()
-    with pytest.raises(RuntimeError):
-        torch.load(io.BytesIO(claim.replace(pickle.dumps(1), pickled)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(RuntimeError):
+            torch.load(io.BytesIO(claim.replace(pickle.dumps(1), pickled)))
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
 
 
 class Settings:
@@ -194,3 +200,13 @@ def test_a_class_that_the_user_trusts() -> None:
         assert torch.load(io.BytesIO(file.getvalue()))["settings"].width == 3
     assert serialization.get_safe_globals() == []
     assert torch.load(io.BytesIO(file.getvalue()), weights_only=False)["settings"].width == 3
+
+
+def test_what_was_trusted_before_a_block_is_trusted_after_it() -> None:
+    serialization.add_safe_globals([Settings])
+    try:
+        with serialization.safe_globals([pathlib.PurePosixPath]):
+            assert serialization.get_safe_globals() == [Settings, pathlib.PurePosixPath]
+        assert serialization.get_safe_globals() == [Settings]
+    finally:
+        serialization.clear_safe_globals()

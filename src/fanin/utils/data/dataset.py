@@ -148,8 +148,10 @@ class Subset(Dataset[Any]):
         return self.dataset[self.indices[index]]
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
-        """Return several rows at once."""
-        return [self.dataset[self.indices[index]] for index in indices]
+        """Return several rows at once, as the dataset does where it can."""
+        rows = [self.indices[index] for index in indices]
+        at_once = getattr(self.dataset, "__getitems__", None)
+        return [self.dataset[row] for row in rows] if at_once is None else at_once(rows)
 
     def __len__(self) -> int:
         return len(self.indices)
