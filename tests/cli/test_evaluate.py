@@ -92,6 +92,28 @@ def test_models_that_a_file_does_not_suit(fanin: Run) -> None:
     refused(fanin("evaluate", "one", PENGUINS), "one does not say what its target was called: name it with --target")
 
 
+def test_true_and_false_are_the_same_in_all_files(fanin: Run) -> None:
+    frame = polars.DataFrame({"a": [n % 11 for n in range(80)], "b": [n % 3 == 0 for n in range(80)]})
+    frame = frame.with_columns(y=polars.col("a") > 5)
+    frame.write_parquet("t.parquet")
+    Path("t.csv").write_text(frame.write_csv().replace("true", "TRUE").replace("false", "FALSE"))
+    for source, other in (("t.csv", "t.parquet"), ("t.parquet", "t.csv")):
+        assert fanin("train", source, "--target", "y", "--out", "m", *QUICK).status == 0
+        one, two = (fanin("evaluate", "m", name, "--no-importance") for name in (source, other))
+        assert (two.status, two.err) == (0, "")
+        assert two.out == one.out
+        one, two = (fanin("predict", "m", name) for name in (source, other))
+        assert (two.status, two.out, two.err) == (0, one.out, "")
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**32), "x"])
+def test_seeds_that_are_none(fanin: Run, penguins: Path, seed: str) -> None:
+    for command in (("train", PENGUINS, "--target", "species"), ("evaluate", penguins, PENGUINS)):
+        answer = fanin(*command, "--seed", seed)
+        assert (answer.status, answer.err.count("\n")) == (2, 1)
+        assert "--seed" in answer.err
+
+
 def test_rows_are_weighted(fanin: Run) -> None:
     """By the column of training where the table has it, or by another."""
     rows = [(n % 11, n % 3, 1 + n % 4, n % 2, 3 * (n % 11) + n % 3 + 0.5) for n in range(80)]

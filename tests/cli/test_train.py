@@ -277,7 +277,7 @@ ROWS = "".join(f"{n % 7},{n % 3},{'pq'[n % 2]}\n" for n in range(60))
         (HEADER + ROWS, ("--target", "Y"), 't.csv has no column "Y"; '),
         (HEADER + ROWS, ("--ignore", "c"), 't.csv has no column "c"'),
         (HEADER + ROWS, ("--weight", "c"), 't.csv has no column "c"'),
-        (HEADER + ROWS, ("--weight", "y"), 't.csv, column "y", row 1: text where a number is expected: "p"'),
+        (HEADER + ROWS, ("--weight", "y"), '"y" is the target, and cannot be the weight, too'),
         ("a,a,y\n" + ROWS, (), 't.csv has more than one column named "a"'),
         (HEADER + ROWS + "1,2\n", (), "t.csv, line 62: 2 fields where the header has 3"),
         (HEADER + "1,2,p\n3,4,p\n" * 20, (), 't.csv: the target "y" is constant ("p" in all rows): nothing to learn'),

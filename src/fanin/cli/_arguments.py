@@ -21,6 +21,14 @@ def positive(text: str) -> int:
     return value
 
 
+def seed(text: str) -> int:
+    """Return a whole number that generators can begin with: from 0 to 2^32 - 1."""
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**32 - 1}")
+    return value
+
+
 def share(text: str) -> float:
     """Return a share in [0, 1)."""
     value = float(text)

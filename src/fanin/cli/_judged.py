@@ -35,7 +35,7 @@ def labelled(model: Any, frame: Any, target: str, source: str, weight: str | Non
     import polars
 
     from fanin.cli._reports import warn
-    from fanin.tabular.tasks import labels_as, numbers_as, usable, weights_as
+    from fanin.tabular.tasks import labels_like, numbers_as, usable, weights_as
 
     frame = frame.filter(frame.get_column(target).is_not_null())
     if not frame.height:
@@ -45,7 +45,7 @@ def labelled(model: Any, frame: Any, target: str, source: str, weight: str | Non
         warn(each)
     frame = frame.filter(kept)
     series, classes = frame.get_column(target), getattr(model, "classes_", None)
-    values = numbers_as(series, source) if classes is None else labels_as(series, classes.dtype)
+    values = numbers_as(series, source) if classes is None else labels_like(series, classes)
     return Rows(X, polars.Series(target, values), weights_as(frame, weight, source))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fanin._core.errors import TableError
-from fanin.cli._arguments import add_marks, reading
+from fanin.cli._arguments import add_marks, reading, seed
 
 if TYPE_CHECKING:
     from fanin.cli._judged import Rows
@@ -46,7 +46,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--train", metavar="TABLE", help="the table that baselines learn from")
     parser.add_argument("--report", metavar="FILE", help="write the report here, too: .html, .txt or .json")
     parser.add_argument("--no-importance", action="store_true", help="do without the importance of columns")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default 0)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of all that is drawn (default 0)")
     add_marks(parser)
     parser.set_defaults(handler=run)
 

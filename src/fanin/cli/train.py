@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fanin.cli import INTERRUPTED
-from fanin.cli._arguments import add_marks, positive, reading, seconds, share, widths
+from fanin.cli._arguments import add_marks, positive, reading, seconds, seed, share, widths
 
 if TYPE_CHECKING:
     from fanin.cli._judged import Rows
@@ -75,7 +75,7 @@ def _add_data_options(group: Any) -> None:
         metavar="SHARE",
         help="rows held out for the report (default 0.2; 0: none)",
     )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default 0)")
+    group.add_argument("--seed", type=seed, default=0, metavar="N", help="of all that is drawn (default 0)")
 
 
 def _add_training_options(group: Any) -> None:

@@ -144,6 +144,37 @@ def test_other_files_are_named(tmp_path: Path, content: bytes, kind: str) -> Non
     assert message(tmp_path, content) == wanted
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ('[{"a": 1}]\n', "JSON"),
+        ('{"a":[1,2]}', "JSON"),
+        ("\n<!DOCTYPE html>\n<html>", "a page of HTML or XML"),
+        ('<?xml version="1.0"?>\n', "a page of HTML or XML"),
+        ("@relation iris\n@attribute a numeric\n", "an ARFF file"),
+    ],
+)
+def test_other_texts_are_named(tmp_path: Path, content: str, kind: str) -> None:
+    wanted = f"table.csv is {kind}: a table is CSV (plain or gzipped) or Parquet; convert it"
+    assert message(tmp_path, content) == wanted
+
+
+def test_lines_that_end_as_on_old_computers_are_named(tmp_path: Path) -> None:
+    assert message(tmp_path, "a,b\r1,2\r3,4\r").startswith("table.csv ends its lines with a carriage return alone")
+    assert read(tmp_path, "a,b\r\n1,2") == {"a": ["1"], "b": ["2"]}
+
+
+@pytest.mark.parametrize("title", ["Sales, in thousands\n", "# made by hand\n\n"])
+def test_a_title_above_the_header_is_told(tmp_path: Path, title: str) -> None:
+    path = write(tmp_path, title.replace(",", "") + "a,b\n1,2\n")
+    with pytest.raises(TableError, match=r"2 fields where the header has 1") as caught:
+        open_table(path).read()
+    first = title.replace(",", "").strip()
+    assert caught.value.__notes__ == [
+        f'if the first line, "{first}", is a title or a comment, remove what stands above the header'
+    ]
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with a name")
 def test_a_pipe_is_refused_before_it_is_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "table.csv")

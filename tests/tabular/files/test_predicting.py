@@ -96,7 +96,7 @@ def test_rows_that_cannot_be_used_are_told_and_have_no_prediction(tmp_path: Path
     done = predict_file(classifier, source, tmp_path / "out.csv", probabilities=False)
     assert list(map(str, done.unusable)) == [
         "row 2, column \"x\": 'many': a number is expected, as in all rows learned from",
-        "row 3, column \"day\": '2020-13-02': a date is expected, as in all rows learned from",
+        "row 3, column \"day\": '2020-13-02': a date of the same form is expected, as in all rows learned from",
         "row 4 (line 5): 2 fields where the header has 3",
         "row 5 (line 6): not UTF-8 text; save the table as UTF-8",
     ]

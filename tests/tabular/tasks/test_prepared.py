@@ -92,6 +92,11 @@ def test_columns_and_target_stay_side_by_side(path: Path) -> None:
     [
         ({"ignore": ("fwe",)}, 'has no column "fwe"; did you mean "few"'),
         ({"categories": ("none",)}, 'has no column "none"'),
+        ({"categories": ("y",)}, '"y" is the target, and --category is for columns to learn from'),
+        ({"ignore": ("y",)}, '"y" is the target, and cannot be ignored, too'),
+        ({"weight": "y"}, '"y" is the target, and cannot be the weight, too'),
+        ({"held_out": 0.005}, "of 99 rows, a share of 0.005 leaves 98 to learn from and 1 to judge by: 10 and 2 are"),
+        ({"held_out": 0.95}, "of 99 rows, a share of 0.95 leaves 5 to learn from and 94 to judge by: 10 and 2 are"),
         ({"weight": "mixed"}, 'column "mixed", row 1: text where a number is expected: "?"'),
         (
             {"ignore": ("few", "mixed", "day", "weight")},
@@ -103,6 +108,18 @@ def test_options_that_do_not_fit(path: Path, options: dict[str, Any], message: s
     with pytest.raises(TableError) as caught:
         ready(path, **options)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "left"), [("Unnamed: 0", True), ("__index_level_0__", True), ("number", False)])
+def test_the_index_of_a_frame_is_a_row_number_with_gaps_too(tmp_path: Path, name: str, left: bool) -> None:
+    rows = [3 * row + row % 2 for row in range(100)][::-1]
+    frame().with_columns(polars.Series(name, rows)).write_csv(tmp_path / "t.csv")
+    prepared = ready(tmp_path / "t.csv")
+    assert (name not in prepared.X.columns) is left
+    if left:
+        assert next(each.becomes for each in prepared.columns if each.name == name) == "a row number"
+        frame().with_columns(polars.Series(name, [row // 4 for row in rows])).write_csv(tmp_path / "t.csv")
+        assert name in ready(tmp_path / "t.csv").X.columns
 
 
 def test_weights_are_there_and_not_below_zero(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import polars
 import pytest
 
 from fanin._core.errors import TableError
-from fanin.tabular.tasks import labels_as, numbers_as, tell_target
+from fanin.tabular.tasks import labels_as, labels_like, numbers_as, tell_target
 
 
 def series(values: list[Any]) -> polars.Series:
@@ -92,6 +92,21 @@ def test_labels_of_the_type_of_a_models_classes(values: list[Any], dtype: Any, e
     found = labels_as(series(values), np.dtype(dtype)).tolist()
     assert found == expected
     assert list(map(type, found)) == list(map(type, expected))
+
+
+@pytest.mark.parametrize("classes", [[False, True], ["FALSE", "TRUE"], ["false", "true"], ["False", "True"]])
+@pytest.mark.parametrize("values", [[True, False], ["TRUE", "FALSE"], ["true ", "false"], ["True", "False"]])
+def test_true_and_false_are_the_labels_of_the_model(values: list[Any], classes: list[Any]) -> None:
+    found = labels_like(series(values), np.array(classes))
+    assert found.tolist() == classes[::-1]
+    assert (found.dtype.kind == "b") is (classes == [False, True])
+
+
+def test_other_labels_stay_as_they_are() -> None:
+    assert labels_like(series(["true", "maybe"]), np.array([False, True])).tolist() == ["true", "maybe"]
+    assert labels_like(series([True, False]), np.array(["no", "yes"])).tolist() == ["true", "false"]
+    assert labels_like(series(["True"]), np.array(["TRUE"], object)).tolist() == ["TRUE"]
+    assert labels_like(series(["2.0"]), np.array([1, 2])).tolist() == [2]
 
 
 def test_numbers_of_the_rows_that_have_one() -> None:

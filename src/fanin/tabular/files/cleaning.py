@@ -88,7 +88,7 @@ def clean(frame: polars.DataFrame, encoder: Encoder) -> tuple[polars.DataFrame, 
             expected = "a number" if plan.kind == "number" else "true or false"
         elif plan.kind == "date":
             found, failed = _dates_in(series, plan.first)
-            expected = "a date"
+            expected = "a date of the same form"
         else:
             continue
         changed.append(found)

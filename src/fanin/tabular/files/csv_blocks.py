@@ -128,13 +128,20 @@ def _slow(
             continue
         reason = problem or _fault(record, width)
         if reason and not lenient:
-            raise TableError(f"{source}, line {last_line}: {reason}")
+            raise TableError(f"{source}, line {last_line}: {reason}", remedy=_of_a_title(record, header))
         if reason:
             shown = header.separator.join(record).encode("utf-8", "backslashreplace").decode()[:200]
             unusable.append(Unusable(first_row + len(rows), None, shown, reason, last_line))
         rows.append([None] * width if reason else [field or None for field in record])
     schema = dict.fromkeys(header.names, polars.String)
     return polars.DataFrame(rows, schema=schema, orient="row"), unusable
+
+
+def _of_a_title(record: list[str], header: Header) -> str:
+    """Return what to do where a file seems to begin with a title or comments, and not with its header."""
+    if len(header.names) > 1 or len(record) < 2:
+        return ""
+    return f'if the first line, "{header.names[0][:40]}", is a title or a comment, remove what stands above the header'
 
 
 def _records(block: bytes, header: Header, line: int) -> Iterator[tuple[int, list[str], str]]:

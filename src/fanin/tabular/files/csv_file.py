@@ -126,6 +126,11 @@ _OTHERS = {
     b"ARROW1": "an Arrow file",
     b"SQLite format 3": "an SQLite database",
 }
+_OTHER_TEXTS = {
+    **dict.fromkeys((b'{"', b"[{", b"[["), "JSON"),
+    **dict.fromkeys((b"<!DOCTYPE", b"<!doctype", b"<html", b"<HTML", b"<?xml", b"<table"), "a page of HTML or XML"),
+    b"@relation": "an ARFF file",
+}
 
 
 def _check_is_text(content: bytes, path: Path) -> None:
@@ -138,6 +143,14 @@ def _check_is_text(content: bytes, path: Path) -> None:
     kind = next((name for start, name in _OTHERS.items() if content.startswith(start)), None)
     if kind is not None:
         raise TableError(f"{path} is {kind}: a table is CSV (plain or gzipped) or Parquet; unpack or convert it")
+    other = next((name for start, name in _OTHER_TEXTS.items() if content.lstrip().startswith(start)), None)
+    if other is not None:
+        raise TableError(f"{path} is {other}: a table is CSV (plain or gzipped) or Parquet; convert it")
+    if b"\r" in content and b"\n" not in content and content.rstrip(b"\r").count(b"\r"):
+        raise TableError(
+            f"{path} ends its lines with a carriage return alone, as programs did long ago",
+            remedy="save it with newlines, as CSV (not: CSV for Macintosh) in a spreadsheet",
+        )
     if b"\0" in content:
         raise TableError(f"{path} is not a table: it holds binary data (expected CSV, gzipped CSV or Parquet)")
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fanin._core.errors import TableError
 from fanin.tabular.inputs.cells import Cells, read_cells
 from fanin.tabular.inputs.plans import Plan, date_parts
+from fanin.tabular.inputs.spelling import by_meaning
 from fanin.tabular.inputs.summary import Floats
 from fanin.tabular.inputs.tables import InputTable
 
@@ -63,9 +64,18 @@ class Source:
         return np.append(self.places(plan), 0)[self.cells.codes]
 
     def places(self, plan: Plan) -> Indices:
-        """Return for each of the column's different values the index of its level, 0 for one that is unknown."""
+        """Return for each of the column's different values the index of its level, 0 for one that is unknown.
+
+        A number or a flag that is written otherwise than in training is no new category: a file has "True" where
+        another has true or 1, and "2.0" where another has 2.
+        """
         known = {level: index for index, level in enumerate(plan.levels, 1)}
-        return np.array([known.get(key, 0) for key in self.cells.keys], np.int64)
+        found = np.array([known.get(key, 0) for key in self.cells.keys], np.int64)
+        if not found.all() and not plan.frequencies:
+            alike = by_meaning(plan.levels)
+            for index in np.flatnonzero(found == 0).tolist():
+                found[index] = alike(self.cells.keys[index])
+        return found
 
     def _numbers(self, plan: Plan) -> Floats:
         if self.table.storages[self.column] in ("numbers", "flags"):

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from fanin.tabular.inputs.plans import Plan
 from fanin.tabular.inputs.sources import Source
+from fanin.tabular.inputs.spelling import are_truths
 from fanin.tabular.inputs.summary import Floats
 from fanin.tabular.inputs.tables import InputTable
 
@@ -168,6 +169,8 @@ def _other_types(
     new = _types(table, column, source) - known
     if plan.kind == "flag" or has_two:
         new -= {"flags", "numbers"}  # 0 and 1 are false and true
+    if plan.kind == "category" and are_truths(plan.levels):
+        new -= {"flags"}
     if plan.kind == "date":
         new -= {"dates", "texts"}  # a file has texts where a frame may have dates
     if not new or not known:
@@ -248,6 +251,8 @@ def _of_types(table: InputTable, column: int, source: Source | None, types: froz
         return values[: SHOWN + 1].tolist(), table.rows
     cells = source.cells
     wanted = {kind for kind, value in _one_of_each(cells.values).items() if _type_of(value) in types}
+    if table.storages[column] in types:  # all of a column of numbers or flags
+        wanted = set(map(type, cells.values))
     found = [index for index, value in enumerate(cells.values) if type(value) in wanted]
     return [cells.values[index] for index in found[: SHOWN + 1]], int(cells.counts[found].sum())
 

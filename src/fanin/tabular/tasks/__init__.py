@@ -6,7 +6,7 @@ from fanin.tabular.tasks.columns import ColumnTold, row_numbers
 from fanin.tabular.tasks.figures import figures
 from fanin.tabular.tasks.missing import stand_ins
 from fanin.tabular.tasks.prepared import Options, Prepared, prepare, weights_as
-from fanin.tabular.tasks.target import Target, labels_as, numbers_as, tell_target
+from fanin.tabular.tasks.target import Target, labels_as, labels_like, numbers_as, tell_target
 from fanin.tabular.tasks.usable import usable
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Target",
     "figures",
     "labels_as",
+    "labels_like",
     "numbers_as",
     "prepare",
     "row_numbers",

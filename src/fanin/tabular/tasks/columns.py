@@ -13,7 +13,8 @@ from fanin.tabular.frames import polars
 from fanin.tabular.inputs import Encoder
 from fanin.tabular.tasks.target import as_numbers
 
-ROW_NUMBER_NAMES = ("", "id", "index", "row", "rowid", "row_id", "rownames", "rownumber", "row_number", "unnamed: 0")
+ROW_NUMBER_NAMES = ("", "id", "index", "row", "rowid", "row_id", "rownames", "rownumber", "row_number")
+INDEX_NAMES = ("unnamed: 0", "__index_level_0__")  # as pandas writes the index of a frame that has none of its own
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,20 @@ def _typed(column: polars.Series, as_category: bool) -> polars.Series:
 def row_numbers(frame: polars.DataFrame) -> list[str]:
     """Return the columns that only count the rows, by their names and values.
 
-    >>> row_numbers(polars.DataFrame({"id": ["4", "5", "6"], "a": [1, 2, 3]}))
-    ['id']
+    >>> row_numbers(polars.DataFrame({"id": ["4", "5", "6"], "a": [1, 2, 3], "Unnamed: 0": [7, 3, 9]}))
+    ['id', 'Unnamed: 0']
     """
     return [column.name for column in frame.get_columns() if _counts_rows(column)]
 
 
 def _counts_rows(column: polars.Series) -> bool:
-    if column.name.strip().casefold() not in ROW_NUMBER_NAMES or column.null_count():
+    name = column.name.strip().casefold()
+    if name not in (*ROW_NUMBER_NAMES, *INDEX_NAMES) or column.null_count():
         return False
-    steps = as_numbers(column).diff().drop_nulls()
+    numbers = as_numbers(column)
+    if name in INDEX_NAMES and not numbers.null_count():  # with gaps, where rows have been chosen
+        return bool((numbers == numbers.round()).all()) and numbers.n_unique() == len(numbers)
+    steps = numbers.diff().drop_nulls()
     return len(steps) == len(column) - 1 and bool((steps == 1).all())
 
 

@@ -17,6 +17,8 @@ from fanin.tabular.tasks.columns import ColumnTold, row_numbers, told, typed
 from fanin.tabular.tasks.missing import stand_ins
 from fanin.tabular.tasks.target import Target, TaskName, numbers_as, tell_target
 
+FEWEST_TO_LEARN, FEWEST_TO_JUDGE = 10, 2  # rows
+
 
 @dataclass(frozen=True)
 class Options:
@@ -68,10 +70,11 @@ class Prepared:
 def prepare(table: TableFile, target: str, options: Options) -> Prepared:
     """Read a table, and tell the task and the columns.
 
-    Raises TableError for columns that are not there, for a target that cannot be learned, for weights that are none,
-    and where no column is left to learn from.
+    Raises TableError for columns that are not there, for a target that cannot be learned or is to be something else as
+    well, for weights that are none, and where no column is left to learn from, or too few rows to judge by.
     """
     table.need([target, *options.categories, *options.ignore, *([options.weight] if options.weight else [])])
+    _check_target_is_alone(target, options)
     frame = table.read()
     goal = tell_target(frame.get_column(target), table.source, options.task)
     doubtful = stand_ins(frame.drop(options.ignore))
@@ -80,11 +83,22 @@ def prepare(table: TableFile, target: str, options: Options) -> Prepared:
     weights = weights_as(frame, options.weight, table.source)
     others = frame.drop(target)
     X = typed(others.drop(left_out), options.categories)
-    learned, judged = _split(goal, options)
+    learned, judged = _split(goal, options, table.source)
     columns = _told(others, X[learned], left_out, table.source)
     if all(column.kind == "left out" for column in columns):
         raise TableError(f'{table.source} has no column to learn "{target}" from{_why_none(columns)}')
     return Prepared(table.source, goal, X, columns, weights, learned, judged, doubtful)
+
+
+def _check_target_is_alone(target: str, options: Options) -> None:
+    if target in options.categories:
+        raise TableError(
+            f'"{target}" is the target, and --category is for columns to learn from',
+            remedy="to learn its numbers as classes: --task classes",
+        )
+    if target in (*options.ignore, options.weight):
+        use = "ignored" if target in options.ignore else "the weight"
+        raise TableError(f'"{target}" is the target, and cannot be {use}, too')
 
 
 def _told(
@@ -121,12 +135,19 @@ def weights_as(frame: polars.DataFrame, name: str | None, source: str) -> NDArra
     return weights
 
 
-def _split(goal: Target, options: Options) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _split(goal: Target, options: Options, source: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     rows = len(goal.values)
     if not options.held_out:
         return np.arange(rows), np.empty(0, np.int64)
     classes = np.unique(goal.values, return_inverse=True)[1] if goal.task == "classes" else None
-    return hold_out(rows, options.held_out, np.random.default_rng(options.seed), classes)[0]
+    learned, judged = hold_out(rows, options.held_out, np.random.default_rng(options.seed), classes)[0]
+    if len(judged) < FEWEST_TO_JUDGE or len(learned) < FEWEST_TO_LEARN:
+        raise TableError(
+            f"{source}: of {rows:,} rows, a share of {options.held_out:g} leaves {len(learned):,} to learn from and "
+            f"{len(judged):,} to judge by: {FEWEST_TO_LEARN} and {FEWEST_TO_JUDGE} are needed",
+            remedy="hold out another share, or none: --held-out 0",
+        )
+    return learned, judged
 
 
 def _why_none(columns: Sequence[ColumnTold]) -> str:

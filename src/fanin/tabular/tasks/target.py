@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fanin._core.errors import TableError
 from fanin.tabular.files.kinds import kind_of
 from fanin.tabular.frames import polars
+from fanin.tabular.inputs.spelling import are_truths
 
 TaskName = Literal["classes", "numbers"]
 
@@ -91,6 +92,23 @@ def labels_as(series: polars.Series, dtype: np.dtype[Any]) -> NDArray[Any]:
     return series.cast(polars.String).str.strip_chars().to_numpy().astype(object)
 
 
+def labels_like(series: polars.Series, classes: NDArray[Any]) -> NDArray[Any]:
+    """Return labels as a model has them; true and false may be written otherwise than where it learned them.
+
+    >>> labels_like(polars.Series([True, False]), np.array(["FALSE", "TRUE"])).tolist()
+    ['TRUE', 'FALSE']
+    >>> labels_like(polars.Series(["True", "false"]), np.array([False, True])).tolist()
+    [True, False]
+    """
+    known = [str(label) for label in classes]
+    texts = series.cast(polars.String)
+    if not are_truths(known) or not are_truths(texts.unique().to_list()):
+        return labels_as(series, classes.dtype)
+    written = {text.strip().lower(): label for text, label in zip(known, classes.tolist(), strict=True)}
+    found = [written.get(text.strip().lower(), text) for text in texts.to_list()]
+    return np.array(found, classes.dtype if classes.dtype.kind == "b" else object)
+
+
 def as_numbers(series: polars.Series) -> polars.Series:
     """Return the values as float64, None for those that are no numbers."""
     if series.dtype == polars.String:
@@ -103,7 +121,8 @@ def as_numbers(series: polars.Series) -> polars.Series:
 
 def _tell(known: polars.Series, source: str) -> tuple[TaskName, str]:
     if kind_of(known) == "date":
-        raise TableError(f'{source}: the target "{known.name}" holds dates; numbers or classes can be learned')
+        kind = "durations" if known.dtype == polars.Duration else "dates"
+        raise TableError(f'{source}: the target "{known.name}" holds {kind}; numbers or classes can be learned')
     if known.dtype == polars.Boolean:
         return "classes", "the target holds true and false"
     numbers = as_numbers(known)
