@@ -74,6 +74,7 @@ from fanin.tensor.functions.diagonals import (
     triu_indices, vander,
 )
 from fanin.tensor.functions.einsum import einsum
+from fanin.tensor.functions.finite_differences import gradient
 from fanin.tensor.functions.joining import (
     cat, chunk, column_stack, concat, concatenate, dsplit, dstack, flip, fliplr, flipud, hsplit, hstack, meshgrid,
     repeat_interleave, roll, rot90, row_stack, split, split_with_sizes, stack, tensor_split, tile, unbind, vsplit,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanin._core.errors import OperationError
+from fanin.ops.singular import LinAlgError as LinAlgError
 from fanin.tensor.functions.decompositions import cholesky as _cholesky
 from fanin.tensor.functions.decompositions import (
     cond,
@@ -34,8 +34,6 @@ from fanin.tensor.functions.norms import matrix_norm, vector_norm
 from fanin.tensor.functions.products import cross as _cross
 from fanin.tensor.functions.products import matmul, multi_dot, vecdot
 from fanin.tensor.functions.products import matrix_power as _matrix_power
-
-LinAlgError = OperationError
 
 
 def inv(A: Any, *, out: Any = None) -> Any:

@@ -25,7 +25,8 @@ KNOWN = {
         "autograd.anomaly", "distributions.mistakes", "distributions.mixtures_that_do_not_fit",
         "nn_layers.embedding_bag_errors", "nn_layers.embedding_errors", "nn_loss.class_mistakes",
         "nn_loss.likelihoods", "nn_loss.messages", "nn_margin_loss.margin_mistakes",
-        "tensor_arithmetic.integer_division", "tensor_indexing.writing_errors", "torch_modules.Embedding_error_0",
+        "tensor_arithmetic.integer_division", "tensor_indexing.words_of_writing_errors",
+        "tensor_indexing.writing_errors", "torch_modules.Embedding_error_0",
     ],
     "a dtype is refused when the graph is carried out": [
         *(f"tensor_arithmetic.promotion[{name}]" for name in ("floor_divide", "remainder", "fmod", "pow")),

@@ -65,7 +65,6 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "fanin has no complex dtypes; use torch.linalg.eigh for symmetric matrices",
     ),
     (r"svd_lowrank|pca_lowrank|linalg\.(lu\w*|ldl\w*)|lu_\w+", "use torch.linalg.svd, qr or solve"),
-    (r"(Tensor\.)?gradient", "use torch.diff"),
     (
         r"fft\b.*|(Tensor\.)?(stft|istft|complex\w*|view_as_\w+|polar|c(float|double|half)|angle|imag)",
         "fanin has no complex dtypes",

@@ -129,7 +129,7 @@ _HOMES = (
     (r"fanin\.tensor\.storage", "torch.storage"),
     (r"fanin\.tensor\.hooks", "torch.utils.hooks"),
     (r"fanin\.autograd\.anomaly", "torch.autograd.anomaly_mode"),
-    (r"fanin\.(random\.generator|tensor\.functions\.sampling)", "torch._C"),
+    (r"fanin\.(random\.generator|tensor\.functions\.sampling|ops\.singular)", "torch._C"),
     (r"fanin\.(tensor|random|_core)\b.*", "torch"),
     (r"fanin\.nn\.(parameter|utils|init|functional)\b(.*)", r"torch.nn.\1\2"),
     (r"fanin\.nn\.(\w+)", r"torch.nn.modules.\1"),

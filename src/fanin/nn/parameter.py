@@ -35,7 +35,7 @@ class Parameter(Tensor):
         made = object.__new__(cls)
         made._array = _array_of(data)
         if requires_grad:
-            made.requires_grad_(True)
+            made.requires_grad = True
         return made
 
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:

@@ -352,24 +352,30 @@ isfinite: Op = define("isfinite", np.isfinite, compare)
 signbit: Op = define("signbit", lambda x: np.signbit(x) if x.dtype.kind == "f" else np.less(x, 0), compare)
 
 
-def _bitwise_spec(*xs: Any) -> Spec:
-    for x in xs:
-        if isinstance(x, float) or (isinstance(x, Spec) and category(x.dtype) == 2):
-            raise UnsupportedDtypeError(
-                '"bitwise_cpu" not implemented for floating dtypes; compare, or convert with .long(), first'
-            )
-    return broadcast(*xs)
+def _bitwise(name: str) -> Any:
+    """Return the rule of an operation on bits: no floats, whose bits are no number."""
+
+    def infer(*xs: Any) -> Spec:
+        for x in xs:
+            if isinstance(x, float) or (isinstance(x, Spec) and category(x.dtype) == 2):
+                kind = {"e": "Half", "f": "Float"}.get(x.dtype.char if isinstance(x, Spec) else "f", "Double")
+                raise UnsupportedDtypeError(
+                    f"\"{name}_cpu\" not implemented for '{kind}'", remedy="Compare, or convert with .long(), first."
+                )
+        return broadcast(*xs)
+
+    return infer
 
 
-bitwise_and: Op = define("bitwise_and", np.bitwise_and, _bitwise_spec, promote=to_common)
-bitwise_or: Op = define("bitwise_or", np.bitwise_or, _bitwise_spec, promote=to_common)
-bitwise_xor: Op = define("bitwise_xor", np.bitwise_xor, _bitwise_spec, promote=to_common)
-bitwise_not: Op = define("bitwise_not", np.invert, _bitwise_spec)
+bitwise_and: Op = define("bitwise_and", np.bitwise_and, _bitwise("bitwise_and"), promote=to_common)
+bitwise_or: Op = define("bitwise_or", np.bitwise_or, _bitwise("bitwise_or"), promote=to_common)
+bitwise_xor: Op = define("bitwise_xor", np.bitwise_xor, _bitwise("bitwise_xor"), promote=to_common)
+bitwise_not: Op = define("bitwise_not", np.invert, _bitwise("bitwise_not"))
 heaviside: Op = define(
     "heaviside", lambda a, b: np.where(a == 0, b, (a > 0).astype(a.dtype)), broadcast, promote=to_common
 )
-left_shift: Op = define("bitwise_left_shift", np.left_shift, _bitwise_spec, promote=to_common)
-right_shift: Op = define("bitwise_right_shift", np.right_shift, _bitwise_spec, promote=to_common)
+left_shift: Op = define("bitwise_left_shift", np.left_shift, _bitwise("lshift"), promote=to_common)
+right_shift: Op = define("bitwise_right_shift", np.right_shift, _bitwise("rshift"), promote=to_common)
 
 nextafter: Op = define("nextafter", np.nextafter, broadcast, promote=floats_only("nextafter_cpu"))
 gcd: Op = define("gcd", np.gcd, broadcast, promote=to_common)

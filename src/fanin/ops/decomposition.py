@@ -12,24 +12,24 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import GraphError, OperationError
+from fanin._core.errors import GraphError
 from fanin.ops.arithmetic import zeros_like
 from fanin.ops.index import getitem
 from fanin.ops.linalg import matmul, solve, square_spec, swap
 from fanin.ops.op import Op, Spec, define
 from fanin.ops.rules import shape_of
 from fanin.ops.shape import cat, tril
-from fanin.ops.singular import FACTOR, bad_minor, fails_with
+from fanin.ops.singular import FACTOR, LinAlgError, bad_minor, fails_with
 
 Shapes = tuple[tuple[int, ...], ...]
 
 
 def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what a function of NumPy returns; raise RuntimeError where its algorithm fails."""
+    """Return what a function of NumPy returns; raise LinAlgError where its algorithm fails."""
     try:
         return function(*arguments)
     except np.linalg.LinAlgError as error:
-        raise OperationError(f"linalg: the algorithm failed on this matrix: {error}") from None
+        raise LinAlgError(f"linalg: the algorithm failed on this matrix: {error}") from None
 
 
 def _refuse(*_: Any, what: str = "this decomposition", **__: Any) -> Any:

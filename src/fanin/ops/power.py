@@ -43,7 +43,7 @@ def _whole_power(a: Any, b: Any) -> Any:
         return np.power(a, b)
     if np.ndim(b) == 0:
         raise OperationError(
-            "Integers to negative integer powers are not allowed; convert the base with .float() first."
+            "Integers to negative integer powers are not allowed.", remedy="Convert the base with .float() first."
         )
     # 1 / a ** -b, rounded towards zero: only 1 and -1 leave something.
     sign = np.where(np.remainder(b, 2) == 0, 1, a)

@@ -12,6 +12,13 @@ import numpy as np
 
 from fanin._core.errors import OperationError
 
+
+class _LinAlgError(OperationError):
+    """A matrix that an algorithm of linear algebra cannot work on; torch.linalg.LinAlgError, with PyTorch's name."""
+
+
+LinAlgError = _LinAlgError
+
 Fault = Callable[[Any], int]
 
 INVERSE = "The diagonal element {} is zero, the inversion could not be completed because the input matrix is singular."
@@ -45,7 +52,7 @@ def bad_minor(a: Any) -> int:
 
 
 def fails_with(function: Any, name: str, sentence: str, fault: Fault) -> Any:
-    """Return a function of NumPy that raises RuntimeError, with a sentence, where a matrix does not allow it.
+    """Return a function of NumPy that raises LinAlgError, with a sentence, where a matrix does not allow it.
 
     name:  of PyTorch's function.
     fault: where the trouble is in a matrix, from 1: what {} in the sentence becomes.
@@ -57,7 +64,7 @@ def fails_with(function: Any, name: str, sentence: str, fault: Fault) -> Any:
         except np.linalg.LinAlgError:
             which, place = _first_fault(a, fault)
             batch = f"(Batch element {which}): " if a.ndim > 2 else ""
-            raise OperationError(f"{name}: {batch}{sentence.format(place)}") from None
+            raise LinAlgError(f"{name}: {batch}{sentence.format(place)}") from None
 
     return evaluate
 

@@ -36,7 +36,7 @@ def randperm(generator: Generator, n: int, dtype: npt.DTypeLike = np.int64) -> n
     array([4, 0, 1, 3, 2])
     """
     if n < 0:
-        raise OperationError(f"n must be non-negative, got {n}")
+        raise OperationError(f"Trying to create tensor with negative dimension {n}: [{n}]")
     if n < 2:
         return np.zeros(n, dtype)
     partners = _partners(generator, n)

@@ -192,13 +192,19 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
             )
         if wanted and self._array.dtype.kind != "f":
             raise DtypeError(
-                "only Tensors of floating point dtype can require gradients", remedy=f"This one has {self.dtype}."
+                "Only Tensors of floating point and complex dtype can require gradients",
+                remedy=f"This one has {self.dtype}: convert it with .float().",
             )
         self._requires_grad = bool(wanted)
         Changes.count += 1
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
         """Set requires_grad and return the tensor."""
+        if requires_grad and self._array.dtype.kind != "f":
+            raise DtypeError(
+                "only Tensors of floating point dtype can require gradients",
+                remedy=f"This one has {self.dtype}: convert it with .float().",
+            )
         self.requires_grad = requires_grad
         return self
 

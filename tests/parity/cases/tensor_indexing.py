@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.parity.harness import DTYPES, case, raises, sample, with_gradients
+from tests.parity.harness import DTYPES, case, message, raises, sample, with_gradients
 
 INDICES = {
     "int": lambda t, x: 1,
@@ -364,3 +364,40 @@ def writing_errors(torch: Any) -> Any:
         "take empty": lambda: torch.empty(0).take(torch.tensor([0])),
     }
     return {name: raises(call) for name, call in calls.items()}
+
+
+@case
+def words_of_writing_errors(torch: Any) -> Any:
+    x, ok = torch.zeros(4, 3), torch.tensor([0, 1])
+    whole = torch.tensor([1, 2])
+
+    def write(index: Any, value: Any) -> Any:
+        return lambda: x.clone().__setitem__(index, value)
+
+    calls = {
+        "row": write(0, torch.ones(5)),
+        "rows": write(slice(0, 2), torch.ones(2, 2)),
+        "column": write((slice(None), 0), torch.ones(3)),
+        "dimensions": write(0, torch.ones(2, 3)),
+        "element": write((0, 0), torch.ones(2)),
+        "by positions": write(ok, torch.ones(2, 2)),
+        "text": write(0, "a"),
+        "float": lambda: x[1.5],
+        "backwards": lambda: x[::-1],
+        "standing": lambda: x[::0],
+        "scatter": lambda: x.scatter(0, torch.tensor([[0]]), torch.tensor([[1]])),
+        "index_add": lambda: x[0].index_add(0, ok, whole),
+        "index_copy": lambda: x[0].index_copy(0, ok, whole),
+        "index_put": lambda: x[0].index_put((ok,), whole),
+        "bits": lambda: x ^ x,
+        "shift": lambda: x.double() << 1,
+        "power": lambda: whole**-1,
+        "number": lambda: torch.exp(2.0),
+        "second number": lambda: torch.mm(x, 2.0),
+        "list": lambda: torch.cat(x, x),
+        "data": lambda: torch.tensor("a"),
+        "whole leaf": lambda: torch.tensor([1], requires_grad=True),
+        "whole mark": lambda: whole.clone().requires_grad_(),
+        "order": lambda: torch.randperm(-1),
+    }
+    return {name: message(call, TypeError, ValueError, RuntimeError, IndexError) for name, call in calls.items()}

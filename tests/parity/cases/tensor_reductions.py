@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.parity.harness import DTYPES, case, raises, sample, with_gradients
+from tests.parity.harness import DTYPES, case, message, raises, sample, with_gradients
 from tests.parity.tensors import attempt, of_integers, over_shapes
 
 ALONG = "sum mean prod nansum nanmean amax amin var std logsumexp".split()
@@ -364,4 +364,41 @@ def counts(torch: Any) -> Any:
         "histogram": list(torch.histogram(x, 4)),
         "histogram range": list(torch.histogram(x, bins=3, range=(-1.0, 2.0), density=True)),
         "histogram edges": list(torch.histogram(x, torch.tensor([-1.0, 0.0, 3.0]))),
+    }
+
+
+GRADIENTS: dict[str, Any] = {
+    "plain": {},
+    "wide": {"spacing": 0.5},
+    "each": {"spacing": (2.0, 3.0)},
+    "one": {"dim": 1, "spacing": 0.25},
+    "order": {"dim": (-1, 0)},
+    "second": {"edge_order": 2},
+    "points": {"dim": 1, "spacing": [[0.0, 1.0, 3.0, 4.0]]},
+    "points, second": {"edge_order": 2, "spacing": [[0.0, 0.5, 2.0], [-1.0, 1.0, 1.5, 4.0]]},
+}
+
+
+@case(params=[(name,) for name in GRADIENTS])
+def gradients_by_differences(torch: Any, name: str) -> Any:
+    given = dict(GRADIENTS[name])
+    if "points" in name:
+        given["spacing"] = [torch.tensor(points) for points in given["spacing"]]
+    x = sample(torch, 3, 4, requires_grad=True)
+    return with_gradients(torch, lambda x: torch.gradient(x, **given), x)
+
+
+@case
+def gradients_of_few(torch: Any) -> Any:
+    x, kinds = sample(torch, 3, 4), RuntimeError
+    return {
+        "whole": torch.gradient(torch.tensor([1, 4, 9, 16])),
+        "two": torch.gradient(torch.tensor([1.0, 5.0]), spacing=2.0),
+        "none": len(torch.gradient(torch.tensor(1.0))),
+        "one": message(lambda: torch.gradient(torch.ones(1)), kinds),
+        "short": message(lambda: torch.gradient(torch.ones(2), edge_order=2), kinds),
+        "order": message(lambda: torch.gradient(x, edge_order=3), kinds),
+        "twice": message(lambda: torch.gradient(x, dim=(0, 0)), kinds),
+        "points": raises(lambda: torch.gradient(x, dim=1, spacing=[torch.ones(2)])),
+        "dim": raises(lambda: torch.gradient(x, dim=2)),
     }

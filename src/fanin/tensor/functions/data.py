@@ -18,7 +18,7 @@ def leaf(array: Any, requires_grad: bool = False, device: Any = None) -> Any:
     check_device(device)
     result = wrap(array)
     if requires_grad:
-        result.requires_grad_(True)
+        result.requires_grad = True
     return result
 
 
@@ -101,7 +101,7 @@ def _data_error(data: Any, error: Exception) -> Exception:
     if isinstance(data, (list, tuple)):
         return _sequence_error(data)
     if isinstance(data, (str, bytes, complex)):
-        return ArgumentTypeError(f"new(): invalid data type '{type(data).__name__}'; data must be numbers")
+        return ArgumentTypeError(f"new(): invalid data type '{type(data).__name__}'", remedy="Data must be numbers.")
     return OperationError(f"Could not infer dtype of {type(data).__name__}")
 
 
@@ -189,7 +189,8 @@ def from_numpy(ndarray: Any) -> Any:
     if any(stride < 0 for stride in ndarray.strides):
         raise ArgumentError(
             "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-            "supported. (You can fix this by making a copy of your array with array.copy().)"
+            "currently supported. (You can probably work around this by making a copy of your array  with "
+            "array.copy().) "
         )
     if not ndarray.dtype.isnative:
         ndarray = ndarray.astype(ndarray.dtype.newbyteorder("="))

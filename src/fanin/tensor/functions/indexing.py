@@ -9,6 +9,7 @@ import numpy as np
 from fanin._core.errors import ArgumentError, ArgumentTypeError, IndexRangeError
 from fanin.ops import index as ops
 from fanin.tensor.base import TensorBase, known
+from fanin.tensor.functions.shaping import expand
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.in_place import bump, check_memory, check_writable
 from fanin.tensor.tape import apply, apply_in_place, label, refresh
@@ -32,6 +33,11 @@ def _item(item: Any) -> Any:
         return int(item)
     if isinstance(item, (str, bytes)):
         raise ArgumentTypeError(f"a tensor is indexed by numbers and tensors, not by {kind.__name__} {item!r}")
+    if isinstance(item, (float, complex)):
+        raise IndexRangeError(
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+            f"(got {kind.__name__})"
+        )
     array = item._array if isinstance(item, TensorBase) else np.asarray(item)
     if array.size == 0 and kind is list:
         array = array.astype(np.int64)
@@ -50,8 +56,10 @@ _WHOLE = slice(None)
 
 def _slice(item: slice) -> slice:
     step = _bound(item.step)
-    if step is not None and step <= 0:
-        raise ArgumentError("step must be greater than zero; use .flip(dim) to reverse")
+    if step == 0:
+        raise ArgumentError("slice step cannot be zero")
+    if step is not None and step < 0:
+        raise ArgumentError("step must be greater than zero", remedy="Use .flip(dim) to reverse.")
     return slice(_bound(item.start), _bound(item.stop), step)
 
 
@@ -157,7 +165,9 @@ def setitem(input: Any, index: Any, value: Any) -> None:
 
 def _set(input: Any, where: Any, value: Any) -> None:
     if isinstance(value, (list, tuple, str, bytes)) or value is None:
-        raise ArgumentTypeError(f"can't assign a {type(value).__name__} to a {input.type()}; make it a tensor first")
+        raise ArgumentTypeError(
+            f"can't assign a {type(value).__name__} to a {input.type()}", remedy="Make it a tensor first."
+        )
     values: Any = value if isinstance(value, TensorBase) else input._like(value)
     if mode.capture is not None:
         if values._array.dtype != input._array.dtype:
@@ -181,11 +191,21 @@ def _set(input: Any, where: Any, value: Any) -> None:
         input._array[where] = _trimmed(values, target)._array
     except ValueError:
         check_memory(input._array)
-        raise ops.ShapeError(
-            f"shape mismatch: value tensor of shape {list(values._array.shape)} cannot be broadcast to indexing result "
-            f"of shape {list(np.shape(target))}"
-        ) from None
+        raise _misfit(values, target, ops.is_basic(where)) from None
     bump(input)
+
+
+def _misfit(values: Any, target: Any, is_basic: bool) -> Exception:
+    """Return the error about a value that does not broadcast to what an index selects."""
+    if is_basic:
+        try:
+            expand(values, np.shape(target))
+        except ops.ShapeError as error:
+            return error
+    return ops.ShapeError(
+        f"shape mismatch: value tensor of shape {list(values._array.shape)} cannot be broadcast to indexing result of "
+        f"shape {list(np.shape(target))}"
+    )
 
 
 def _trimmed(values: Any, target: Any) -> Any:

@@ -73,7 +73,8 @@ def as_operand(function: str, value: Any) -> Any:
     found = operand(value)
     if found is NotImplemented:
         raise ArgumentTypeError(
-            f"{function}(): expected a Tensor or a number, not {type(value).__name__}; make one with torch.tensor(...)"
+            f"{function}(): argument 'other' (position 2) must be Tensor, not {type(value).__name__}",
+            remedy="Give a tensor, as torch.tensor(...) makes it, or a number.",
         )
     return found
 
@@ -145,8 +146,9 @@ def require_tensor(function: str, value: Any, name: str = "input") -> Any:
     """Return value; raise TypeError unless it is a tensor."""
     if not isinstance(value, TensorBase):
         raise ArgumentTypeError(
-            f"{function}(): argument '{name}' (position 1) must be Tensor, not {type(value).__name__}; "
-            "make one with torch.tensor(...)"
+            f"{function}(): argument '{name}' (position {2 - (name == 'input')}) must be Tensor, not "
+            f"{type(value).__name__}",
+            remedy="Make one with torch.tensor(...).",
         )
     return value
 
@@ -162,10 +164,10 @@ def require_known(function: str, tensor: Any, what: str, remedy: str) -> Any:
 def require_tensors(function: str, values: Sequence[Any]) -> tuple[Any, ...]:
     """Return values as a tuple; raise TypeError unless all are tensors."""
     if isinstance(values, TensorBase):
-        raise ArgumentTypeError(f"{function}(): argument 'tensors' must be tuple of Tensors, not Tensor")
+        raise ArgumentTypeError(f"{function}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor")
     if not isinstance(values, (tuple, list)):
         raise ArgumentTypeError(
-            f"{function}(): argument 'tensors' must be tuple of Tensors, not {type(values).__name__}"
+            f"{function}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(values).__name__}"
         )
     for i, value in enumerate(values):
         if not isinstance(value, TensorBase):

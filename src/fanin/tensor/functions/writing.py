@@ -84,7 +84,8 @@ def _source(function: str, input: Any, positions: Any, src: Any) -> Any:
     source: Any = src
     if source._array.dtype != input._array.dtype:
         raise DtypeError(
-            f"{function}(): Expected self.dtype to be equal to source.dtype, got {input.dtype} and {source.dtype}"
+            "scatter(): Expected self.dtype to be equal to src.dtype",
+            remedy=f"self is {input.dtype}, src {source.dtype}: convert one of them.",
         )
     if any(n > m for n, m in zip(positions.shape, source._array.shape, strict=False)):
         raise ShapeError(
@@ -199,11 +200,18 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1, 
     return to_out(out, _put(input, place, source, "IndexAddBackward0", accumulate=True), "index_add")
 
 
+_UNEQUAL = {
+    "index_add": "index_add_(): self ({}) and source ({}) must have the same scalar type",
+    "index_put": "Index put requires the source and destination dtypes match, got {} for the destination and {} for "
+    "the source.",
+}
+
+
 def _require_same_dtype(function: str, input: Any, source: Any) -> None:
     if source._array.dtype != input._array.dtype:
-        raise DtypeError(
-            f"{function}(): self and source expected to have the same dtype, but got {input.dtype} and {source.dtype}"
-        )
+        other = f"{function}_(): self and source expected to have the same dtype, but got (self) {{}} and (source) {{}}"
+        kinds = (t.type().rpartition(".")[2].removesuffix("Tensor") for t in (input, source))
+        raise DtypeError(_UNEQUAL.get(function, other).format(*kinds))
 
 
 def _require_slices(function: str, input: Any, dim: int, rows: Any, source: Any) -> None:
