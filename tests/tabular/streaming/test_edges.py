@@ -46,11 +46,10 @@ def test_a_batch_that_is_filled_up_has_the_gradient_of_its_rows(weights: Any) ->
 
 def test_the_latest_rows_are_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learner, "MOST_HELD", 4)
-    parts = [
-        Part((np.arange(3.0)[:, None] + at,), np.arange(3) + at, weights)
-        for at, weights in ((0, None), (10, np.full(3, 2, "f4")))
-    ]
-    found = learner._latest(*parts)
+    rows = np.arange(3.0)
+    one = Part((rows[:, None],), rows)
+    two = Part((rows[:, None] + 10,), rows + 10, np.full(3, 2, np.float32))
+    found = learner._latest(one, two)
     assert found.inputs[0].ravel().tolist() == found.target.tolist() == [2, 10, 11, 12]
     assert found.weights is not None
     assert found.weights.tolist() == [1, 2, 2, 2]
