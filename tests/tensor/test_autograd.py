@@ -142,6 +142,33 @@ def test_a_variable_is_another_tensor_than_its_data() -> None:
     assert (variable.requires_grad, data.requires_grad, variable.data_ptr() == data.data_ptr()) == (True, False, True)
 
 
+def test_a_generator_without_gradients_takes_what_is_sent_and_thrown() -> None:
+    seen: list[Any] = []
+
+    @torch.no_grad()
+    def talking() -> Any:
+        try:
+            seen.append((yield torch.is_grad_enabled()))
+            try:
+                yield "second"
+            except KeyError:
+                seen.append(torch.is_grad_enabled())
+                yield "caught"
+            return "end"
+        finally:
+            seen.append(("closed", torch.is_grad_enabled()))
+
+    one = talking()
+    assert (next(one), torch.is_grad_enabled(), one.send(5), one.throw(KeyError())) == (False, True, "second", "caught")
+    with pytest.raises(StopIteration, match="end"):
+        next(one)
+    two = talking()
+    next(two)
+    two.close()
+    assert seen == [5, False, ("closed", False), ("closed", False)]
+    assert torch.is_grad_enabled()
+
+
 # Whole matrices: what strict refuses, as PyTorch does. ----------------------------------------------------------------
 
 

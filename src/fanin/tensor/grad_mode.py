@@ -56,16 +56,28 @@ class _Switch:
         return inside  # type: ignore[return-value]
 
     def _around_generator(self, function: Any) -> Any:
+        """Switch while the generator runs, and back while whoever asked for a value does."""
+
         @functools.wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
             generator = function(*args, **kwargs)
+            resume = functools.partial(next, generator)
             while True:
                 with self.clone():
                     try:
-                        value = next(generator)
-                    except StopIteration:
-                        return
-                yield value
+                        value = resume()
+                    except StopIteration as end:
+                        return end.value
+                try:
+                    sent = yield value
+                except GeneratorExit:
+                    with self.clone():
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    resume = functools.partial(generator.throw, error)
+                else:
+                    resume = functools.partial(generator.send, sent)
 
         return inside
 
