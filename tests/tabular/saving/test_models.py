@@ -274,6 +274,11 @@ def weighed(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], Any]:
     return lambda folder: spoil_weights(folder, change)
 
 
+def levelled(description: dict[str, Any]) -> dict[str, Any]:
+    """Return the plan of the first column of categories that become flags."""
+    return next(plan for plan in description["encoder"]["plans"] if plan.get("levels") and plan.get("flags"))
+
+
 HEAD = "mean.0.0.head.weight"
 
 
@@ -304,8 +309,18 @@ HEAD = "mean.0.0.head.weight"
             "networks have a setting 'depth', which this fanin does not know",
         ),
         (described(lambda d: d["ensembles"]["mean"].update(stages=[])), "the ensemble 'mean' has no networks"),
-        (described(lambda d: d["target"].update(spread=[1.0, 1.0])), "networks have 1 outputs, where 2 are expected"),
-        (described(lambda d: d["inputs"].update(numbers=99)), "has the shape .*, where .* is expected"),
+        (described(lambda d: d["target"].update(spread=[1.0, 1.0])), "centre, spread and range have different lengths"),
+        (described(lambda d: d["inputs"].update(numbers=99)), "the encoder makes Inputs.* of a row, where Inputs.*99"),
+        (described(lambda d: d["inputs"].update(flags=10**12)), "the encoder makes Inputs.* of a row, where Inputs"),
+        (described(lambda d: d.update(version=[1])), r"has version \[1\] of the format"),
+        (
+            described(lambda d: d["features"]["names"].reverse()),
+            "the encoder has other names of columns than the model",
+        ),
+        (described(lambda d: d["encoder"]["block"]["scale"]["factor"].pop()), "could not be broadcast"),
+        (described(lambda d: d["encoder"]["known"]["low"].pop()), "could not be broadcast"),
+        (described(lambda d: levelled(d)["flags"].pop()), "levels and .* flags, which do not fit"),
+        (described(lambda d: levelled(d)["levels"].__setitem__(0, 7)), "levels and .* flags, which do not fit"),
     ],
 )
 def test_a_damaged_folder_is_one_clear_error(

@@ -79,8 +79,11 @@ class Plan:
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Plan:
-        """Return the plan whose `to_dict` gave `state`."""
-        return cls(**{name: _tuples(value) for name, value in state.items()})
+        """Return the plan whose `to_dict` gave `state`; raise ValueError where its levels and flags do not fit."""
+        plan = cls(**{name: _tuples(value) for name, value in state.items()})
+        if not all_of(plan.levels, str) or (plan.flags and len(plan.flags) != plan.size):
+            raise ValueError(f"a column has {len(plan.levels)} levels and {len(plan.flags)} flags, which do not fit")
+        return plan
 
 
 NUMBER, FLAG = Plan("number", ("value",)), Plan("flag", ("value",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 import fanin
 from fanin._core.errors import ArgumentTypeError, TableError
 from fanin.tabular.estimators import TabularClassifier, TabularRegressor
+from fanin.tabular.estimators.base import inputs_of
 from fanin.tabular.inputs import Encoder
 from fanin.tabular.nets import Inputs
 from fanin.tabular.saving.ensembles import Arrays, describe_ensemble, restore_ensemble
@@ -65,7 +67,7 @@ def load_model(folder: str | os.PathLike[str]) -> Any:
     place = Path(folder)
     description, arrays = read(place)
     version = description.get("version")
-    if version not in _READERS:
+    if not isinstance(version, int) or version not in _READERS:
         raise TableError(
             f"{place} has version {version} of the format, this fanin reads {', '.join(map(str, _READERS))}; it was "
             f"saved by fanin {description.get('fanin')}: use that one, or a later one"
@@ -148,6 +150,7 @@ def _read_first(description: Mapping[str, Any], arrays: Arrays) -> Any:
     model._encoder = Encoder.from_dict(description["encoder"])
     model.about_ = {key: from_plain(value) for key, value in description["about"].items()}
     _set_features(model, description["features"])
+    _check_encoder(model)
     (_read_classes if kind is TabularClassifier else _read_numbers)(model, description, arrays)
     model.history_ = [{key: from_plain(value) for key, value in each.items()} for each in description["history"]]
     model.n_iter_ = int(description["epochs"])
@@ -170,6 +173,21 @@ def _set_features(model: Any, features: Mapping[str, Any]) -> None:
         model.feature_names_in_ = np.array(features["names"], object)
 
 
+def _check_encoder(model: Any) -> None:
+    """Raise ValueError where the encoder's parts do not fit together, or it makes other inputs than networks have.
+
+    A row without any value passes through all parts.
+    """
+    encoder = copy.copy(model._encoder)
+    names = None if encoder.feature_names is None else list(map(str, encoder.feature_names))
+    if names != (list(model.feature_names_in_) if hasattr(model, "feature_names_in_") else None):
+        raise ValueError("the encoder has other names of columns than the model")
+    encoder.feature_names = None
+    found = inputs_of(encoder.transform(np.full((1, model.n_features_in_), None, object), []))[0]
+    if found != model._inputs:
+        raise ValueError(f"the encoder makes {found} of a row, where {model._inputs} are expected")
+
+
 def _read_classes(model: Any, description: Mapping[str, Any], arrays: Arrays) -> None:
     target = description["target"]
     model.classes_ = array_from_plain(target["classes"])
@@ -183,6 +201,8 @@ def _read_numbers(model: Any, description: Mapping[str, Any], arrays: Arrays) ->
     model._single, model._levels = bool(target["single"]), tuple(target["levels"])
     model._centre, model._spread = (np.array(target[name], np.float64) for name in ("centre", "spread"))
     model._range = np.array(target["low"], np.float64), np.array(target["high"], np.float64)
+    if not model._centre.shape == model._spread.shape == model._range[0].shape == model._range[1].shape:
+        raise ValueError("the target's centre, spread and range have different lengths")
     model._ensemble = restore_ensemble(ensembles["mean"], arrays, model._inputs, False, "mean")
     _check_outputs(model._ensemble, len(model._spread))
     model._quantile_ensemble = None
