@@ -96,3 +96,50 @@ def test_gradients_that_are_views_of_others_can_be_added_to() -> None:
     y.T.backward(given)
     y.grad.add_(1.0)
     assert given.tolist() == [[1.0] * 2] * 3
+
+
+# What hooks may return, and whose gradient is kept after a change in place: as in PyTorch. ----------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        (lambda grad: grad.sum(), RuntimeError, "hook has changed the size of value"),
+        (lambda grad: grad.double(), RuntimeError, "changed the type of value .was torch.FloatTensor got torch.Double"),
+        (lambda grad: 5.0, TypeError, "expected Variable, but hook returned 'float'"),
+    ],
+)
+@pytest.mark.parametrize("at_a_leaf", [True, False])
+def test_a_hook_returns_a_gradient_of_the_same_kind(given: Any, error: Any, words: str, at_a_leaf: bool) -> None:
+    x = leaf()
+    y = x * 2
+    (x if at_a_leaf else y).register_hook(given)
+    with pytest.raises(error, match=words):
+        y.backward(TWO)
+    assert x.grad is None
+
+
+def test_what_keeps_its_gradient_keeps_that_of_what_it_has_become() -> None:
+    x = leaf()
+    y = x * 2
+    y.retain_grad()
+    y.mul_(3)
+    y.add_(1)
+    y.backward(TWO)
+    assert (y.grad.tolist(), x.grad.tolist()) == ([1.0, 2.0], [6.0, 12.0])
+
+
+def test_gradients_are_kept_through_changes_of_views_and_bases() -> None:
+    x = leaf()
+    base = x * 2
+    base.retain_grad()
+    base[:1].mul_(3)
+    base.backward(TWO)
+    assert (base.grad.tolist(), x.grad.tolist()) == ([1.0, 2.0], [6.0, 4.0])
+    x = leaf()
+    base = x * 2
+    view = base[:1]
+    view.retain_grad()
+    base.mul_(3)
+    (base.sum() + 5 * view.sum()).backward()
+    assert (view.grad.tolist(), x.grad.tolist()) == ([5.0], [36.0, 6.0])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from fanin.tensor.base import Changes
+from fanin._core.dtypes import from_numpy
+from fanin._core.errors import ArgumentTypeError, GraphError
+from fanin.tensor.base import Changes, TensorBase
 
 _ids = itertools.count()
 
@@ -28,3 +30,21 @@ class RemovableHandle:
 
     def __exit__(self, *_: object) -> None:
         self.remove()
+
+
+def checked(replaced: Any, grad: Any) -> Any:
+    """Return what a hook gave in place of a gradient.
+
+    Raises TypeError for what is no tensor, RuntimeError for one of another shape or dtype.
+    """
+    if not isinstance(replaced, TensorBase):
+        raise ArgumentTypeError(f"expected Variable, but hook returned '{type(replaced).__name__}'")
+    new, old = replaced._array, grad._array
+    if new.shape != old.shape:
+        raise GraphError(
+            "hook has changed the size of value", remedy=f"It was {list(old.shape)}, and is {list(new.shape)}."
+        )
+    if new.dtype != old.dtype:
+        was, now = from_numpy(old.dtype).legacy_name, from_numpy(new.dtype).legacy_name
+        raise GraphError(f"hook has changed the type of value (was torch.{was}Tensor got torch.{now}Tensor)")
+    return replaced

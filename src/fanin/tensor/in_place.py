@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from typing import Any
 
 import numpy as np
@@ -193,9 +194,18 @@ def store(target: Any, values: Any) -> Any:
     return target
 
 
+def place(tensor: Any, node: Node) -> None:
+    """Make node the origin of a tensor; one that keeps its gradient keeps that of what it is from now on."""
+    if tensor._retains_grad:
+        if tensor._node is not None:
+            tensor._node.retained = None
+        node.retained = weakref.ref(tensor)
+    tensor._node, tensor._requires_grad = node, True
+
+
 def rewrite_history(target: Any, node: Node) -> None:
     """Make node the origin of target, and of the part of its base that it shows."""
-    target._node, target._requires_grad = node, True
+    place(target, node)
     base = target._base
     if base is None or target._detached:
         target._rebased += 1
@@ -203,8 +213,7 @@ def rewrite_history(target: Any, node: Node) -> None:
     positions = _positions(base, target)
     edges = [edge_of(base), node]
     arrays = [base._array, target._array]
-    base._node = Node(write_view, arrays, {"positions": positions}, edges, base._array, [])
-    base._requires_grad = True
+    place(base, Node(write_view, arrays, {"positions": positions}, edges, base._array, []))
     base._rebased += 1
     target._seen = base._rebased
 
@@ -216,5 +225,4 @@ def reread(x: Any) -> None:
     if not base._requires_grad or x._array.dtype.kind != "f":
         return
     positions = _positions(base, x)
-    x._node = Node(read_view, [base._array], {"positions": positions}, [edge_of(base)], x._array, [])
-    x._requires_grad = True
+    place(x, Node(read_view, [base._array], {"positions": positions}, [edge_of(base)], x._array, []))

@@ -20,6 +20,7 @@ from fanin.ops.elementwise import cast
 from fanin.ops.op import Op, Spec
 from fanin.tensor.base import TensorBase, version_counter
 from fanin.tensor.grad_mode import mode
+from fanin.tensor.hooks import checked
 from fanin.tensor.node_names import RULES, name_of, typed
 
 _order = itertools.count()
@@ -489,7 +490,7 @@ def call_hooks(hooks: dict[int, Any], grad: Any) -> Any:
     for hook in list(hooks.values()):
         replaced = hook(tensor)
         if replaced is not None:
-            tensor = replaced
+            tensor = checked(replaced, tensor)
     return as_kind(tensor, grad)
 
 
