@@ -142,6 +142,27 @@ def test_a_variable_is_another_tensor_than_its_data() -> None:
     assert (variable.requires_grad, data.requires_grad, variable.data_ptr() == data.data_ptr()) == (True, False, True)
 
 
+def test_switches_nest_and_are_put_back() -> None:
+    def state() -> tuple[bool, bool]:
+        return torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+
+    @torch.set_grad_enabled(False)
+    def quiet() -> tuple[bool, bool]:
+        return state()
+
+    assert (state(), quiet(), state()) == ((True, False), (False, False), (True, False))
+    with torch.inference_mode():
+        with torch.enable_grad():
+            assert state() == (True, True)
+        assert (state(), (torch.ones(1) * 2).is_inference()) == ((False, True), True)
+        with torch.inference_mode(False):
+            assert (state(), (torch.ones(1) * 2).is_inference()) == ((True, False), False)
+        assert state() == (False, True)
+    with torch.no_grad(), torch.inference_mode(False):
+        assert state() == (True, False)
+    assert state() == (True, False)
+
+
 def test_a_generator_without_gradients_takes_what_is_sent_and_thrown() -> None:
     seen: list[Any] = []
 

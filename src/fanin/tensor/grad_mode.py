@@ -152,7 +152,7 @@ class inference_mode(_Switch):
     def __init__(self, mode: bool = True) -> None:
         super().__init__()
         self.inference = mode
-        self.enabled = not mode if mode else _current().enabled
+        self.enabled = not mode
 
     def clone(self) -> _Switch:
         """Return a fresh switch with the same setting."""
