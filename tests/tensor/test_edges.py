@@ -71,6 +71,24 @@ def test_gradients_of_leaves_one_of_which_has_a_hook_are_apart() -> None:
     assert (a.grad.tolist(), b.grad.tolist(), kept[0].tolist()) == ([102.0, 104.0], [1002.0, 1004.0], [2.0, 4.0])
 
 
+def test_what_a_hook_keeps_is_apart_from_what_goes_to_a_leaf_beside() -> None:
+    a, b, kept = leaf(), leaf(), []  # type: ignore[var-annotated]
+    y = a * 1
+    y.register_hook(kept.append)
+    ((y + b) * 2).backward(TWO)
+    b.grad.add_(100.0)
+    assert (a.grad.tolist(), b.grad.tolist(), kept[0].tolist()) == ([2.0, 4.0], [102.0, 104.0], [2.0, 4.0])
+
+
+def test_nodes_keep_their_names_when_they_let_go_of_their_values() -> None:
+    x = leaf()
+    made = [x**2, x / x, x.clamp(min=0), x.remainder(x), 1 - x]
+    before = [each.grad_fn.name() for each in made]
+    sum(each.sum() for each in made).backward()
+    assert [each.grad_fn.name() for each in made] == before
+    assert before[:3] == ["PowBackward0", "DivBackward0", "ClampBackward1"]
+
+
 def test_gradients_of_results_and_leaves_that_are_asked_for_are_apart() -> None:
     x = leaf()
     y = x + 1
