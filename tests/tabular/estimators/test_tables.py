@@ -133,6 +133,8 @@ def test_levels_outside_are_refused() -> None:
     assert np.array_equal(model.predict_quantiles(X), model.predict_quantiles(X, (0.1, 0.9)))
     with pytest.raises(ValueError, match="quantiles must lie between 0 and 1"):
         TabularRegressor(**QUICK, quantiles=(0.0, 0.5)).fit(X, y)
+    one = TabularRegressor(**{**QUICK, "epochs": 1}, quantiles=0.5).fit(X, y)
+    assert one.predict_quantiles(X).shape == (60, 1)
 
 
 def test_predictions_stay_in_the_range_that_was_learned() -> None:

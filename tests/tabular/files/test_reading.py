@@ -135,7 +135,7 @@ def test_a_model_keeps_how_its_table_was_written(tmp_path: Path) -> None:
     assert (tmp_path / "found.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
 
     # What is given goes before what was kept; and a table in memory has no marks.
-    told = predict_file(model, tmp_path / "plain.csv", tmp_path / "told.csv", decimal=".", thousands="")
+    told = predict_file(model, tmp_path / "plain.csv", tmp_path / "told.csv", decimal=".")
     assert told.left == 0
     assert (tmp_path / "told.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
     assert model.fit(frame[["x"]], frame["y"]).about_ == {}

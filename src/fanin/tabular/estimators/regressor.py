@@ -208,7 +208,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
     def _checked_levels(self, y: NDArray[Any]) -> tuple[float, ...]:
         if self.quantiles is None:
             return ()
-        levels = tuple(sorted({float(level) for level in self.quantiles}))
+        levels = tuple(sorted({float(level) for level in np.ravel(self.quantiles)}))
         if not levels or not 0 < levels[0] <= levels[-1] < 1:
             raise ArgumentError(f"quantiles must lie between 0 and 1, not {self.quantiles!r}")
         if y.shape[1] > 1:

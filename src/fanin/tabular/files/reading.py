@@ -62,6 +62,8 @@ class Reading:
         given = {"missing": missing, "separator": separator, "decimal": decimal, "thousands": thousands}
         known = {name: about[name] for name in given if name in about}
         known |= {name: value for name, value in given.items() if value is not None}
+        if thousands is None and known.get("thousands") == decimal:
+            known.pop("thousands", None)  # what is given goes before what was kept
         texts = known.pop("missing", ("",))
         return cls(missing=(texts,) if isinstance(texts, str) else tuple(texts), **known)
 
