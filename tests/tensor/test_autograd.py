@@ -95,6 +95,22 @@ def test_hooks_of_a_leaf_change_the_gradient_that_is_asked_for() -> None:
     assert (found.tolist(), x.grad) == ([30.0, 30.0], None)
 
 
+def test_nothing_is_computed_for_branches_that_nobody_asks_for() -> None:
+    x, z = leaf(), leaf()
+    other, seen = 2 * z, []  # type: ignore[var-annotated]
+    other.register_hook(seen.append)
+    (found,) = torch.autograd.grad((3 * x + other).sum(), x)
+    assert (found.tolist(), seen) == ([3.0, 3.0], [])
+
+
+def test_leaves_that_are_no_inputs_get_nothing_be_they_where_a_pass_begins() -> None:
+    x, z = leaf(1.0), leaf(2.0)
+    torch.autograd.backward([x, 5 * z], inputs=[z])
+    assert (x.grad, z.grad.tolist()) == (None, [5.0])
+    torch.autograd.backward([x, 5 * z])
+    assert (x.grad.tolist(), z.grad.tolist()) == ([1.0], [10.0])
+
+
 class Wrong(torch.autograd.Function):
     """x^3, whose second derivative is wrong where the gradient that comes in is below 0; `nan` is that of the first."""
 
