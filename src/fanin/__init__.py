@@ -74,6 +74,7 @@ from fanin.tensor.functions.diagonals import (
     triu_indices, vander,
 )
 from fanin.tensor.functions.einsum import einsum
+from fanin.tensor.functions.factored import cholesky_inverse, cholesky_solve, geqrf
 from fanin.tensor.functions.finite_differences import gradient
 from fanin.tensor.functions.joining import (
     cat, chunk, column_stack, concat, concatenate, dsplit, dstack, flip, fliplr, flipud, hsplit, hstack, meshgrid,

@@ -29,6 +29,18 @@ from fanin.tensor.functions.decompositions import linalg_qr as qr
 from fanin.tensor.functions.decompositions import linalg_slogdet as slogdet
 from fanin.tensor.functions.decompositions import linalg_svd as svd
 from fanin.tensor.functions.diagonals import vander as _vander
+from fanin.tensor.functions.factored import (
+    cholesky_ex,
+    householder_product,
+    inv_ex,
+    lu,
+    lu_factor,
+    lu_factor_ex,
+    lu_solve,
+    solve_ex,
+    tensorinv,
+    tensorsolve,
+)
 from fanin.tensor.functions.norms import linalg_norm as norm
 from fanin.tensor.functions.norms import matrix_norm, vector_norm
 from fanin.tensor.functions.products import cross as _cross
@@ -85,14 +97,21 @@ def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
 __all__ = [
     "LinAlgError",
     "cholesky",
+    "cholesky_ex",
     "cond",
     "cross",
     "det",
     "diagonal",
     "eigh",
     "eigvalsh",
+    "householder_product",
     "inv",
+    "inv_ex",
     "lstsq",
+    "lu",
+    "lu_factor",
+    "lu_factor_ex",
+    "lu_solve",
     "matmul",
     "matrix_exp",
     "matrix_norm",
@@ -104,9 +123,12 @@ __all__ = [
     "qr",
     "slogdet",
     "solve",
+    "solve_ex",
     "solve_triangular",
     "svd",
     "svdvals",
+    "tensorinv",
+    "tensorsolve",
     "vander",
     "vecdot",
     "vector_norm",

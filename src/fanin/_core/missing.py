@@ -64,7 +64,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
         r"(Tensor\.)?(symeig|eig)|linalg\.eig(vals)?",
         "fanin has no complex dtypes; use torch.linalg.eigh for symmetric matrices",
     ),
-    (r"svd_lowrank|pca_lowrank|linalg\.(lu\w*|ldl\w*)|lu_\w+", "use torch.linalg.svd, qr or solve"),
+    (r"svd_lowrank|pca_lowrank|linalg\.ldl\w*|lu_\w+", "use torch.linalg.svd, qr or solve"),
     (
         r"fft\b.*|(Tensor\.)?(stft|istft|complex\w*|view_as_\w+|polar|c(float|double|half)|angle|imag)",
         "fanin has no complex dtypes",
@@ -87,8 +87,8 @@ _HINTS: tuple[tuple[str, str], ...] = (
 
 # Methods and attributes of torch.Tensor that fanin leaves out. Another name is a slip of the pen, as in PyTorch.
 _TENSOR_NAMES = frozenset(
-    "angle as_strided_scatter as_subclass bfloat16 ccol_indices cdouble cfloat chalf cholesky_inverse "
-    "cholesky_solve coalesce col_indices crow_indices dense_dim dequantize eig geqrf i0 igamma igammac imag indices "
+    "angle as_strided_scatter as_subclass bfloat16 ccol_indices cdouble cfloat chalf coalesce col_indices "
+    "crow_indices dense_dim dequantize eig i0 igamma igammac imag indices "
     "int_repr is_coalesced istft lstsq lu lu_solve ormqr orgqr q_per_channel_axis q_per_channel_scales "
     "q_per_channel_zero_points q_scale q_zero_point qscheme record_stream reinforce row_indices smm solve "
     "sparse_dim sparse_mask sparse_resize_ sspaddmm stft symeig to_mkldnn to_sparse to_sparse_bsc to_sparse_bsr "

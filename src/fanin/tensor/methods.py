@@ -12,6 +12,7 @@ from fanin.tensor.functions import (
     data,
     decompositions,
     diagonals,
+    factored,
     indexing,
     joining,
     norms,
@@ -322,6 +323,9 @@ class Methods:
     slogdet = decompositions.slogdet
     svd = decompositions.svd
     cholesky = decompositions.cholesky
+    cholesky_solve = factored.cholesky_solve
+    cholesky_inverse = factored.cholesky_inverse
+    geqrf = factored.geqrf
     qr = decompositions.qr
     matrix_exp = decompositions.matrix_exp
 

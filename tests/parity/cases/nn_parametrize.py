@@ -223,3 +223,65 @@ def removed_and_renamed(torch: Any) -> Any:
     weight = utils.remove_weight_norm(old).weight
     spectral = utils.remove_spectral_norm(utils.spectral_norm(layer(torch)))
     return [loaded, new.weight, weight, sorted(old.state_dict()), spectral.weight, sorted(spectral.state_dict())]
+
+
+ORTHOGONAL = [
+    (None, True, 3, 3), (None, True, 4, 3), ("cayley", True, 3, 4), ("matrix_exp", True, 4, 3),
+    ("householder", False, 4, 3), ("cayley", False, 3, 3), ("matrix_exp", False, 2, 3),
+]  # fmt: skip
+
+
+@case(params=ORTHOGONAL, rtol={"float32": 2e-5})
+def orthogonal(torch: Any, how: str | None, trivial: bool, rows: int, columns: int) -> Any:
+    _, parametrizations = rooms(torch)
+    net = layer(torch, rows, 3) if columns == 3 else torch.nn.Linear(4, rows)
+    net = parametrizations.orthogonal(net, orthogonal_map=how, use_trivialization=trivial)
+    start = net.weight.detach()
+    x, y = sample(torch, 6, columns), sample(torch, 6, rows, seed=1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for _ in range(4):
+        loss = ((net(x) - y) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    weight = net.weight.detach()
+    small = weight @ weight.T if rows <= columns else weight.T @ weight
+    return {
+        "weights": [start, weight, net.parametrizations.weight.original],
+        "kept": bool(torch.allclose(small, torch.eye(min(rows, columns)), atol=1e-5)),
+        "text": [str(net), list(net.state_dict())],
+        "assigned": message(lambda: setattr(net, "weight", torch.eye(rows, columns)), NotImplementedError),
+        "after": net.weight.detach(),
+        "shape": raises(lambda: setattr(net, "weight", torch.eye(5))),
+    }
+
+
+@case
+def orthogonal_mistakes(torch: Any) -> Any:
+    parametrize, parametrizations = rooms(torch)
+    net = parametrize.register_parametrization(layer(torch), "weight", symmetric(torch))
+    return {
+        "name": message(lambda: parametrizations.orthogonal(layer(torch), "nope"), ValueError),
+        "bias": message(lambda: parametrizations.orthogonal(layer(torch), "bias"), ValueError),
+        "map": message(lambda: parametrizations.orthogonal(layer(torch), orthogonal_map="nope"), ValueError),
+        "no way back": message(lambda: setattr(net, "weight", torch.eye(3)), RuntimeError),
+    }
+
+
+@case(rtol=3e-6)
+def folded_into_the_layer_before(torch: Any) -> Any:
+    fusion = importlib.import_module(f"{torch.__name__}.nn.utils.fusion")
+    linear, norm = layer(torch, 4, 3), torch.nn.BatchNorm1d(4)
+    refused = message(lambda: fusion.fuse_linear_bn_eval(linear, norm), AssertionError)
+    torch.nn.init.uniform_(norm.weight, 0.5, 2.0)
+    for seed in range(3):
+        norm(linear(sample(torch, 8, 3, seed=seed)))
+    fused = fusion.fuse_linear_bn_eval(linear.eval(), norm.eval())
+    x = sample(torch, 5, 3, seed=9)
+    plain = torch.nn.Linear(3, 4, bias=False).eval()
+    return {
+        "refused": refused,
+        "weights": [fused.weight, fused.bias, type(fused.weight).__name__],
+        "equal": bool(torch.allclose(fused(x), norm(linear(x)), atol=1e-6)),
+        "no bias": list(torch.nn.utils.fuse_linear_bn_eval(plain, norm).state_dict().values()),
+    }

@@ -353,3 +353,51 @@ def what_a_refusal_says(torch):
         "softmax of integers": lambda: torch.tensor([1, 2]).softmax(0),
     }
     return {name: message(lambda call=call: str(call()), RuntimeError) for name, call in refusals.items()}
+
+
+@case(params=DTYPES, rtol={"float32": 1e-5, "float64": 1e-11})
+def from_factors(torch: Any, dtype: str) -> Any:
+    a, b = (sample(torch, 2, 3, 3, dtype=dtype, seed=i) for i in (0, 1))
+    spd = a @ a.mT + torch.eye(3, dtype=a.dtype)
+    lower = torch.linalg.cholesky(spd).requires_grad_()
+    right, tall = b.clone().requires_grad_(), sample(torch, 5, 3, dtype=dtype)
+    packed = torch.geqrf(tall)
+    reflections = [t.clone().requires_grad_() for t in packed]
+    factors, pivots = torch.linalg.lu_factor(a)
+    return {
+        "solve": with_gradients(torch, torch.cholesky_solve, right, lower),
+        "upper": with_gradients(torch, lambda b, x: torch.cholesky_solve(b, x.mT, upper=True), right, lower),
+        "inverse": with_gradients(torch, torch.cholesky_inverse, lower),
+        "methods": [b.cholesky_solve(lower.detach()), lower.detach().cholesky_inverse()],
+        "reflections": list(packed),
+        "product": with_gradients(torch, torch.linalg.householder_product, *reflections),
+        "lu": list(torch.linalg.lu(a)),
+        "lu of wide": list(torch.linalg.lu(tall.mT)),
+        "lu of tall": [factors, pivots, list(torch.linalg.lu_factor(tall))],
+        "by lu": with_gradients(torch, lambda b: torch.linalg.lu_solve(factors, pivots, b), right),
+        "ex": [torch.linalg.inv_ex(spd), torch.linalg.cholesky_ex(spd), torch.linalg.solve_ex(spd, b)],
+        "tensors": [
+            torch.linalg.tensorsolve(spd[0].reshape(3, 3, 1) + 0, b[0, 0]),
+            torch.linalg.tensorinv(spd[0].reshape(3, 3, 1), ind=1),
+        ],
+    }
+
+
+@case
+def factors_that_fail(torch: Any) -> Any:
+    zero, spd, x = torch.zeros(2, 2), torch.eye(2) + 1.0, torch.ones(2, 3)
+    both = torch.stack([spd, zero])
+    return {
+        "info": [torch.linalg.inv_ex(both).info, torch.linalg.cholesky_ex(-both).info],
+        "no exchange": message(lambda: torch.linalg.lu_factor(spd, pivot=False), RuntimeError),
+        "factor": message(lambda: torch.linalg.lu_factor(zero), RuntimeError),
+        "factor info": list(torch.linalg.lu_factor_ex(zero))[1:],
+        "wide": message(lambda: torch.cholesky_solve(spd, x), RuntimeError),
+        "vector": message(lambda: torch.cholesky_solve(torch.ones(2), spd), RuntimeError),
+        "sizes": message(lambda: torch.cholesky_solve(torch.ones(3, 1), spd), RuntimeError),
+        "checked": raises(lambda: torch.linalg.inv_ex(zero, check_errors=True)),
+        "class": [issubclass(torch.linalg.LinAlgError, RuntimeError), torch.linalg.LinAlgError.__name__],
+        "texts": [str(torch.linalg.lu_factor(spd)), str(torch.linalg.inv_ex(spd))],
+        "columns": raises(lambda: torch.linalg.householder_product(x, torch.ones(3))),
+        "tensor": raises(lambda: torch.linalg.tensorsolve(torch.ones(2, 3), torch.ones(2))),
+    }

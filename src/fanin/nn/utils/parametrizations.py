@@ -1,4 +1,4 @@
-"""torch.nn.utils.parametrizations: weight norm and spectral norm as parametrisations."""
+"""torch.nn.utils.parametrizations: weight norm, spectral norm and orthogonal matrices as parametrisations."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from fanin._core.missing import refuse
 from fanin.nn.functional import normalize
 from fanin.nn.module import Module
 from fanin.nn.utils.norms import as_matrix, norm_except_dim, power_iteration, random_unit_vector
+from fanin.nn.utils.orthogonal import orthogonal
 from fanin.nn.utils.parametrize import register_parametrization
 from fanin.tensor.functions.products import mv, vdot
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 class _WeightNorm(Module):

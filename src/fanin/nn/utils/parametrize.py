@@ -80,13 +80,18 @@ class ParametrizationList(ModuleList):
             with no_grad():
                 _check_result("Registering a parametrization", self(), shape, dtype)
 
-    def _inverted(self, value: Any) -> Any:
+    def _inverted(self, value: Any, is_required: bool = False) -> Any:
+        """Return what the modules make `value` of; one without right_inverse is passed over unless it is required."""
         for module in reversed(list(self)):
-            if hasattr(module, "right_inverse"):
-                try:
-                    value = module.right_inverse(value)
-                except NotImplementedError:
-                    continue
+            if not hasattr(module, "right_inverse"):
+                if is_required:
+                    raise OperationError(f"parametrization {type(module).__name__} does not implement right_inverse.")
+                continue
+            try:
+                value = module.right_inverse(value)
+            except NotImplementedError:
+                if is_required:
+                    raise
         return value
 
     def _keep(self, name: str, held: Any, value: Any, like: Any = None) -> None:
@@ -109,7 +114,7 @@ class ParametrizationList(ModuleList):
     def right_inverse(self, value: Any) -> None:
         """Set the originals so that the tensor becomes `value`, as far as the modules can say how."""
         with no_grad():
-            new = self._inverted(value)
+            new = self._inverted(value, is_required=True)
             parts = [new] if self.is_tensor else list(new)
             for original, part in zip(self._originals(), parts, strict=True):
                 if not isinstance(part, TensorBase) or part.dtype != original.dtype:  # type: ignore[attr-defined]
