@@ -111,6 +111,25 @@ def test_leaves_that_are_no_inputs_get_nothing_be_they_where_a_pass_begins() -> 
     assert (x.grad.tolist(), z.grad.tolist()) == ([1.0], [10.0])
 
 
+def test_what_is_detached_stays_so_when_its_memory_gets_a_new_history() -> None:
+    x = leaf()
+    y = 2 * x
+    apart, bits = y.detach(), y.view(torch.int64)
+    y.mul_(3)
+    assert (apart.tolist(), apart.requires_grad, (apart * 1).requires_grad) == ([12.0, 18.0], False, False)
+    assert (bits.requires_grad, bits.dtype) == (False, torch.int64)
+
+
+def test_a_pass_that_makes_a_graph_keeps_the_one_it_walks() -> None:
+    x = leaf()
+    y = (x**2).sum()
+    y.backward(create_graph=True)
+    y.backward()
+    assert x.grad.tolist() == [8.0, 12.0]
+    with pytest.raises(RuntimeError, match="a second time"):
+        y.backward()
+
+
 class Wrong(torch.autograd.Function):
     """x^3, whose second derivative is wrong where the gradient that comes in is below 0; `nan` is that of the first."""
 
