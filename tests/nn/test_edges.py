@@ -88,3 +88,53 @@ def test_a_norm_is_of_the_widest_dtype() -> None:
     for given in ([one, two], [two, one]):
         assert nn.utils.get_total_norm(given).dtype is torch.float64
     assert nn.utils.get_total_norm([one, one]).dtype is torch.float32
+
+
+class Plus(nn.Module):
+    def forward(self, x: Any) -> Any:
+        return x + 1
+
+    def right_inverse(self, x: Any) -> Any:
+        return x - 1
+
+
+class Times(nn.Module):
+    def forward(self, x: Any) -> Any:
+        return x * 4
+
+    def right_inverse(self, x: Any) -> Any:
+        return x / 4
+
+
+def test_a_tensor_of_two_parametrizations_is_set_through_the_last_first() -> None:
+    layer = nn.Linear(1, 1)
+    for each in (Plus(), Times()):
+        nn.utils.parametrize.register_parametrization(layer, "weight", each)
+    layer.weight = torch.full((1, 1), 20.0)
+    assert (layer.parametrizations.weight.original.item(), layer.weight.item()) == (4.0, 20.0)
+
+
+class Halves(nn.Module):
+    """Keeps a tensor as two."""
+
+    def forward(self, one: Any, two: Any) -> Any:
+        return one + two
+
+    def right_inverse(self, x: Any) -> Any:
+        return x / 4, 3 * x / 4
+
+
+def test_parametrizations_take_the_mode_of_the_module_and_stay_unsafe() -> None:
+    layer, one, two = nn.Linear(1, 1).eval(), Plus(), Times()
+    nn.utils.parametrize.register_parametrization(layer, "weight", one, unsafe=True)
+    nn.utils.parametrize.register_parametrization(layer, "weight", two)
+    assert (one.training, two.training, layer.parametrizations.weight.unsafe) == (False, False, True)
+
+
+def test_a_buffer_that_was_computed_of_several_is_a_buffer_again() -> None:
+    layer = nn.BatchNorm1d(2)
+    nn.utils.parametrize.register_parametrization(layer, "running_mean", Halves())
+    layer.running_mean = torch.tensor([4.0, 8.0])
+    assert layer.parametrizations.running_mean.original1.tolist() == [3.0, 6.0]
+    nn.utils.parametrize.remove_parametrizations(layer, "running_mean")
+    assert ("running_mean" in layer._buffers, layer.running_mean.tolist()) == (True, [4.0, 8.0])

@@ -67,6 +67,42 @@ def test_a_function_that_changes_what_another_reads_is_noticed() -> None:
         square.sum().backward()
 
 
+class Parts(torch.autograd.Function):
+    """Returns 2 x, 3 x and, without a derivative, the sign of x; notes what its backward is given."""
+
+    given: tuple[Any, ...] = ()
+    needs: tuple[bool, ...] = ()
+    materialize = True
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, y: Any, factor: float) -> Any:
+        ctx.set_materialize_grads(Parts.materialize)
+        sign = x.sign()
+        ctx.mark_non_differentiable(sign)
+        return 2 * x, 3 * x + factor * y, sign
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        Parts.given, Parts.needs = grads, ctx.needs_input_grad
+        return sum(k * g for k, g in ((2, grads[0]), (3, grads[1])) if g is not None), None, None
+
+
+@pytest.mark.parametrize("materialize", [True, False])
+def test_a_function_of_several_outputs_is_given_the_gradient_of_each(
+    materialize: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Parts, "materialize", materialize)
+    x, y = leaf(), leaf().detach()
+    double, triple, sign = Parts.apply(x, y, 1.0)
+    assert (double.requires_grad, triple.requires_grad, sign.requires_grad) == (True, True, False)
+    (10 * double + 100 * double).sum().backward()  # two paths meet at one output
+    assert x.grad.tolist() == [220.0, 220.0]
+    assert Parts.given[0].tolist() == [110.0, 110.0]
+    assert (Parts.given[1] is None) != materialize
+    assert (Parts.given[1] is None) or Parts.given[1].tolist() == [0.0, 0.0]
+    assert Parts.needs == (True, False, False)
+
+
 class Once(torch.autograd.Function):
     """Cannot be differentiated twice."""
 

@@ -32,7 +32,7 @@ class RemovableHandle:
         self.remove()
 
 
-def checked(replaced: Any, grad: Any) -> Any:
+def checked(hook: Any, replaced: Any, grad: Any) -> Any:
     """Return what a hook gave in place of a gradient.
 
     Raises TypeError for what is no tensor, RuntimeError for one of another shape or dtype.
@@ -40,11 +40,13 @@ def checked(replaced: Any, grad: Any) -> Any:
     if not isinstance(replaced, TensorBase):
         raise ArgumentTypeError(f"expected Variable, but hook returned '{type(replaced).__name__}'")
     new, old = replaced._array, grad._array
+    name = getattr(hook, "__name__", type(hook).__name__)
     if new.shape != old.shape:
         raise GraphError(
-            "hook has changed the size of value", remedy=f"It was {list(old.shape)}, and is {list(new.shape)}."
+            f"hook '{name}' has changed the size of value",
+            remedy=f"It was {list(old.shape)}, and is {list(new.shape)}.",
         )
     if new.dtype != old.dtype:
         was, now = from_numpy(old.dtype).legacy_name, from_numpy(new.dtype).legacy_name
-        raise GraphError(f"hook has changed the type of value (was torch.{was}Tensor got torch.{now}Tensor)")
+        raise GraphError(f"hook '{name}' has changed the type of value (was torch.{was}Tensor got torch.{now}Tensor)")
     return replaced

@@ -490,7 +490,7 @@ def call_hooks(hooks: dict[int, Any], grad: Any) -> Any:
     for hook in list(hooks.values()):
         replaced = hook(tensor)
         if replaced is not None:
-            tensor = checked(replaced, tensor)
+            tensor = checked(hook, replaced, tensor)
     return as_kind(tensor, grad)
 
 
