@@ -138,3 +138,11 @@ def test_a_buffer_that_was_computed_of_several_is_a_buffer_again() -> None:
     assert layer.parametrizations.running_mean.original1.tolist() == [3.0, 6.0]
     nn.utils.parametrize.remove_parametrizations(layer, "running_mean")
     assert ("running_mean" in layer._buffers, layer.running_mean.tolist()) == (True, [4.0, 8.0])
+
+
+def test_a_mask_that_is_given_stays_as_it_is() -> None:
+    method = nn.utils.prune.L1Unstructured(amount=1)
+    method._tensor_name = "weight"
+    container, given = nn.utils.prune.PruningContainer(method), torch.ones(3)
+    found = container.compute_mask(torch.tensor([3.0, -1.0, 2.0]), given)
+    assert (found.tolist(), given.tolist()) == ([1.0, 0.0, 1.0], [1.0, 1.0, 1.0])
