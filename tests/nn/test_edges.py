@@ -146,3 +146,16 @@ def test_a_mask_that_is_given_stays_as_it_is() -> None:
     container, given = nn.utils.prune.PruningContainer(method), torch.ones(3)
     found = container.compute_mask(torch.tensor([3.0, -1.0, 2.0]), given)
     assert (found.tolist(), given.tolist()) == ([1.0, 0.0, 1.0], [1.0, 1.0, 1.0])
+
+
+def test_a_spectral_norm_is_differentiated_after_later_calls() -> None:
+    layer = nn.utils.spectral_norm(nn.Linear(3, 2))
+    x = torch.ones(4, 3)
+    (layer(x) + layer(2 * x)).sum().backward()
+    assert layer.weight_orig.grad.shape == (2, 3)
+
+
+def test_a_dictionary_takes_what_stands_behind_it() -> None:
+    held = nn.ParameterDict({"b": torch.ones(2)})
+    found = {"a": 1, "b": 2} | held
+    assert (found["a"], found["b"] is held["b"]) == (1, True)

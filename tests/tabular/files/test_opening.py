@@ -52,6 +52,12 @@ def test_an_empty_field_is_the_only_missing_value(tmp_path: Path) -> None:
     assert read(tmp_path, 'a,b\nNA,\n"",None\nnan, \n') == {"a": ["NA", None, "nan"], "b": [None, "None", " "]}
 
 
+@pytest.mark.parametrize("last", ["2", '"2"'])
+def test_an_empty_line_of_a_single_column_is_a_missing_value(tmp_path: Path, last: str) -> None:
+    """Be there quotation marks or not."""
+    assert read(tmp_path, f"a\n1\n\n{last}\n") == {"a": ["1", None, "2"]}
+
+
 def test_further_texts_can_mean_missing(tmp_path: Path) -> None:
     assert read(tmp_path, "a,b\nNA,1\n?,x\n", missing=["NA", "?"]) == {"a": [None, None], "b": ["1", "x"]}
 
