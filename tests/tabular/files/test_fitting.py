@@ -334,6 +334,7 @@ def test_mean_and_deviation_of_pieces_are_those_of_the_whole() -> None:
 def test_texts_become_numbers_where_the_encoder_reads_such() -> None:
     frame = polars.DataFrame({"n": ["1", "+2", None], "code": ["007", "8", "9"], "few": ["1", "1", "2"]})
     assert with_numbers(frame, 1).dtypes == [polars.Float64, polars.String, polars.Float64]
+    assert with_numbers(frame, 2).dtypes == [polars.String] * 3  # as many different numbers are names
     encoder = Encoder().fit(polars.DataFrame({"x": [1.0, 2.0, 3.5], "t": ["a", "b", "b"]}))
     cleaned, refused = clean(polars.DataFrame({"x": [" 4", "four", None], "t": ["c", None, "1"]}), encoder)
     assert cleaned["x"].to_list() == [4.0, None, None]
