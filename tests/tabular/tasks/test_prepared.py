@@ -11,7 +11,7 @@ import pytest
 
 from fanin._core.errors import TableError
 from fanin.tabular import TabularRegressor, open_table
-from fanin.tabular.tasks import Options, Prepared, prepare, usable
+from fanin.tabular.tasks import Options, Prepared, prepare, row_numbers, usable
 
 
 def frame(rows: int = 100) -> polars.DataFrame:
@@ -155,3 +155,17 @@ def test_columns_that_hold_no_values_are_named(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r'(?s)t\.parquet: column "pair" has the type List\(.*leave the column out'):
         ready(tmp_path / "t.parquet")
     assert "pair" not in ready(tmp_path / "t.parquet", ignore=("pair",)).X.columns
+
+
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        (["1", "2", "3"], True),
+        (["1", "2", "x"], False),
+        ([5, 6, 8], False),
+        ([3.0, 4.0, 5.0], True),
+        (["3", None], False),
+    ],
+)
+def test_what_counts_the_rows_counts_each_of_them(values: list[Any], counts: bool) -> None:
+    assert row_numbers(polars.DataFrame({" ID ": values, "other": values})) == ([" ID "] if counts else [])
