@@ -9,7 +9,7 @@ from itertools import groupby
 from math import prod
 
 from fanin.compiler.graph import CONSTANT, Graph, Value, rebuilt
-from fanin.compiler.native.memory import ALIGNMENT, Layout, Place
+from fanin.compiler.native.memory import Layout
 from fanin.compiler.native.module import Builder
 from fanin.compiler.native.target import Isa
 from fanin.compiler.passes.common import Merger
@@ -275,7 +275,7 @@ def memory(plan: Plan, layout: Layout) -> Memory:
     inside = {"panels": 0, "rows": 0, "sums": 0, "whole": 0}
     for value, place in layout.places.items():
         if layout.sources[place.source][0] == "arena":
-            inside[_purpose(value, plan)] += _taken(value, place)
+            inside[_purpose(value, plan)] += place.size * place.lanes
     graph: Graph = plan.graph
     return Memory(
         **inside,
@@ -289,11 +289,6 @@ def memory(plan: Plan, layout: Layout) -> Memory:
 
 def _purpose(value: Value, plan: Plan) -> str:
     return "panels" if value.op is PACK else _ON.get(plan.on[value], "whole")
-
-
-def _taken(value: Value, place: Place) -> int:
-    size = place.lane_bytes * place.lanes or value.nbytes
-    return -(-max(size, 1) // ALIGNMENT) * ALIGNMENT
 
 
 def _memory(plan: Plan, layout: Layout) -> str:
