@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fanin.tabular.evaluation import Evaluation, baselines, evaluate
+from fanin.tabular.evaluation import Evaluation, baselines, details, evaluate
 from fanin.tabular.evaluation.baselines import Flat, boosted_trees, doubles, linear_model
 from fanin.tabular.evaluation.copies import copies
 from fanin.tabular.evaluation.grids import grids
@@ -118,3 +118,18 @@ def test_columns_that_were_not_looked_at_are_counted() -> None:
     found = replace(report(), importance=Importance("RMSE", 120, 5, columns, 955))
     grid = next(each for each in grids(found) if each.key == "importance")
     assert (len(grid.rows), grid.note) == (40, "and 960 columns of less importance")
+
+
+def test_the_spread_of_weighted_errors_is_that_of_a_sample() -> None:
+    """Of n rows of equal weight with n - 1; of rows that weigh 3, 1 and 1, of 25 / 11 rows."""
+    errors = np.array([0.0, 2.0, 7.0])
+    assert details._spread(errors, np.full(3, 0.5)) == pytest.approx(errors.std(ddof=1))
+    variance = np.average((errors - 1.8) ** 2, weights=[3, 1, 1])
+    assert details._spread(errors, np.array([3.0, 1.0, 1.0])) == pytest.approx((variance * 25 / 14) ** 0.5)
+
+
+def test_the_ends_of_an_interval_belong_to_it() -> None:
+    ends = np.array([[0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+    found = details.number_calibration(np.array([0.0, 1.0, 0.5, 1.1]), [(0.5, ends)])
+    assert [each.found for each in found.bins] == [0.75]
+    assert found.error == pytest.approx(0.25)
