@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -95,3 +95,50 @@ def numpy_engine_of(graph: Any) -> Any:
         return outputs
 
     return run
+
+
+# Blocks of rows -------------------------------------------------------------------------------------------------------
+
+
+def lifetimes(plan: Plan) -> dict[Any, tuple[int, int]]:
+    """Return the positions of the first and the last group that write or read each value."""
+    found: dict[Any, tuple[int, int]] = {}
+    for at, group in enumerate(plan.groups):
+        read = [plan.refs[x].base for v in group.members for x in v.inputs if x in plan.refs]
+        for value in [*group.stored, *read]:
+            found[value] = found.get(value, (at, at))[0], at
+    return found
+
+
+def meet(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    return a[0] <= b[1] and b[0] <= a[1]
+
+
+def test_a_block_shares_memory_between_what_is_needed_one_after_the_other() -> None:
+    net = nn.Sequential(nn.Linear(16, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 4))
+
+    def step(x: Any, y: Any) -> Any:
+        net.zero_grad()
+        loss = nn.functional.mse_loss(net(x), y)
+        loss.backward()
+        return loss.detach(), *(p.grad for p in net.parameters())
+
+    plan, layout = laid_out(capture(step, (torch.randn(2048, 16), torch.randn(2048, 4)), {}).graph)
+    assert plan.tiling.streamed
+    assert len(plan.tiling.lanes) > 1
+    alive = lifetimes(plan)
+    levels: dict[int, list[Any]] = {}
+    for group in plan.groups:
+        levels.setdefault(group.level, []).extend(v for v in group.stored if layout.places[v].local)
+    largest = max(levels.values(), key=len)
+    shared = 0
+    for level in filter(None, levels.values()):
+        places = [layout.places[v] for v in level]
+        start, (piece,) = min(place.offset for place in places), {place.lane_bytes for place in places}
+        assert all(place.offset + place.size <= start + piece for place in places)  # the next lane's piece is behind
+        assert start + piece * len(plan.tiling.lanes) <= layout.arena
+        for (a, at), (b, bt) in combinations(zip(level, places, strict=True), 2):
+            if meet((at.offset, at.offset + at.size - 1), (bt.offset, bt.offset + bt.size - 1)):
+                assert not meet(alive[a], alive[b])
+                shared += 1
+    assert shared >= len(largest) // 2
