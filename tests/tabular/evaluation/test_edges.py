@@ -10,6 +10,7 @@ import pytest
 
 from fanin.tabular.evaluation import Evaluation, baselines, details, evaluate
 from fanin.tabular.evaluation.baselines import Flat, boosted_trees, doubles, linear_model
+from fanin.tabular.evaluation.bootstrap import wilson
 from fanin.tabular.evaluation.copies import copies
 from fanin.tabular.evaluation.grids import grids
 from fanin.tabular.evaluation.importance import Effort, _sorted, effort
@@ -133,3 +134,11 @@ def test_the_ends_of_an_interval_belong_to_it() -> None:
     found = details.number_calibration(np.array([0.0, 1.0, 0.5, 1.1]), [(0.5, ends)])
     assert [each.found for each in found.bins] == [0.75]
     assert found.error == pytest.approx(0.25)
+
+
+def test_the_interval_of_a_bin_is_of_as_many_rows_as_its_weights_are_worth() -> None:
+    weights = np.repeat([1.0, 4.0], 20)
+    found = details.class_calibration(np.arange(40) % 2, two(np.full(40, 0.55)), ["a", "b"], 0, weights)
+    (only,) = found.bins
+    assert (only.low, only.high) == pytest.approx(wilson(0.5, 100**2 / (20 + 320)))
+    assert only.rows == 40
