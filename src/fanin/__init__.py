@@ -66,7 +66,7 @@ from fanin.tensor.functions.creation import (
 )
 from fanin.tensor.functions.data import (
     BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor, ShortTensor,
-    as_tensor, asarray, from_numpy, scalar_tensor, set_default_tensor_type, tensor,
+    as_tensor, asarray, from_dlpack, from_numpy, scalar_tensor, set_default_tensor_type, tensor,
 )
 from fanin.tensor.functions.decompositions import cholesky, det, inverse, logdet, matrix_exp, pinverse, qr, slogdet, svd
 from fanin.tensor.functions.diagonals import (

@@ -101,6 +101,30 @@ def test_annotations_of_the_program_stay_what_they_are(tmp_path: Path) -> None:
     )
 
 
+def test_errors_and_the_version_have_torchs_names(tmp_path: Path) -> None:
+    source = """
+        import io, pickle, torch
+        def name(call):
+            try:
+                call()
+            except Exception as error:
+                return f"{type(error).__module__}.{type(error).__name__}"
+        class Own:
+            pass
+        file = io.BytesIO()
+        torch.save(Own, file)
+        file.seek(0)
+        print(name(lambda: torch.load(file)), name(lambda: torch.load(io.BytesIO())))
+        print(name(lambda: torch.linalg.inv(torch.zeros(2, 2))), name(lambda: torch.ones(2) + torch.ones(3)))
+        print(torch.version.__version__ == torch.__version__)
+        """
+    assert run(tmp_path, source).stdout.splitlines() == [
+        "_pickle.UnpicklingError builtins.EOFError",
+        "torch._C._LinAlgError builtins.RuntimeError",
+        "True",
+    ]
+
+
 def test_exit_statuses(tmp_path: Path) -> None:
     assert run(tmp_path, "raise SystemExit(7)").returncode == 7
     assert run(tmp_path, "import sys; sys.exit('no data')").stderr.strip() == "no data"

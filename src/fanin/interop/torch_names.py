@@ -10,6 +10,7 @@ import re
 import sys
 import types
 from collections.abc import Iterator
+from pickle import UnpicklingError
 from typing import Any
 
 import fanin
@@ -49,7 +50,7 @@ def answer_torch() -> None:
     for error in list(_errors(errors.FaninError)):
         _take_builtin_name(error)
     _take_names(modules)
-    fanin.__version__ = VERSION
+    fanin.__version__ = modules["torch.version"].__version__ = VERSION
     for name, module in modules.items():
         vars(module).setdefault("__path__", [])  # without it, an import below would not get as far as the refusal
         if isinstance(module, types.ModuleType):
@@ -168,6 +169,8 @@ def _errors(error: type[errors.FaninError]) -> Iterator[type[errors.FaninError]]
 
 def _take_builtin_name(error: type[errors.FaninError]) -> None:
     """Let an error bear the name of what PyTorch raises in its place, which programs print."""
-    builtin = next(base for base in error.__mro__ if base.__module__ == "builtins")
-    error.__name__ = error.__qualname__ = builtin.__name__
-    error.__module__ = "builtins"
+    first = next(base for base in error.__mro__ if base.__module__ == "builtins")
+    # Of a file that cannot be loaded: what it says of itself comes before what it is in general.
+    shown = next((base for base in (EOFError, UnpicklingError) if issubclass(error, base)), first)
+    error.__name__ = error.__qualname__ = shown.__name__
+    error.__module__ = shown.__module__

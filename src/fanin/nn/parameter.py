@@ -34,6 +34,7 @@ class Parameter(Tensor):
         """Return a leaf that shares memory with data."""
         made = object.__new__(cls)
         made._array = _array_of(data)
+        made._is_inference = data is not None and data._is_inference
         if requires_grad:
             made.requires_grad = True
         return made

@@ -83,6 +83,11 @@ def bump(x: TensorBase) -> None:
 
 def check_writable(x: Any) -> None:
     """Raise where autograd could not follow a change in place."""
+    if x._is_inference and not mode.inference:
+        raise InPlaceError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
+            "normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+        )
     if not mode.enabled:
         return
     if x._requires_grad and x._node is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -221,7 +221,7 @@ def apply(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     if tracked and mode.enabled and op.differentiable and out.dtype.kind == "f":
         result._node = Node(op, arrays, attrs, edges, out, _stamps(op, inputs, result, edges))
         result._requires_grad = True
-    elif mode.inference:
+    elif mode.inference and result._base is None:
         result._is_inference = True
     return result
 
@@ -274,6 +274,8 @@ def _stamps(op: Op, inputs: Any, result: Any, edges: list[Any]) -> list[tuple[li
     for i in reads:
         x = inputs[i] if 0 <= i < count else None
         if isinstance(x, TensorBase):
+            if x._is_inference:
+                _refuse_inference()
             counter = x._counter
             if counter is None or x._base is not None:
                 counter = version_counter(x)
@@ -282,6 +284,14 @@ def _stamps(op: Op, inputs: Any, result: Any, edges: list[Any]) -> list[tuple[li
         counter = version_counter(result)
         stamps.append((counter, counter[0]))
     return stamps
+
+
+def _refuse_inference() -> NoReturn:
+    raise GraphError(
+        "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+        "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it "
+        "in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
+    )
 
 
 def edge_of(x: Any) -> Any:
@@ -299,6 +309,8 @@ def _share(result: Any, source: Any) -> None:
     # A detached tensor has a history of its own, which its views share.
     base = source if source._base is None or source._detached else source._base
     result._base = base
+    if source._is_inference:
+        result._is_inference = True
     result._seen = base._rebased
 
 

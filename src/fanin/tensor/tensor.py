@@ -195,6 +195,11 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
                 "Only Tensors of floating point and complex dtype can require gradients",
                 remedy=f"This one has {self.dtype}: convert it with .float().",
             )
+        if wanted and self._is_inference and not mode.inference:
+            raise GraphError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.",
+                remedy="Make a clone of it first.",
+            )
         self._requires_grad = bool(wanted)
         Changes.count += 1
 
@@ -290,6 +295,7 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         result = wrap(self._array)
         result._base = self if self._base is None else self._base
         result._detached = True
+        result._is_inference = self._is_inference
         if mode.capture is not None:
             mode.capture.alias(result, self)
         return result
@@ -368,6 +374,14 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
         return array.copy() if copy else array
+
+    def __dlpack__(self, *unused: Any, **wanted: Any) -> Any:
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        return self._array.__dlpack__(**{name: value for name, value in wanted.items() if name != "stream"})
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._array.__dlpack_device__()
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         return wrap(np.asarray(array))

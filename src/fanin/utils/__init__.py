@@ -1,7 +1,7 @@
 """torch.utils: data loading."""
 
 from fanin._core.missing import refuse
-from fanin.utils import checkpoint, data
+from fanin.utils import checkpoint, data, dlpack
 
-__all__ = ["checkpoint", "data"]
+__all__ = ["checkpoint", "data", "dlpack"]
 __getattr__ = refuse("torch.utils")

@@ -496,3 +496,23 @@ def only_what_is_read_must_stay(torch):
         "layer, input": changed(lambda a, b: linear(a, b), first),
         "weight of data": raises(weight_of_data),
     }
+
+
+@case
+def tensors_of_inference_mode(torch):
+    normal, w = torch.ones(2), leaf(torch, 2)
+    with torch.inference_mode():
+        made = [torch.ones(2), torch.tensor([1.0]), torch.rand(2), torch.arange(2), torch.zeros_like(w), w * 2]
+        made += [normal[:1], normal.view(2, 1), normal.detach(), made[0][:1], made[0].detach(), made[0].clone()]
+        made += [torch.nn.Linear(1, 1).weight, torch.stack([normal, normal])]
+        inside = made[0].add_(1)
+        flags = [x.is_inference() for x in made]
+    again = inside.clone()
+    words = [
+        message(lambda: (w * inside).sum().backward(), RuntimeError),
+        message(lambda: inside.add_(1), RuntimeError),
+        message(lambda: inside.requires_grad_(), RuntimeError),
+        message(lambda: made[9].mul_(2), RuntimeError),
+    ]
+    # PyTorch changes a tensor before it refuses to: what inside holds now is left out.
+    return [flags, words, (w + inside).requires_grad, again.is_inference(), (w * again).sum(), normal.add_(1)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
 
-from tests.parity.harness import case, raises, sample, with_gradients
+from tests.parity.harness import case, message, raises, sample, with_gradients
 from tests.parity.tensors import attempt
 
 INF, NAN = float("inf"), float("nan")
@@ -476,3 +477,45 @@ def asarray_and_the_tape(torch: Any) -> Any:
         "dtype": torch.asarray(x, dtype=torch.float64),
         "gradient": torch.autograd.grad((torch.asarray(x, copy=True) * 3).sum(), leaf),
     }
+
+
+class Column:
+    """What a column of pandas is to others: a sequence that gives itself as an array."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, i: int) -> Any:
+        return self.values[i]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.values if dtype is None else self.values.astype(dtype)
+
+
+@case
+def columns_of_other_libraries(torch: Any) -> Any:
+    kinds = ("float64", "float32", "int32", "int64", "bool")
+    columns = [Column(np.array([1, 0, 2]).astype(kind)) for kind in kinds]
+    return {
+        "tensor": [torch.tensor(c) for c in columns],
+        "as_tensor": [torch.as_tensor(c) for c in columns],
+        "dtype": torch.tensor(columns[0], dtype=torch.float32),
+        "float": torch.FloatTensor(columns[0]),
+    }
+
+
+@case
+def shared_by_dlpack(torch: Any) -> Any:
+    dlpack = importlib.import_module(f"{torch.__name__}.utils.dlpack")
+    numbers, x = np.arange(3.0), torch.ones(2)
+    taken, given = torch.from_dlpack(numbers), np.from_dlpack(x)
+    numbers[0], x[1] = 7.0, 5.0
+    again = dlpack.from_dlpack(dlpack.to_dlpack(x))
+    again[0] = -1.0
+    return [
+        taken, given, x, torch.from_dlpack(x), list(map(int, x.__dlpack_device__())),
+        message(lambda: np.from_dlpack(torch.ones(1, requires_grad=True)), BufferError),
+    ]  # fmt: skip

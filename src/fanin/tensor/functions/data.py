@@ -10,6 +10,7 @@ from fanin._core import dtypes
 from fanin._core.errors import ArgumentError, ArgumentTypeError, DtypeError, FaninError, OperationError
 from fanin.tensor.base import TensorBase
 from fanin.tensor.device import check_device
+from fanin.tensor.grad_mode import mode
 from fanin.tensor.tape import wrap
 
 
@@ -17,6 +18,8 @@ def leaf(array: Any, requires_grad: bool = False, device: Any = None) -> Any:
     """Return a new leaf tensor around an array."""
     check_device(device)
     result = wrap(array)
+    if mode.inference:
+        result._is_inference = True
     if requires_grad:
         result.requires_grad = True
     return result
@@ -26,6 +29,7 @@ def data_array(data: Any, dtype: Any = None) -> Any:
     """Return a fresh array with the values of numbers, nested sequences, arrays or tensors."""
     if isinstance(data, TensorBase):
         return np.array(data._array, dtype=None if dtype is None else dtypes.to_numpy(dtype))
+    data = _of_other_library(data)
     if isinstance(data, (np.ndarray, np.generic)):
         kind = dtypes.from_numpy(data.dtype) if dtype is None else dtype
         return np.array(data).astype(dtypes.to_numpy(kind))
@@ -42,6 +46,14 @@ def data_array(data: Any, dtype: Any = None) -> Any:
         raise
     except (ValueError, TypeError, OverflowError) as error:
         raise _data_error(data, error) from None
+
+
+def _of_other_library(data: Any) -> Any:
+    """Return what gives itself as an array of numbers, such as a column of pandas, as that array, of its dtype."""
+    if data.__class__ in (float, int, bool, list, tuple) or not hasattr(data, "__array__"):
+        return data
+    array = np.asarray(data)
+    return array if array.dtype.kind in "biuf" else data
 
 
 def _first(data: Any) -> Any:
@@ -194,7 +206,43 @@ def from_numpy(ndarray: Any) -> Any:
         )
     if not ndarray.dtype.isnative:
         ndarray = ndarray.astype(ndarray.dtype.newbyteorder("="))
-    return wrap(ndarray.view(np.ndarray))
+    return leaf(ndarray.view(np.ndarray))
+
+
+class _Capsule:
+    """A capsule of DLPack's, as the object that NumPy asks for one."""
+
+    def __init__(self, capsule: Any) -> None:
+        self.capsule = capsule
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)  # the CPU
+
+
+class _Memory:
+    """An array's memory, to be written to; NumPy takes what an old capsule holds for read-only."""
+
+    def __init__(self, array: Any) -> None:
+        interface = array.__array_interface__
+        self.array, self.__array_interface__ = array, {**interface, "data": (interface["data"][0], False)}
+
+
+def from_dlpack(ext_tensor: Any) -> Any:
+    """Return a tensor that shares memory with an array of another library, which speaks DLPack, or with a capsule.
+
+    >>> import numpy as np, fanin as torch
+    >>> torch.from_dlpack(np.arange(3))
+    tensor([0, 1, 2])
+    """
+    is_capsule = not hasattr(ext_tensor, "__dlpack__")
+    array = np.from_dlpack(_Capsule(ext_tensor) if is_capsule else ext_tensor)
+    dtypes.from_numpy(array.dtype)
+    if is_capsule or isinstance(ext_tensor, TensorBase):
+        array = np.asarray(_Memory(array))
+    return leaf(array)
 
 
 def new(self: Any, *data: Any, device: Any = None) -> Any:

@@ -247,7 +247,7 @@ def _normal_of_tensors(mean: Any, std: Any, source: Any) -> Any:
     if not isinstance(mean, TensorBase) and not isinstance(std, TensorBase):
         raise ArgumentTypeError("normal() of two numbers needs a size: normal(mean, std, (2, 3))")
     centre, spread = (x._array if isinstance(x, TensorBase) else float(x) for x in (mean, std))
-    return wrap(draws.normal_elementwise(source, centre, spread))
+    return leaf(draws.normal_elementwise(source, centre, spread))
 
 
 def _given(function: str, input: Any) -> Any:
@@ -277,7 +277,7 @@ def poisson(input: Any, generator: Any = None) -> Any:
     Raises RuntimeError when a rate is negative.
     """
     array = _given("poisson", input)
-    return wrap(draws.poisson(stream_of(generator), array))
+    return leaf(draws.poisson(stream_of(generator), array))
 
 
 def multinomial(
