@@ -48,6 +48,19 @@ def test_a_limit_bounds_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "best log-loss 0.2500  0:10 left" in terminal.text
 
 
+def test_each_part_of_a_job_has_a_time_of_its_own_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_a_terminal(monkeypatch)
+    clock = [100.0]
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: clock[0])
+    with Bar(limit=1000) as bar:
+        bar.part("reading", 0.0)
+        clock[0] = 200.0
+        bar.part("training", 0.0)
+        clock[0] = 204.0
+        bar.part("training", 0.5)
+    assert "training  0:04 left" in terminal.text
+
+
 def test_words_are_wiped_and_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = on_a_terminal(monkeypatch)
     with Bar() as bar:

@@ -125,3 +125,13 @@ def test_a_loss_of_pytorchs_kind_takes_weights_and_stays_as_it_is(weighted: bool
     )
     assert one.loss_curve_ == pytest.approx(other.loss_curve_, rel=1e-12)
     assert given.reduction == "mean"
+
+
+@pytest.mark.parametrize(("log_input", "activation"), [(True, "exp"), (False, "identity")])
+def test_a_poisson_loss_says_whether_outputs_are_logarithms(log_input: bool, activation: str) -> None:
+    x, y = rows(60)
+    loss = fanin.nn.PoissonNLLLoss(log_input=log_input)
+    model = quiet(MLPRegressor(loss=loss, max_iter=2, learning_rate_init=1e-6, **SMALL), x, np.exp(y).round())
+    assert model.out_activation_ == activation
+    raw = model._raw(x, model._network).ravel()
+    np.testing.assert_allclose(model.predict(x), np.exp(raw) if log_input else raw)

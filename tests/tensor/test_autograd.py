@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import weakref
 from typing import Any
 
@@ -101,6 +102,29 @@ def test_a_function_of_several_outputs_is_given_the_gradient_of_each(
     assert (Parts.given[1] is None) != materialize
     assert (Parts.given[1] is None) or Parts.given[1].tolist() == [0.0, 0.0]
     assert Parts.needs == (True, False, False)
+
+
+class ExpAndSquare(torch.autograd.Function):
+    """Returns e^x, which it saves, and x^2."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        result = x.exp()
+        ctx.save_for_backward(result, x)
+        return result, x**2
+
+    @staticmethod
+    def backward(ctx: Any, one: Any, two: Any) -> Any:
+        result, x = ctx.saved_tensors
+        return one * result + 2 * two * x
+
+
+def test_what_comes_to_an_output_and_to_what_was_saved_of_it_adds_up() -> None:
+    x = leaf(0.0, 1.0)
+    result, _ = ExpAndSquare.apply(x)
+    (slope,) = torch.autograd.grad(result.sum(), x, create_graph=True)
+    (10 * result + slope).sum().backward()
+    assert x.grad.tolist() == pytest.approx([11.0, 11 * math.e])
 
 
 class Once(torch.autograd.Function):
