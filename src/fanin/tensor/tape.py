@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import itertools
 import operator
+import re
 from typing import Any, NoReturn
 
 import numpy as np
 
+from fanin._core import dtypes
 from fanin._core.errors import FaninError, GraphError, InPlaceError
 from fanin._core.quiet import SILENT, begin_silence, end_silence
 from fanin.ops.elementwise import cast
@@ -112,13 +114,30 @@ class Node:
                 "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time "
                 "or if you need to access saved tensors after calling backward."
             )
-        for counter, seen in self.stamps:
+        for i, (counter, seen) in enumerate(self.stamps):
             if counter[0] != seen:
                 raise InPlaceError(
                     "one of the variables needed for gradient computation has been modified by an inplace operation: "
-                    f"a tensor read by {self.name()} is at version {counter[0]}; expected version {seen} instead. "
-                    "Compute a new tensor instead of changing this one, or change a .clone() of it."
+                    f"{self._stamped(i)} is at version {counter[0]}; expected version {seen} instead. Hint: enable "
+                    "anomaly detection to find the operation that failed to compute its gradient, with "
+                    "torch.autograd.set_detect_anomaly(True, check_nan=False).",
+                    remedy=f"It is {self.name()} that reads it. Compute a new tensor instead of changing this one, or "
+                    "change a .clone() of it.",
                 )
+
+    def _stamped(self, place: int) -> str:
+        """Return the words for the value that a stamp is of: its type, its shape, and what made it."""
+        read = [i for i in reads_of(self.op, self.edges) if 0 <= i < len(self.edges)]
+        values = [(self.arrays[i], self.edges[i]) for i in read if hasattr(self.arrays[i], "dtype")]
+        if reads_result(self.op, self.edges):
+            values.append((self.out, self))
+        if len(values) != len(self.stamps):
+            return "a tensor that is read"
+        array, maker = values[place]
+        words = f"[torch.{dtypes.from_numpy(array.dtype).legacy_name}Tensor {list(array.shape)}]"
+        if not isinstance(maker, Node):
+            return words
+        return f"{words}, which is output 0 of {re.sub('Backward[0-9]+$', '', maker.name())},"
 
     def as_tensors(self) -> list[Any]:
         """Return the inputs as tensors that stand where they stood on the tape."""

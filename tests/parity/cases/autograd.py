@@ -516,3 +516,29 @@ def tensors_of_inference_mode(torch):
     ]
     # PyTorch changes a tensor before it refuses to: what inside holds now is left out.
     return [flags, words, (w + inside).requires_grad, again.is_inference(), (w * again).sum(), normal.add_(1)]
+
+
+@case
+def words_on_changed_values(torch):
+    def change(make, change):
+        def run():
+            y, changed = make(leaf(torch, 2, 3))
+            change(changed)
+            y.sum().backward()
+
+        return message(run, RuntimeError)
+
+    def product(x):
+        factor = torch.ones(2, 3, dtype=torch.float64)
+        return x.double() * factor, factor
+
+    def twice(function):
+        return lambda x: (function(x),) * 2
+
+    return {
+        "exp": change(twice(torch.exp), lambda y: y.add_(1)),
+        "softmax": change(twice(lambda x: x.softmax(1)), lambda y: y.mul_(2)),
+        "tanh": change(twice(torch.tanh), lambda y: y.sub_(1).mul_(2)),
+        "relu": change(twice(torch.relu), lambda y: y.zero_()),
+        "constant": change(product, lambda factor: factor.add_(1)),
+    }
