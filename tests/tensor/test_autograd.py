@@ -51,7 +51,7 @@ class Doubled(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Any) -> Any:
-        x.mul_(2)
+        x.detach().numpy()[...] *= 2  # where nobody counts changes
         ctx.mark_dirty(x)
         return x
 

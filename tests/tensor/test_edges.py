@@ -161,3 +161,18 @@ def test_gradients_are_kept_through_changes_of_views_and_bases() -> None:
     base.mul_(3)
     (base.sum() + 5 * view.sum()).backward()
     assert (view.grad.tolist(), x.grad.tolist()) == ([5.0], [36.0, 6.0])
+
+
+def test_correlations_are_never_beyond_1() -> None:
+    """As roundings would have them."""
+    torch.manual_seed(0)
+    beyond = 0
+    for _ in range(100):
+        x = torch.randn(1, 20)
+        both = torch.cat([x, -3 * x])
+        found = torch.corrcoef(both)
+        assert bool((found.abs() <= 1).all())
+        covariance = torch.cov(both)
+        size = covariance.diagonal().sqrt()
+        beyond += bool(((covariance / size.unsqueeze(1) / size).abs() > 1).any())
+    assert beyond > 0
