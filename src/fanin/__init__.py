@@ -117,8 +117,8 @@ from fanin.tensor.functions.shaping import (
 from fanin.tensor.functions.special_functions import frexp, mvlgamma, polygamma
 from fanin.tensor.functions.statistics import bincount, corrcoef, cov, histc, histogram, std, std_mean, var, var_mean
 from fanin.tensor.functions.writing import (
-    diagonal_scatter, index_add, index_copy, index_fill, index_put, masked_fill, masked_scatter, put, scatter,
-    scatter_add, scatter_reduce, select_scatter, slice_scatter,
+    diagonal_scatter, index_add, index_copy, index_fill, index_put, index_reduce, masked_fill, masked_scatter, put,
+    scatter, scatter_add, scatter_reduce, select_scatter, slice_scatter,
 )
 # fmt: on
 # isort: on

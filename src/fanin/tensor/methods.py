@@ -235,6 +235,7 @@ class Methods:
     scatter = writing.scatter
     scatter_add = writing.scatter_add
     scatter_reduce = writing.scatter_reduce
+    index_reduce = writing.index_reduce
     index_add = writing.index_add
     index_copy = writing.index_copy
     index_fill = writing.index_fill

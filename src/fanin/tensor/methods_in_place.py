@@ -109,6 +109,7 @@ class InPlaceMethods:
     scatter_add_ = in_place(writing.scatter_add)
     scatter_reduce_ = in_place(writing.scatter_reduce)
     index_add_ = in_place(writing.index_add)
+    index_reduce_ = in_place(writing.index_reduce)
     index_copy_ = in_place(writing.index_copy)
     index_fill_ = in_place(writing.index_fill)
     index_put_ = in_place(writing.index_put)

@@ -540,3 +540,17 @@ _ACTIVATIONS = (
     "ReLU ReLU6 Hardtanh LeakyReLU ELU SELU CELU GELU SiLU Mish Softplus Softsign Sigmoid LogSigmoid Hardsigmoid "
     "Hardswish Tanh Tanhshrink Hardshrink Softshrink"
 ).split()
+
+
+@case(params=[(mode,) for mode in ("reflect", "replicate", "circular")])
+def padding_by_copies(torch: Any, mode: str) -> Any:
+    f, x = torch.nn.functional, sample(torch, 2, 3, 4, requires_grad=True)
+    return {
+        "ends": with_gradients(torch, lambda x: f.pad(x, (2, 1), mode=mode), x),
+        "both": with_gradients(torch, lambda x: f.pad(x, (1, 2, 2, 1), mode=mode), x),
+        "matrix": f.pad(x[0].detach(), (0, 3), mode=mode),
+        "whole": f.pad(torch.arange(6).view(1, 6).float(), (2, 2), mode=mode),
+        "vector": raises(lambda: f.pad(torch.ones(3), (1, 1), mode=mode)),
+        "far": raises(lambda: f.pad(x, (9, 0), mode=mode)) if mode != "replicate" else "",
+        "odd": raises(lambda: f.pad(x, (1,), mode=mode)),
+    }

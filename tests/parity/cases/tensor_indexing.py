@@ -401,3 +401,20 @@ def words_of_writing_errors(torch: Any) -> Any:
         "order": lambda: torch.randperm(-1),
     }
     return {name: message(call, TypeError, ValueError, RuntimeError, IndexError) for name, call in calls.items()}
+
+
+@case(params=[(how, alone) for how in ("prod", "mean", "amax", "amin") for alone in (True, False)])
+def slices_combined(torch: Any, how: str, alone: bool) -> Any:
+    x, source = sample(torch, 4, 3, requires_grad=True), sample(torch, 5, 3, seed=1, requires_grad=True)
+    rows, columns = torch.tensor([0, 2, 2, 0, 2]), torch.tensor([1, 1])
+
+    def combined(x, source):
+        return x.index_reduce(0, rows, source, how, include_self=alone)
+
+    return {
+        "rows": with_gradients(torch, combined, x, source),
+        "columns": torch.index_reduce(x.detach(), 1, columns, source.detach()[:4, :2], how, include_self=alone),
+        "in place": x.detach().clone().index_reduce_(0, rows, source.detach(), how, include_self=alone),
+        "unknown": raises(lambda: torch.index_reduce(x, 0, rows, source, "sum")),
+        "size": raises(lambda: torch.index_reduce(x, 0, rows, source[:2], how)),
+    }

@@ -200,6 +200,25 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1, 
     return to_out(out, _put(input, place, source, "IndexAddBackward0", accumulate=True), "index_add")
 
 
+def index_reduce(
+    input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True, out: Any = None
+) -> Any:
+    """Return a copy in which the slices of source of one place are combined: "prod", "mean", "amax" or "amin".
+
+    include_self says whether what the input holds there takes part.
+
+    >>> import fanin as torch
+    >>> torch.index_reduce(torch.zeros(2), 0, torch.tensor([0, 0, 1]), torch.tensor([1.0, 3.0, 2.0]), "amax")
+    tensor([3., 2.])
+    """
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        raise OperationError(f"reduce argument must be either prod, mean, amax or amin, got {reduce}.")
+    dim, rows = _rows("index_reduce", input, dim, index)
+    _require_slices("index_reduce", input, dim, rows, source)
+    spread = index.reshape((-1,) + (1,) * (input._array.ndim - 1 - dim)).expand(source._array.shape)
+    return to_out(out, scatter_reduce(input, dim, spread, source, reduce, include_self=include_self), "index_reduce")
+
+
 _UNEQUAL = {
     "index_add": "index_add_(): self ({}) and source ({}) must have the same scalar type",
     "index_put": "Index put requires the source and destination dtypes match, got {} for the destination and {} for "
