@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -71,7 +72,8 @@ def names_of(table: InputTable) -> tuple[str, ...]:
     if table.names is None:
         return tuple(f"column {number}" for number in range(table.columns))
     names = [label_text(name) for name in table.names]
-    return tuple(f"{n} (number {i})" if names.count(n) > 1 else n for i, n in enumerate(names))
+    counts = Counter(names)
+    return tuple(f"{name} (number {i})" if counts[name] > 1 else name for i, name in enumerate(names))
 
 
 def _library(X: Any) -> str:

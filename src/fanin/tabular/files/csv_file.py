@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -179,7 +180,7 @@ def _names(header: str, separator: str, path: Path) -> tuple[str, ...]:
         names = next(record for record in csv.reader(io.StringIO(header, newline=""), delimiter=separator) if record)
     except csv.Error as error:
         raise TableError(f"{path}, line 1: not a header ({error})") from None
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         listed = ", ".join(f'"{name}"' for name in repeated)
         raise TableError(f"{path} has more than one column named {listed}: every column needs a name of its own")

@@ -161,7 +161,8 @@ class _Prediction:
         return int(np.clip(BYTES // max(1, bytes_of(sample) // sample.height), 64, ROWS))
 
     def _check_columns(self) -> None:
-        lacking = [name for name in self.features if name not in self.table.names]
+        known = set(self.table.names)
+        lacking = [name for name in self.features if name not in known]
         if len(lacking) > 1:
             listed = ", ".join(f'"{name}"' for name in lacking[:10]) + (", ..." if len(lacking) > 10 else "")
             raise TableError(f"{self.table.source} lacks {len(lacking)} columns that the model was fitted on: {listed}")

@@ -148,13 +148,14 @@ class TableFile(ABC):
 
     def need(self, names: Sequence[str]) -> None:
         """Raise TableError unless there are columns of these names; the message has the nearest ones."""
-        lacking = [name for name in names if name not in self.names]
+        known = set(self.names)
+        lacking = [name for name in names if name not in known]
         if not lacking:
             return
         alike = [name for name in self.names if name.strip().casefold() == lacking[0].strip().casefold()]
         near = alike or difflib.get_close_matches(lacking[0], self.names, 3, 0.6)
-        known = near or self.names[:10]
-        listed = ", ".join(f'"{name}"' for name in known) + (", ..." if not near and len(self.names) > 10 else "")
+        some = near or self.names[:10]
+        listed = ", ".join(f'"{name}"' for name in some) + (", ..." if not near and len(self.names) > 10 else "")
         raise TableError(
             f'{self.source} has no column "{lacking[0]}"; {"did you mean" if near else "it has"} {listed}'
             + ("?" if near else "")

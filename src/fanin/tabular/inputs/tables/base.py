@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -69,4 +71,9 @@ class InputTable(ABC):
             return f"column {column}"
         name = self.names[column]
         text = f'"{name}"' if isinstance(name, str) else repr(name)
-        return f"column {text}" + (f" (number {column})" if self.names.count(name) > 1 else "")
+        return f"column {text}" + (f" (number {column})" if name in self._repeated else "")
+
+    @cached_property
+    def _repeated(self) -> set[Hashable]:
+        """The names that several columns have."""
+        return {name for name, count in Counter(self.names).items() if count > 1}
