@@ -153,7 +153,7 @@ WRONG: list[tuple[Callable[[Generator], Any], type[Exception], str]] = [
     (lambda g: random.randint(g, -1, 3, (3,), np.uint8), RuntimeError, "from is out of bounds for uint8"),
     (lambda g: random.randint(g, 0, 5, (3,), np.bool_), RuntimeError, "to - 1 is out of bounds for bool"),
     (lambda g: random.random(g, (3,), np.float32, 2**25), RuntimeError, "random_ expects 'from' to be at most"),
-    (lambda g: random.randperm(g, -1), RuntimeError, "n must be non-negative, got -1"),
+    (lambda g: random.randperm(g, -1), RuntimeError, "negative dimension -1"),
     (lambda g: random.bernoulli(g, 1.5, (3,)), RuntimeError, r"bernoulli_ expects p to be in \[0, 1\], but got p=1.5"),
     (lambda g: random.bernoulli(g, nan, (3,)), RuntimeError, "bernoulli_ expects p"),
     (lambda g: random.bernoulli_array(g, W([0.1, 2.0])), RuntimeError, "Expected p_in >= 0"),
