@@ -71,7 +71,7 @@ class Ensemble:
     def predict(self, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
         """Return log-probabilities (rows, classes), or numbers (rows, outputs).
 
-        In double precision, so that a row's prediction does not depend on the rows beside it.
+        In double precision, so that a row's prediction depends on the rows beside it in its last digit at most.
         """
         wide = [each.astype(np.float64) if each.dtype == np.float32 else each for each in inputs]
         parts = [
