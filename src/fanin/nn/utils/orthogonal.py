@@ -1,10 +1,15 @@
-"""Weights whose columns, or rows, stay orthonormal while they are trained.
+"""Weights whose columns (rows, where they are wide) stay orthonormal while they are trained.
 
-Reference: M. Lezcano-Casado, "Trivializations for gradient-based optimization on manifolds", 2019.
+An optimiser changes any matrix at all, the original, and one of three maps makes an orthonormal matrix of it. The maps
+know matrices that stand; wide ones are turned before and after.
+
+References: M. Lezcano-Casado and D. Martinez-Rubio, "Cheap orthogonal constraints in neural networks", 2019; M.
+Lezcano-Casado, "Trivializations for gradient-based optimization on manifolds", 2019 (the fixed matrix, `base`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fanin._core.dtypes import finfo
@@ -13,13 +18,78 @@ from fanin.linalg import householder_product, matrix_exp, solve
 from fanin.nn.module import Module
 from fanin.nn.utils.parametrize import register_parametrization
 from fanin.tensor import no_grad
+from fanin.tensor.functions.arithmetic import where
 from fanin.tensor.functions.comparing import allclose
-from fanin.tensor.functions.creation import eye, zeros_like
+from fanin.tensor.functions.creation import eye
 from fanin.tensor.functions.factored import geqrf
 from fanin.tensor.functions.joining import cat
 from fanin.tensor.functions.sampling import randn
 
-MAPS = ("matrix_exp", "cayley", "householder")
+# Maps from a standing matrix to one with orthonormal columns ----------------------------------------------------------
+
+
+def _exponential(original: Any) -> Any:
+    """Return the first columns of exp(A), A = L - L^T of the original's lower triangle L."""
+    return matrix_exp(_skew(original))[..., : original.size(-1)]
+
+
+def _cayley(original: Any) -> Any:
+    """Return the first columns of (1 - A / 2)^-1 (1 + A / 2), with the same A."""
+    half = 0.5 * _skew(original)
+    identity = eye(half.size(-1), dtype=half.dtype)
+    return solve(identity - half, identity + half)[..., : original.size(-1)]
+
+
+def _reflections(original: Any) -> Any:
+    """Return the product of the reflections at the columns below the diagonal, which has the signs of the result."""
+    below = original.tril(-1)
+    strengths = 2.0 / (1.0 + below.square().sum(-2))
+    signs = _diagonal(original).int()  # without a gradient
+    return householder_product(below, strengths) * signs.unsqueeze(-2)
+
+
+_MAPS: dict[str, Callable[[Any], Any]] = {
+    "matrix_exp": _exponential,
+    "cayley": _cayley,
+    "householder": _reflections,
+}
+
+
+def _skew(original: Any) -> Any:
+    """Return L - L^T, shape (..., n, n), of the lower triangle of a matrix of n rows; columns that lack are zeros."""
+    rows, columns = original.shape[-2:]
+    lower = original.tril()
+    if columns < rows:
+        lower = cat([lower, lower.new_zeros((*lower.shape[:-1], rows - columns))], dim=-1)
+    return lower - lower.mT
+
+
+def _diagonal(matrix: Any) -> Any:
+    return matrix.diagonal(dim1=-2, dim2=-1)
+
+
+# And back -------------------------------------------------------------------------------------------------------------
+
+
+def _by_reflections(weight: Any) -> Any:
+    """Return an original of which `_reflections` makes this matrix of orthonormal columns."""
+    packed, strengths = geqrf(weight)
+    signs = _diagonal(packed).sign()
+    _diagonal(packed).copy_(where(strengths == 0.0, -signs, signs))
+    return packed
+
+
+def _completed(columns: Any) -> Any:
+    """Return an orthogonal matrix that begins with these columns, made orthonormal; the rest is drawn."""
+    rows, missing = columns.size(-2), columns.size(-2) - columns.size(-1)
+    if missing:
+        columns = cat([columns, randn((*columns.shape[:-1], missing), dtype=columns.dtype)], dim=-1)
+    else:
+        slack = 10.0 * rows * finfo(columns.dtype).eps
+        if allclose(columns.mT @ columns, eye(rows, dtype=columns.dtype), atol=slack):
+            return columns.clone()
+    packed, strengths = geqrf(columns)
+    return householder_product(packed, strengths) * _diagonal(packed).sgn().unsqueeze(-2)
 
 
 class _Orthogonal(Module):
@@ -31,76 +101,38 @@ class _Orthogonal(Module):
         if use_trivialization:
             self.register_buffer("base", None)
 
-    def forward(self, X: Any) -> Any:
-        is_wide = X.size(-2) < X.size(-1)
-        Q = self._mapped(X.mT if is_wide else X)
+    def forward(self, original: Any) -> Any:
+        standing = _standing(original)
+        made = _MAPS[self.orthogonal_map](standing)
         if hasattr(self, "base"):
-            Q = self.base @ Q
-        return Q.mT if is_wide else Q
+            made = self.base @ made
+        return made if standing is original else made.mT
 
-    def _mapped(self, X: Any) -> Any:
-        rows, columns = X.size(-2), X.size(-1)
-        if self.orthogonal_map == "householder":
-            A = X.tril(diagonal=-1)
-            tau = 2.0 / (1.0 + (A * A).sum(dim=-2))
-            return householder_product(A, tau) * X.diagonal(dim1=-2, dim2=-1).int().unsqueeze(-2)
-        X = X.tril()
-        if rows != columns:
-            X = cat([X, X.new_zeros((*X.shape[:-1], rows - columns))], dim=-1)
-        A = X - X.mT
-        if self.orthogonal_map == "matrix_exp":
-            Q = matrix_exp(A)
-        else:
-            one = eye(rows, dtype=A.dtype)
-            Q = solve(one - 0.5 * A, one + 0.5 * A)
-        return Q[..., :columns] if rows != columns else Q
-
-    def right_inverse(self, Q: Any) -> Any:
-        if Q.shape != self.shape:
+    def right_inverse(self, weight: Any) -> Any:
+        if weight.shape != self.shape:
             raise ArgumentError(
-                f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}."
+                f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {weight.shape}."
             )
-        with no_grad():
-            return self._original(Q)
-
-    def _original(self, Q: Any) -> Any:
-        tall = Q.mT if Q.size(-2) < Q.size(-1) else Q
-        if hasattr(self, "base"):
-            return self._based(Q, tall)
-        if self.orthogonal_map != "householder":
+        has_base = hasattr(self, "base")
+        if not has_base and self.orthogonal_map != "householder":
             raise NotImplementedError(
                 "It is not possible to assign to the matrix exponential or the Cayley parametrizations when "
                 "use_trivialization=False."
             )
-        A, tau = geqrf(tall)
-        diagonal = A.diagonal(dim1=-2, dim2=-1)
-        diagonal.sign_()
-        diagonal[tau == 0.0] *= -1
-        return A.mT if tall is not Q else A
-
-    def _based(self, Q: Any, tall: Any) -> Any:
-        """Keep an orthonormal matrix near Q as the base, and return the original that leaves it as it is."""
-        rows, columns = tall.size(-2), tall.size(-1)
-        if rows != columns:  # the columns that are missing are drawn
-            rest = randn((*tall.shape[:-2], rows, rows - columns), dtype=tall.dtype)
-            self.base = _orthonormal(cat([tall, rest], dim=-1))
-        else:
-            self.base = tall.clone() if _is_orthonormal(tall) else _orthonormal(tall)
-        start = zeros_like(Q)
-        start.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
-        return start
+        with no_grad():
+            standing = _standing(weight)
+            if has_base:
+                self.base = _completed(standing)
+                original = weight.new_zeros(weight.shape)
+                _diagonal(original).fill_(-1.0)  # of which each map makes the identity
+                return original
+            original = _by_reflections(standing)
+            return original if standing is weight else original.mT
 
 
-def _is_orthonormal(Q: Any) -> bool:
-    """Say whether Q^T Q is 1, up to ten roundings for each of its rows."""
-    count = Q.size(-1)
-    return bool(allclose(Q.mT @ Q, eye(count, dtype=Q.dtype), atol=10.0 * Q.size(-2) * finfo(Q.dtype).eps))
-
-
-def _orthonormal(A: Any) -> Any:
-    """Return the Q of A = Q R whose R has a positive diagonal."""
-    X, tau = geqrf(A)
-    return householder_product(X, tau) * X.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)
+def _standing(matrix: Any) -> Any:
+    """Return a matrix, turned where it is wide."""
+    return matrix.mT if matrix.size(-2) < matrix.size(-1) else matrix
 
 
 def orthogonal(
@@ -126,7 +158,7 @@ def orthogonal(
         raise ArgumentError(f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions.")
     if orthogonal_map is None:
         orthogonal_map = "matrix_exp" if weight.size(-2) == weight.size(-1) else "householder"
-    if orthogonal_map not in MAPS:
+    if orthogonal_map not in _MAPS:
         raise ArgumentError(
             f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}'
         )
