@@ -33,7 +33,6 @@ KNOWN = {
         *(f"tensor_pointwise.of_integers_and_bools[{n}]" for n in ("abs", "floor", "ceil", "trunc", "frac", "round")),
     ],
     "another kind of error": ["tensor_indexing.index_errors"],
-    "a view that is made in inference mode counts as made there": ["autograd.tensors_of_inference_mode"],
     "copies lie in row-major order": [
         "tensor_creation.copies", "tensor_shapes.copy[clone-", "tensor_indexing.getitem[zero-dim among slices",
     ],

@@ -278,7 +278,7 @@ class Capture:
             arrays = [self.constant(x) for x in arrays]
             result._node = Node(op, arrays, attrs, edges, self.constant(out), stamps)
             result._requires_grad = True
-        elif mode.inference:
+        elif mode.inference and (result._base is None or inputs[0]._is_inference):
             result._is_inference = True
         return result
 
