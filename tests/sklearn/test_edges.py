@@ -76,13 +76,13 @@ def test_no_row_is_alone_where_batches_are_normalised(batch_size: int, count: in
     assert model._rows_of_a_batch(count) == taken
 
 
-def test_calls_in_a_row_draw_other_masks() -> None:
-    """Where steps are compiled: more than 40."""
+@pytest.mark.parametrize("count", [400, 40], ids=["compiled", "a few steps, one by one"])
+def test_calls_in_a_row_draw_other_masks(count: int) -> None:
     model = MLPRegressor(
         dropout=0.5, shuffle=False, solver="sgd", learning_rate_init=1e-30, momentum=0, alpha=0, batch_size=8, **SMALL
     )
     for _ in range(3):
-        model.partial_fit(*rows(400))
+        model.partial_fit(*rows(count))
     assert len(set(model.loss_curve_)) == 3
 
 

@@ -85,7 +85,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         sample_weight = self._own_weights(y, sample_weight)
         targets = self._encoded(y, X.dtype)
         self._random_state = check_random_state(self.random_state)
-        turn = Turn(FITTING, _seed_from(self._random_state))
+        # Further pieces do not get the masks of the first one.
+        turn = Turn(FITTING, _seed_from(self._random_state) + (0 if first else self.t_))
         with turn.taken():
             if first or not hasattr(self, "_network"):
                 self._build(sizes, X, targets, first)

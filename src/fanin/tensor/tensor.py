@@ -253,6 +253,10 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
                 )
         self._grad = value
 
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
     @property
     def data(self) -> Any:
         """The same values and memory, off the tape; changes through it are not noticed by autograd."""

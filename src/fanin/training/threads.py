@@ -25,18 +25,38 @@ def threads_to_use() -> int | None:
     return None
 
 
+class _Counts:
+    """The numbers of threads that runs side by side have asked for: the least of them holds until the last one ends."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked: list[int] = []
+        self._outside = 1
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            if not self._asked:
+                self._outside = get_num_threads()
+            self._asked.append(count)
+            set_num_threads(min(self._asked))
+
+    def remove(self, count: int) -> None:
+        with self._lock:
+            self._asked.remove(count)
+            set_num_threads(min(self._asked, default=self._outside))
+
+
+_COUNTS = _Counts()
+
+
 @contextmanager
 def product_threads(count: int | None) -> Iterator[None]:
     """Let matrix products use so many threads inside; None leaves their number as it is."""
     if count is None:
         yield
         return
-    before = get_num_threads()
-    if before == count:
-        yield
-        return
-    set_num_threads(count)
+    _COUNTS.add(count)
     try:
         yield
     finally:
-        set_num_threads(before)
+        _COUNTS.remove(count)

@@ -28,7 +28,9 @@ def gradients_add_up_over_calls(torch):
     first = w.grad.clone()
     w.grad = None
     (w * 3).sum().backward()
-    return {"first": first, "second": w.grad}
+    second = w.grad
+    del w.grad
+    return {"first": first, "second": second, "deleted": w.grad is None}
 
 
 @case

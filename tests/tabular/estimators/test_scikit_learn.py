@@ -285,6 +285,7 @@ def test_rows_of_weight_0_have_no_prediction_and_lists_name_the_tables_rows() ->
         ([], "cv yields no splits"),
         ([(np.arange(3), [])], "split 1 of cv is judged by no row"),
         ([(np.arange(3), [3]), ([500], [4])], "split 2 of cv learns from row 500, but the table has 120 rows"),
+        ([(np.arange(3), [4, -7])], "split 1 of cv is judged by row -7, but the table has 120 rows"),
         (KFold(200), "n_splits=200"),
     ],
 )

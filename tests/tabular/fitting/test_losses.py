@@ -82,7 +82,6 @@ def test_probabilities_of_members_are_averaged() -> None:
     logs = [-math.log(wanted[i, c]) for i, c in enumerate(Y)]
     assert criteria.log_loss(LOGITS, Y) == pytest.approx(np.mean(logs))
     assert criteria.log_loss(LOGITS, Y, WEIGHTS) == pytest.approx(np.average(logs, weights=WEIGHTS))
-    assert criteria.class_error(LOGITS, Y) == np.mean(wanted.argmax(axis=1) != Y)
 
 
 def test_squared_error_is_of_the_members_mean() -> None:
@@ -95,12 +94,11 @@ def test_squared_error_is_of_the_members_mean() -> None:
     ("criterion", "target"),
     [
         (criteria.log_loss, Y),
-        (criteria.class_error, Y),
         (criteria.squared_error, NUMBERS),
         (criteria.explained, NUMBERS),
         (criteria.pinball((0.3, 0.5, 0.9)), NUMBERS),
     ],
-    ids=["log-loss", "class error", "squared error", "explained", "pinball"],
+    ids=["log-loss", "squared error", "explained", "pinball"],
 )
 def test_a_row_that_weighs_two_counts_as_two(criterion: Any, target: Any) -> None:
     times = np.arange(ROWS) % 3

@@ -42,16 +42,6 @@ def log_loss(outputs: Array, classes: Array, weights: Array | None = None) -> fl
     return float(np.average(losses, weights=weights))
 
 
-def class_error(outputs: Array, classes: Array, weights: Array | None = None) -> float:
-    """Return the share of rows whose largest probability is not that of the right class.
-
-    >>> class_error(np.array([[2.0, 1.0], [2.0, 1.0]]), np.array([0, 1]))
-    0.5
-    """
-    wrong = log_probabilities(outputs).argmax(axis=1) != classes
-    return float(np.average(wrong, weights=weights))
-
-
 def squared_error(outputs: Array, numbers: Array, weights: Array | None = None) -> float:
     """Return the mean squared error; of members', that of their mean.
 

@@ -188,8 +188,9 @@ def _check(found: Splits, rows: int) -> None:
         for name, part in (("learns from", learned), ("is judged by", judged)):
             if not len(part):
                 raise ArgumentError(f"split {number} of cv {name} no row")
-            if part.min() < 0 or part.max() >= rows:
-                raise ArgumentError(f"split {number} of cv {name} row {part.max()}, but the table has {rows} rows")
+            strange = part[(part < 0) | (part >= rows)]
+            if len(strange):
+                raise ArgumentError(f"split {number} of cv {name} row {strange[0]}, but the table has {rows} rows")
 
 
 def _of_one_size(found: Splits) -> Splits:
