@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fanin.distributions import constraints
-from fanin.distributions.families import ProbsOrLogits
+from fanin.distributions.families import OfEvents
 from fanin.distributions.utils import broadcast_all
 from fanin.nn.functional import binary_cross_entropy_with_logits
 from fanin.tensor import no_grad
@@ -14,7 +14,7 @@ from fanin.tensor.functions.creation import arange, full_like
 from fanin.tensor.functions.sampling import bernoulli
 
 
-class Bernoulli(ProbsOrLogits):
+class Bernoulli(OfEvents):
     """1 with probability p, else 0; given by probs or by logits, the log odds log(p / (1 - p)).
 
     >>> import fanin as torch
@@ -22,14 +22,7 @@ class Bernoulli(ProbsOrLogits):
     tensor([-0.6931, -0.2877])
     """
 
-    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.boolean
-    is_binary = True
-
-    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        name, given = self._give(probs, logits)
-        (self.__dict__[name],) = broadcast_all(given)
-        super().__init__(self.__dict__[name].shape, validate_args=validate_args)
 
     @property
     def mean(self) -> Any:

@@ -74,6 +74,18 @@ class ProbsOrLogits(Distribution):
         return expanded(self, batch_shape, **given)
 
 
+class OfEvents(ProbsOrLogits):
+    """A distribution of events that happen with probability p, given by probs or by logits, log(p / (1 - p))."""
+
+    is_binary = True
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        name, given = self._give(probs, logits)
+        (self.__dict__[name],) = broadcast_all(given)
+        super().__init__(self.__dict__[name].shape, validate_args=validate_args)
+
+
 class OverClasses(Distribution):
     """A distribution over rows (..., K) that comes from draws of a `Categorical`, which it holds as `_categorical`."""
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from fanin._core import dtypes
 from fanin.distributions import constraints
-from fanin.distributions.families import ProbsOrLogits
+from fanin.distributions.families import OfEvents
 from fanin.distributions.utils import broadcast_all
 from fanin.nn.functional import binary_cross_entropy_with_logits
 from fanin.tensor import no_grad
 from fanin.tensor.functions.creation import empty, zeros_like
 
 
-class Geometric(ProbsOrLogits):
+class Geometric(OfEvents):
     """The number of failures before the first success: k = 0, 1, ... with probability (1 - p)^k p.
 
     >>> import fanin as torch
@@ -21,14 +21,7 @@ class Geometric(ProbsOrLogits):
     tensor([-2.0794])
     """
 
-    is_binary = True
-    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.nonnegative_integer
-
-    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        name, given = self._give(probs, logits)
-        (self.__dict__[name],) = broadcast_all(given)
-        super().__init__(self.__dict__[name].shape, validate_args=validate_args)
 
     @property
     def mean(self) -> Any:

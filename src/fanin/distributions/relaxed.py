@@ -13,7 +13,7 @@ from typing import Any
 from fanin.distributions import constraints
 from fanin.distributions.categorical import Categorical
 from fanin.distributions.distribution import Distribution
-from fanin.distributions.families import OverClasses, ProbsOrLogits
+from fanin.distributions.families import OfEvents, OverClasses
 from fanin.distributions.one_hot_categorical import OneHotCategorical
 from fanin.distributions.transformed_distribution import TransformedDistribution
 from fanin.distributions.transforms import ExpTransform, SigmoidTransform
@@ -40,19 +40,15 @@ class OneHotCategoricalStraightThrough(OneHotCategorical):
         return drawn + (self.probs - self.probs.detach())
 
 
-class _LogitsOfBernoulli(ProbsOrLogits):
+class _LogitsOfBernoulli(OfEvents):
     """The logistic draws that `RelaxedBernoulli` squashes."""
 
-    is_binary = True
     has_rsample = True
-    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.real
 
     def __init__(self, temperature: Any, probs: Any, logits: Any, validate_args: bool | None) -> None:
         self.temperature = temperature
-        name, given = self._give(probs, logits)
-        (self.__dict__[name],) = broadcast_all(given)
-        super().__init__(self.__dict__[name].shape, validate_args=validate_args)
+        super().__init__(probs, logits, validate_args)
 
     def rsample(self, sample_shape: Any = ()) -> Any:
         """Return (log u - log(1 - u) + logits) / temperature with u uniform on (0, 1)."""
