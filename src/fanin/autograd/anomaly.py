@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fanin.tensor import tape
+from fanin.tensor import walking
 
 
 class set_detect_anomaly:
@@ -12,14 +12,14 @@ class set_detect_anomaly:
     """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
-        self._former = tape.anomaly.enabled
-        tape.anomaly.enabled = bool(mode and check_nan)
+        self._former = walking.anomaly.enabled
+        walking.anomaly.enabled = bool(mode and check_nan)
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, *_: object) -> None:
-        tape.anomaly.enabled = self._former
+        walking.anomaly.enabled = self._former
 
 
 class detect_anomaly(set_detect_anomaly):
@@ -40,4 +40,4 @@ class detect_anomaly(set_detect_anomaly):
 
 def is_anomaly_enabled() -> bool:
     """Say whether backward passes look for NaN."""
-    return tape.anomaly.enabled
+    return walking.anomaly.enabled

@@ -15,7 +15,8 @@ from fanin.ops.op import Op, Spec
 from fanin.tensor.base import TensorBase, version_counter
 from fanin.tensor.grad_mode import mode, no_grad
 from fanin.tensor.in_place import bump
-from fanin.tensor.tape import Node, as_tensor, edge_of, refresh, wrap
+from fanin.tensor.tape import Node, edge_of, refresh, wrap
+from fanin.tensor.walking import as_tensor
 
 
 def _no_node() -> None:

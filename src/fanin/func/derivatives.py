@@ -14,7 +14,8 @@ from fanin.tensor.base import TensorBase
 from fanin.tensor.functions.joining import stack
 from fanin.tensor.functions.shaping import reshape
 from fanin.tensor.grad_mode import enable_grad
-from fanin.tensor.tape import Node, edge_of, reachable, wrap
+from fanin.tensor.tape import Node, edge_of, wrap
+from fanin.tensor.walking import reachable
 
 Func = Callable[..., Any]
 

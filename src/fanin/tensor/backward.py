@@ -12,7 +12,8 @@ from fanin._core.errors import DtypeError, GraphError, ShapeError
 from fanin.tensor.base import TensorBase, known
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.in_place import store
-from fanin.tensor.tape import as_tensor, call_hooks, edge_of, refresh, walk, wrap
+from fanin.tensor.tape import edge_of, refresh, wrap
+from fanin.tensor.walking import as_tensor, call_hooks, walk
 
 
 def backward(

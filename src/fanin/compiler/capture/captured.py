@@ -19,7 +19,8 @@ from fanin.compiler.capture.scalars import HostScalars
 from fanin.compiler.capture.structure import put_together, take_apart
 from fanin.compiler.graph import Graph, Value
 from fanin.tensor.grad_mode import mode
-from fanin.tensor.tape import Node, reachable, wrap
+from fanin.tensor.tape import Node, wrap
+from fanin.tensor.walking import reachable
 
 # What an output is: a result of the graph, the tensor from outside itself, or an argument itself.
 RESULT, OUTSIDE, ARGUMENT = "result", "outside", "argument"

@@ -27,7 +27,8 @@ from fanin.tensor import tape
 from fanin.tensor.base import TensorBase
 from fanin.tensor.grad_mode import enable_grad, mode
 from fanin.tensor.in_place import check_fits, check_memory, check_writable, rewrite_history
-from fanin.tensor.tape import Node, edge_of, reachable, reads_result, refresh
+from fanin.tensor.tape import Node, edge_of, reads_result, refresh
+from fanin.tensor.walking import reachable
 
 _numbers = itertools.count(1)
 
