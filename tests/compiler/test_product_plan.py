@@ -13,6 +13,8 @@ from fanin.compiler.native.product import ProductShape
 from fanin.compiler.native.product.plan import (
     COPY_BYTES,
     INNER_BLOCK,
+    L1_PANEL_BYTES,
+    MOST_APART,
     Panels,
     Rows,
     best_rows,
@@ -79,11 +81,12 @@ def test_tiles_fit_the_registers(name: str, rows: int, columns: int, inner: int,
     found = plan(isa, shape)
     assert found.dot or covered_columns(found.panels) == list(range(columns))
     for group in found.panels:
-        _, parts = best_rows(isa, rows, len(group.pieces), inner)
+        _, parts = best_rows(isa, shape, len(group.pieces))
         assert covered(parts) == list(range(rows))
         for part in parts:
             assert _registers(isa, part.height, len(group.pieces), inner) <= isa.registers
-            block = inner_blocks(inner)[1]
+            assert part.height <= MOST_APART or shape.a_row == 1
+            block = inner_blocks(isa, inner)[1]
             assert part.height * block * shape.dtype.itemsize <= COPY_BYTES
             assert (
                 part.height * block * shape.dtype.itemsize * row_chunk(part.height, block, 8, COPY_BYTES) <= COPY_BYTES
@@ -95,10 +98,12 @@ def _registers(isa: Isa, rows: int, pieces: int, inner: int) -> int:
     return rows * pieces * chains_of(isa, rows * pieces, inner) + held + 1
 
 
-@given(st.integers(1, 5000))
-def test_blocks_cover_the_inner_size(inner: int) -> None:
-    count, size = inner_blocks(inner)
+@given(st.sampled_from(NAMES), st.integers(1, 5000))
+def test_blocks_cover_the_inner_size(name: str, inner: int) -> None:
+    isa = named(name)
+    count, size = inner_blocks(isa, inner)
     assert size <= INNER_BLOCK
+    assert size * 2 * isa.vector_bytes <= L1_PANEL_BYTES
     assert (count - 1) * size < inner <= count * size
 
 

@@ -28,7 +28,7 @@ class NativeMachine:
 
     def needs_partial_sums(self, product: Value) -> bool:
         """Say whether sums over a part of the inner dimension go to memory."""
-        return product.ndim == 2 and bool(inner_blocks(product.inputs[0].shape[-1])[0] > 1)
+        return product.ndim == 2 and bool(inner_blocks(self.products.isa, product.inputs[0].shape[-1])[0] > 1)
 
     def has_code(self, value: Value) -> bool:
         """Say whether there is native code for an operation of these types."""

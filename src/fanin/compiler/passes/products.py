@@ -28,7 +28,7 @@ def with_packs(graph: Graph, factors: dict[Value, int], cut: Tiling, packed_size
             return value
         if works_on(old, factors, cut) == SUM:  # its right factor differs from block to block
             return value if refs[b].strides[-1] == 1 else _copying(value)
-        key = (value.inputs[1], rows, size)
+        key = (value.inputs[1], rows, size, refs[a].strides[-2] == 1)  # all that the choice of panels rests on
         if key not in packs:
             about = {"product": old, "a": refs[a], "rows": rows}
             lead = tuple(n if step else 1 for n, step in zip(b.shape[:-2], refs[b].strides[:-2], strict=True))

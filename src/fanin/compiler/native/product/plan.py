@@ -14,21 +14,26 @@ from math import gcd
 from fanin.compiler.native.product.shape import ProductShape
 from fanin.compiler.native.target import Isa
 
-# GFLOP/s are of one core of a Zen 3 (AVX2, float32), whose peak of multiply-adds was 102 in the same runs.
+# GFLOP/s are of one core of a Zen 3 (AVX2, float32), whose peak of multiply-adds was 102 in the same runs, or, where it
+# says so, of a Zen 5 with AVX-512 (peak 252).
 LATENCY = 4
 # Accumulators are few enough for 16 registers: 6 x 2 is the largest square-like tile. A lower tile of 4 x 2 still keeps
 # both units busy (8 accumulators, 4 cycles) as long as B comes from the first cache: 99 at M = 32, N = K = 64.
 TALLEST, WIDEST, MOST_CHAINS = 12, 10, 4
+# Where A's rows lie apart each has an address of its own, and an x86 processor has 16 registers for addresses. At 500 x
+# 192 x 256, AVX-512: 168 in tiles of 10 rows, 240 in tiles of 5.
+MOST_APART = 8
 CALL_CYCLES = 10
 # Steps of K in a round of the loop, a power of two. On a core that shares its instructions with another thread 64 x 128
 # x 128 runs at 52 GFLOP/s with one, 73 with two and 75 with four (95, 100 and 98 alone).
 STEPS_WRITTEN = 4
-# Partial sums wait in C between blocks of K. At 128 x 1024 x 1024: 78 with blocks of 192, 86 of 264, 87 of 352 and 384,
-# 83 of 512, where a panel of 16 columns fills the first cache.
-INNER_BLOCK = 384
 # A panel that is larger is read from the second cache for each tile, at about so many bytes a cycle.
 L1_PANEL_BYTES = 24 * 1024
 L2_BYTES_A_CYCLE = 14
+# Partial sums wait in C between blocks of K, in which a panel of two registers stays in the first cache. At 128 x 1024
+# x 1024: 78 with blocks of 192, 86 of 264, 87 of 352 and 384, 83 of 512; with AVX-512 245 with blocks of 128, 241 of
+# 192, 205 of 256.
+INNER_BLOCK = 384
 # Rows of A that pass all panels before the next ones come (256 x 128 x 128: 83 with 256 KB, 87 with 48 KB); not fewer,
 # since each chunk reads all of B again.
 L2_BYTES = 96 * 1024
@@ -106,11 +111,12 @@ def pieces_of(columns: int, lanes: int) -> list[int]:
     return pieces
 
 
-def tallest(isa: Isa, pieces: int) -> int:
-    """Return the most rows of a tile: accumulators, B's (or A's) registers and one more have to fit."""
+def tallest(isa: Isa, pieces: int, apart: bool) -> int:
+    """Return the most rows of a tile: accumulators, B's (or A's) registers and one more have to fit, and addresses."""
     spare = 1 if isa.fma else 2
+    most = MOST_APART if apart else TALLEST
     return max(
-        (r for r in range(1, TALLEST + 1) if r * pieces + min(r, pieces) + spare <= isa.registers),
+        (r for r in range(1, most + 1) if r * pieces + min(r, pieces) + spare <= isa.registers),
         default=1,
     )
 
@@ -123,10 +129,11 @@ def split_rows(rows: int, most: int) -> list[Rows]:
     return [part for part in parts if part.count]
 
 
-def best_rows(isa: Isa, rows: int, pieces: int, inner: int) -> tuple[float, list[Rows]]:
+def best_rows(isa: Isa, shape: ProductShape, pieces: int) -> tuple[float, list[Rows]]:
     """Return the cost for one panel, and the split: into lower but equal tiles where that costs little more."""
-    splits = [split_rows(rows, most) for most in range(1, min(rows, tallest(isa, pieces)) + 1)]
-    return min(((_rows_cycles(isa, parts, pieces, inner), parts) for parts in splits), key=lambda pair: pair[0])
+    most = min(shape.rows, tallest(isa, pieces, apart=shape.a_row != 1))
+    splits = [split_rows(shape.rows, height) for height in range(1, most + 1)]
+    return min(((_rows_cycles(isa, parts, pieces, shape.inner), parts) for parts in splits), key=lambda pair: pair[0])
 
 
 def _rows_cycles(isa: Isa, parts: list[Rows], pieces: int, inner: int) -> float:
@@ -162,13 +169,13 @@ def split_columns(columns: int, lanes: int, most: int) -> list[Panels]:
 def _tile_cycles(isa: Isa, rows: int, pieces: int, inner: int) -> float:
     chains = chains_of(isa, rows * pieces, inner)
     step = max(rows * pieces / 2, (rows + pieces) / 2, LATENCY / chains)
-    if pieces * isa.vector_bytes * min(inner, INNER_BLOCK) > L1_PANEL_BYTES:
+    if pieces * isa.vector_bytes * min(inner, _most_inner(isa)) > L1_PANEL_BYTES:
         step = max(step, pieces * isa.vector_bytes / L2_BYTES_A_CYCLE)
     return step * inner + CALL_CYCLES + rows * pieces * chains
 
 
 def _panel_cycles(isa: Isa, shape: ProductShape, panels: list[Panels]) -> float:
-    costs = (best_rows(isa, shape.rows, len(g.pieces), shape.inner)[0] * g.count for g in panels)
+    costs = (best_rows(isa, shape, len(g.pieces))[0] * g.count for g in panels)
     return sum(costs) * ONE_MORE_FUNCTION ** len(panels)
 
 
@@ -229,15 +236,20 @@ def plan(isa: Isa, shape: ProductShape) -> Plan:
     packing = shape.inner * shape.columns * (0.8 if shape.b_column != 1 else 0.4) if packed else 0.0
     if _may_dot(shape) and _dot_cycles(isa, shape) < cycles + packing:
         return Plan(True, False, False, (), _dot_cycles(isa, shape))
-    size, inner = shape.dtype.itemsize, inner_blocks(shape.inner)[1]
+    size, inner = shape.dtype.itemsize, inner_blocks(isa, shape.inner)[1]
     fits = all(group.width * inner * size <= BAND_BYTES for group in panels)
     banded = packed and fits and shape.inner * shape.columns * size >= BAND_FROM_BYTES
     return Plan(False, packed and not banded, banded, tuple(panels), cycles)
 
 
-def inner_blocks(inner: int) -> tuple[int, int]:
+def _most_inner(isa: Isa) -> int:
+    """Return the largest block of K."""
+    return min(INNER_BLOCK, L1_PANEL_BYTES // (2 * isa.vector_bytes))
+
+
+def inner_blocks(isa: Isa, inner: int) -> tuple[int, int]:
     """Return how many blocks of K there are, and the size of all but the last."""
-    count = max(1, -(-inner // INNER_BLOCK))
+    count = max(1, -(-inner // _most_inner(isa)))
     size = -(-inner // (count * 8)) * 8 if count > 1 else inner
     return (-(-inner // size), size) if size else (1, 0)
 

@@ -221,7 +221,7 @@ class _Job:
 
     def emit_blocks(self) -> None:
         """Walk over K in blocks; all but the last leave partial sums in C."""
-        count, size = inner_blocks(self.shape.inner)
+        count, size = inner_blocks(self.products.isa, self.shape.inner)
         b, code = self.code.b, self.code
         if count > 1:
             with repeated(code, I64(count - 1), 1, []) as (number, _):
@@ -255,7 +255,7 @@ class _Job:
                     self._emit_tiles(block, rows, group, self._at_rows(given, rows, first, count))
 
     def _rows(self, group: Panels) -> list[Rows]:
-        return best_rows(self.products.isa, self.shape.rows, len(group.pieces), self.shape.inner)[1]
+        return best_rows(self.products.isa, self.shape, len(group.pieces))[1]
 
     def _emit_copied(self, block: _Block, rows: Rows, given: Arguments) -> None:
         """Copy as many tiles of A as fit the buffer, and multiply them with all panels."""
