@@ -22,6 +22,7 @@ from fanin.compiler.native.product.plan import (
     inner_blocks,
     pieces_of,
     plan,
+    registers_of,
     row_chunk,
     split_columns,
     split_rows,
@@ -65,6 +66,14 @@ def test_pieces_are_full_registers_and_a_tail_of_powers_of_two(columns: int, lan
     tail = pieces[columns // lanes :]
     assert all(width & (width - 1) == 0 for width in pieces)
     assert tail == sorted(set(tail), reverse=True)
+
+
+@given(SIZES, st.sampled_from([2, 4, 8, 16]))
+def test_registers_are_full_but_for_the_last(columns: int, lanes: int) -> None:
+    *full, last = registers_of(columns, lanes)
+    assert sum(full) + last == columns
+    assert set(full) <= {lanes}
+    assert 0 < last <= lanes
 
 
 @given(SIZES, st.sampled_from([2, 4, 8, 16]), st.integers(1, 10))

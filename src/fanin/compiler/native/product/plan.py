@@ -111,6 +111,11 @@ def pieces_of(columns: int, lanes: int) -> list[int]:
     return pieces
 
 
+def registers_of(columns: int, lanes: int) -> list[int]:
+    """Split a number of columns into full registers and one of the rest: 10 in one take 1.5 times 8 and 2."""
+    return [lanes] * (columns // lanes) + [columns % lanes] * bool(columns % lanes)
+
+
 def tallest(isa: Isa, pieces: int, apart: bool) -> int:
     """Return the most rows of a tile: accumulators, B's (or A's) registers and one more have to fit, and addresses."""
     spare = 1 if isa.fma else 2
@@ -151,7 +156,7 @@ def chains_of(isa: Isa, accumulators: int, steps: int) -> int:
 
 def split_columns(columns: int, lanes: int, most: int) -> list[Panels]:
     """Split columns into panels of nearly equal numbers of pieces, `most` or fewer."""
-    pieces = pieces_of(columns, lanes)
+    pieces = registers_of(columns, lanes)
     panels = -(-len(pieces) // most)
     size, larger = divmod(len(pieces), panels)
     out: list[Panels] = []
@@ -229,7 +234,7 @@ def _may_dot(shape: ProductShape) -> bool:
 def plan(isa: Isa, shape: ProductShape) -> Plan:
     """Return the cheapest way for a product that is not empty."""
     lanes = isa.lanes(shape.dtype)
-    count = len(pieces_of(shape.columns, lanes))
+    count = len(registers_of(shape.columns, lanes))
     choices = [split_columns(shape.columns, lanes, most) for most in range(1, min(count, WIDEST) + 1)]
     cycles, panels = min(((_panel_cycles(isa, shape, panels), panels) for panels in choices), key=lambda pair: pair[0])
     packed = not _lies_well(shape)

@@ -25,6 +25,7 @@ from fanin.compiler.native.product.plan import (
     dot_tile,
     inner_blocks,
     panels_of_a_band,
+    pieces_of,
     plan,
     row_chunk,
     split_rows,
@@ -85,7 +86,9 @@ class Products:
             code.b.call(copy, [source, *strides, target, I64(group.width), I64(shape.inner)])
             return
         start = 0
-        for width in group.pieces:
+        # Squares are transposed in registers: no larger than K, if that is small.
+        size = min(self.isa.lanes(dtype), 1 << max(0, shape.inner.bit_length() - 1))
+        for width in (part for piece in group.pieces for part in pieces_of(piece, size)):
             kind = Turn.of(dtype, width, shape.b_inner == 1, shape.inner)
             turn = self.function(("turn", kind), emit_turn, kind)
             line = code.at(source, I64(start * shape.b_column), element)
