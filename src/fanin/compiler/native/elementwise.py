@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from fanin.compiler.graph import Value
 from fanin.compiler.native import ir
 from fanin.compiler.native.vector import I1, Code, element_type, is_float, scalar_type
@@ -20,8 +22,12 @@ def _logical(combine: str) -> Emit:
     return emit
 
 
-def _comparison(sign: str) -> Emit:
-    return lambda code, a, c: code.compare(sign, a, c)
+def _comparison(sign: str, unsigned: bool = False) -> Emit:
+    return lambda code, a, c: code.compare(sign, a, c, unsigned)
+
+
+def _chosen(sign: str) -> Emit:
+    return lambda code, a, c: code.select(code.compare(sign, a, c, unsigned=True), a, c)
 
 
 def _bits(combine: str) -> Emit:
@@ -102,6 +108,13 @@ PLAIN: dict[str, Emit] = {
     "isfinite": _is_finite,
     "where": lambda code, mask, a, c: code.select(code.cast(mask, I1), a, c),
 }
+# What numbers without a sign are treated otherwise by.
+UNSIGNED: dict[str, Emit] = {
+    **{name: _comparison(sign, unsigned=True) for name, sign in (("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="))},
+    **{name: _chosen(sign) for name, sign in (("maximum", ">"), ("minimum", "<"), ("amax", ">"), ("amin", "<"))},
+    "abs": lambda code, a: a,
+    "sign": lambda code, a: code.select(code.compare("!=", a, code.like(0, a)), code.like(1, a), code.like(0, a)),
+}
 # Views that had to be copied, and copies.
 _SAME = frozenset({"copy", "total", "reshape", "permute", "expand", "getitem", "flip"})
 _FLOAT_ONLY = frozenset({"div", "sqrt", "rsqrt", "reciprocal", "fmax", "fmin"})
@@ -127,6 +140,15 @@ def has_code(value: Value) -> bool:
     return _function(name) is not None and "f" in types and not value.attrs
 
 
+def operand_dtype(value: Value) -> np.dtype[Any]:
+    """Return the type in which an elementwise operation, or a reduction, takes its inputs."""
+    assert value.op is not None
+    masked = value.op.name == "where"
+    kinds = [x.dtype for x in value.inputs[masked:] if isinstance(x, Value) and not x.weak]
+    found: np.dtype[Any] = np.result_type(*kinds) if len(kinds) > 1 else [*kinds, value.dtype][0]
+    return found
+
+
 def emit(code: Code, value: Value, operands: list[Any]) -> Any:
     """Return the result of an elementwise operation."""
     assert value.op is not None
@@ -137,18 +159,13 @@ def emit(code: Code, value: Value, operands: list[Any]) -> Any:
         return code.cast(operands[0], element_type(value.dtype), unsigned)
     if name in _SAME:
         return operands[0]
-    function = PLAIN.get(name) or _function(name)
+    unsigned = name in UNSIGNED and operand_dtype(value).kind == "u"
+    function = UNSIGNED[name] if unsigned else PLAIN.get(name) or _function(name)
     assert function is not None, name
     return function(code, *operands)
 
 
-# How partial results of a reduction are combined, and where they start.
-def _start(code: Code, kind: Any, low: bool) -> Any:
-    if isinstance(kind, ir.IntType):
-        return 0 if kind == I1 and low else (-(2 ** (kind.width - 1)) if low else 2 ** (kind.width - 1) - 1)
-    return float("-inf") if low else float("inf")
-
-
+# How partial results of a reduction are combined.
 COMBINE: dict[str, Emit] = {
     "sum": lambda code, a, c: code.add(a, c),
     "prod": lambda code, a, c: code.mul(a, c),
@@ -159,8 +176,20 @@ COMBINE: dict[str, Emit] = {
 }
 
 
-def start_of(code: Code, name: str, kind: Any) -> Any:
+def combining(value: Value) -> Emit:
+    """Return how two parts of a reduction are combined; of anything else that is summed in parts, added."""
+    assert value.op is not None
+    name = value.op.name
+    return UNSIGNED[name] if name in UNSIGNED and value.dtype.kind == "u" else COMBINE.get(name, COMBINE["sum"])
+
+
+def start_of(value: Value) -> Any:
     """Return the number that a reduction begins with."""
-    if name in ("amax", "amin"):
-        return (0 if name == "amax" else 1) if kind == I1 else _start(code, kind, name == "amax")
-    return {"sum": 0, "prod": 1, "any": 0, "all": 1}[name]
+    assert value.op is not None
+    name, kind = value.op.name, value.dtype.kind
+    if name not in ("amax", "amin"):
+        return {"sum": 0, "prod": 1, "any": 0, "all": 1}[name]
+    if kind == "f":
+        return float("-inf") if name == "amax" else float("inf")
+    low, high = (0, 1) if kind == "b" else (np.iinfo(value.dtype).min, np.iinfo(value.dtype).max)
+    return int(low if name == "amax" else high)

@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from fanin.compiler.graph import CONSTANT, SCALAR, Value
 from fanin.compiler.native import elementwise
 from fanin.compiler.native.abi import EXTRA
@@ -135,13 +133,4 @@ def operand_type(value: Value, index: int) -> Any:
     assert value.op is not None
     if value.op.name == "where" and index == 0:
         return I1
-    kinds = [
-        x.dtype for i, x in enumerate(value.inputs) if isinstance(x, Value) and not x.weak and not _is_mask(value, i)
-    ]
-    if kinds:
-        return element_type(kinds[0] if len(kinds) == 1 else np.result_type(*kinds))
-    return element_type(value.dtype)
-
-
-def _is_mask(value: Value, index: int) -> bool:
-    return value.op is not None and value.op.name == "where" and index == 0
+    return element_type(elementwise.operand_dtype(value))

@@ -188,7 +188,9 @@ class Code:
                 return self.b.fptrunc(a, target) if element == F32 else self.b.fpext(a, target)
             return self.b.uitofp(a, target) if source == I1 or unsigned else self.b.sitofp(a, target)
         if is_float(a):
-            return self.b.fptosi(a, target)
+            # What does not fit in a byte wraps around, as NumPy has it; LLVM leaves that open, and may saturate.
+            whole = self.b.fptosi(a, target if element.width >= 32 else self.vector(I32, width_of(a)))
+            return whole if element.width >= 32 else self.b.trunc(whole, target)
         if source.width > element.width:
             return self.b.trunc(a, target)
         return self.b.zext(a, target) if source == I1 or unsigned else self.b.sext(a, target)

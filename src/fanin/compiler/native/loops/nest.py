@@ -162,9 +162,7 @@ class Nest:
         return any(r.reduced[: r.scope])
 
     def _begin(self, r: Reduction) -> Any:
-        assert r.value.op is not None
-        kind = element_type(r.value.dtype)
-        return self.code.const(elementwise.start_of(self.code, r.value.op.name, kind), kind)
+        return self.code.const(elementwise.start_of(r.value), element_type(r.value.dtype))
 
     def _level(self, depth: int, place: list[Any], members: Sequence[Value]) -> None:
         """Write the loops from `depth` on; `place` holds the counters of those outside."""
@@ -285,8 +283,7 @@ class Nest:
 
     def _over_lanes(self, x: Value, access: Access, read: Any, place: list[Any]) -> Any:
         """Return what the first lane has made of a sum, combined with what the others have."""
-        assert x.op is not None
-        combine = elementwise.COMBINE.get(x.op.name, elementwise.COMBINE["sum"])
+        combine = elementwise.combining(x)
         home, kind = self.f.layout.places[x], element_type(x.dtype)
         first = self._at(access, place)
         for lane in range(1, home.lanes):
@@ -407,9 +404,8 @@ class Nest:
     # Reductions ---------------------------------------------------------------------------------------------------
 
     def _combine(self, r: Reduction) -> Callable[[Any, Any], Any]:
-        assert r.value.op is not None
-        name = r.value.op.name
-        return lambda a, c: elementwise.COMBINE[name](self.code, a, c)
+        combine = elementwise.combining(r.value)
+        return lambda a, c: combine(self.code, a, c)
 
     def _open(self, r: Reduction) -> None:
         r.running, r.begun = {}, set()
