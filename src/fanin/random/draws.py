@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fanin._core.errors import OperationError
+from fanin.random import libm
 from fanin.random.fma import fma64
 from fanin.random.generator import Generator
 from fanin.random.unit import Array, Shape, check_floating, in_passes, integers53, unit24, unit53
@@ -83,7 +84,7 @@ def exponential(generator: Generator, rate: float, shape: Shape, dtype: npt.DTyp
     dtype = check_floating(dtype, '"exponential_cpu"')
     if not rate > 0.0:
         raise OperationError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
-    return in_passes(shape, dtype, lambda count: -1.0 / rate * np.log1p(-unit53(generator, count)))
+    return in_passes(shape, dtype, lambda count: -1.0 / rate * libm.log1p(-unit53(generator, count)))
 
 
 def geometric(generator: Generator, p: float, shape: Shape, dtype: npt.DTypeLike = np.float32) -> Array:
@@ -102,7 +103,7 @@ def geometric(generator: Generator, p: float, shape: Shape, dtype: npt.DTypeLike
         raise OperationError(f"geometric_ expects p to be in (0, 1), but got p={p}")
     log_failure = math.log1p(-p)
     with np.errstate(divide="ignore"):
-        return in_passes(shape, dtype, lambda count: np.ceil(np.log(unit53(generator, count)) / log_failure))
+        return in_passes(shape, dtype, lambda count: np.ceil(libm.log(unit53(generator, count)) / log_failure))
 
 
 def cauchy(generator: Generator, median: float, sigma: float, shape: Shape, dtype: npt.DTypeLike = np.float32) -> Array:
@@ -124,7 +125,7 @@ def cauchy(generator: Generator, median: float, sigma: float, shape: Shape, dtyp
         raise OperationError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
 
     def draw(count: int) -> Array:
-        return fma64(np.tan(math.pi * (unit53(generator, count) - 0.5)), sigma, median)
+        return fma64(libm.tan(math.pi * (unit53(generator, count) - 0.5)), sigma, median)
 
     return in_passes(shape, dtype, draw)
 

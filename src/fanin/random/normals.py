@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fanin._core.errors import OperationError
+from fanin.random import libm
 from fanin.random.cephes import log32, sincos32
 from fanin.random.fma import fma32, fma64
 from fanin.random.generator import Generator
@@ -110,7 +111,8 @@ def log_normal(generator: Generator, mean: float, std: float, shape: Shape, dtyp
     if not std > 0.0:
         raise OperationError(f"log_normal_ expects std > 0.0, but found std={std}")
     logarithms = normal(generator, mean, std, shape, np.float64, contiguous=False)
-    return narrowed(np.exp(logarithms, out=logarithms), dtype)
+    logarithms[...] = libm.exp(logarithms)
+    return narrowed(logarithms, dtype)
 
 
 def trunc_normal(
@@ -174,7 +176,7 @@ def _trunc_by_uniforms(
         standard = (candidates - dtype.type(mean)) / dtype.type(std)
         log_ratio = standard * standard * dtype.type(-0.5) - log_peak
         with np.errstate(divide="ignore"):
-            log_units = np.log(uniform(generator, 0.0, 1.0, shape, dtype).astype(np.float64)).astype(dtype)
+            log_units = libm.log(uniform(generator, 0.0, 1.0, shape, dtype).astype(np.float64)).astype(dtype)
         pending &= log_units > log_ratio
         if not pending.any():
             return values
@@ -186,11 +188,11 @@ def scalar_normals(generator: Generator, count: int) -> npt.NDArray[np.float64]:
     start = 0 if kept is None or not count else 1
     pairs = (count - start + 1) // 2
     units = unit53(generator, 2 * pairs)
-    radius = np.sqrt(-2.0 * np.log1p(-units[1::2]))
+    radius = np.sqrt(-2.0 * libm.log1p(-units[1::2]))
     angle = units[0::2] * _TWO_PI
     out = np.empty(start + 2 * pairs)
-    out[start::2] = radius * np.cos(angle)
-    out[start + 1 :: 2] = radius * np.sin(angle)
+    out[start::2] = radius * libm.cos(angle)
+    out[start + 1 :: 2] = radius * libm.sin(angle)
     if start:
         out[0], generator.cached_normal = kept, None
     if out.size > count:
@@ -233,8 +235,8 @@ def _transform64(units: Array, mean: float, std: float) -> Array:
     """Turn blocks of 16 uniforms into 16 normals with the platform's float64 functions."""
     source = units.reshape(-1, 2, _HALF)
     target = np.empty_like(source)
-    radius = np.sqrt(-2.0 * np.log(1.0 - source[:, 0]))
+    radius = np.sqrt(-2.0 * libm.log(1.0 - source[:, 0]))
     angle = source[:, 1] * _TWO_PI
-    target[:, 0] = fma64(radius * np.cos(angle), std, mean)
-    target[:, 1] = fma64(radius * np.sin(angle), std, mean)
+    target[:, 0] = fma64(radius * libm.cos(angle), std, mean)
+    target[:, 1] = fma64(radius * libm.sin(angle), std, mean)
     return target.reshape(-1)
