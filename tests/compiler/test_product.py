@@ -221,6 +221,15 @@ def test_one_column_whose_rows_lie_apart(isa: str, rows: int) -> None:
     check(shape, named(isa))
 
 
+@pytest.mark.parametrize("isa", HERE)
+@pytest.mark.parametrize("columns", [2, 3, 4, 5, 8])
+def test_few_columns_with_every_rest_of_the_inner_size(isa: str, columns: int) -> None:
+    """Several steps of K lie side by side in a register, where a row of A lies in one piece."""
+    for inner in (1, 3, 7, 8, 9, 16, 33, 67):
+        for kind, gap in (("any_b", 0), ("input", 0), ("input", 1)):
+            check(shape_of(kind, 9, columns, inner, gaps=(2, gap, 1)), named(isa))
+
+
 LARGE = [
     ("weight", 128, 100, 140, "A is copied: its rows share a few sets of the cache"),
     ("weight", 64, 130, 800, "A is copied block by block, B packed"),

@@ -24,6 +24,7 @@ from fanin.compiler.native.product.plan import (
     plan,
     registers_of,
     row_chunk,
+    side_by_side,
     split_columns,
     split_rows,
 )
@@ -74,6 +75,23 @@ def test_registers_are_full_but_for_the_last(columns: int, lanes: int) -> None:
     assert sum(full) + last == columns
     assert set(full) <= {lanes}
     assert 0 < last <= lanes
+
+
+@pytest.mark.parametrize(
+    ("pieces", "inner", "expected"),
+    [
+        ((4,), 64, 4),
+        ((4,), 3, 2),
+        ((4,), 1, 1),
+        ((5,), 64, 2),
+        ((2,), 64, 8),
+        ((9,), 64, 1),
+        ((1,), 64, 1),
+        ((4, 4), 64, 1),
+    ],
+)
+def test_as_many_steps_side_by_side_as_fit_a_register(pieces: tuple[int, ...], inner: int, expected: int) -> None:
+    assert side_by_side(named("avx512"), np.dtype(np.float32), pieces, inner) == expected
 
 
 @given(SIZES, st.sampled_from([2, 4, 8, 16]), st.integers(1, 10))

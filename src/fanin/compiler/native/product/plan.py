@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
 
+import numpy as np
+
 from fanin.compiler.native.product.shape import ProductShape
 from fanin.compiler.native.target import Isa
 
@@ -152,6 +154,14 @@ def chains_of(isa: Isa, accumulators: int, steps: int) -> int:
     while chains < MOST_CHAINS and accumulators * chains * 2 <= LATENCY * 2 and steps >= 4 * chains:
         chains *= 2
     return chains
+
+
+def side_by_side(isa: Isa, dtype: np.dtype, pieces: tuple[int, ...], inner: int) -> int:
+    """Return how many steps of K, a power of two, lie side by side in a register that one step would not fill."""
+    width, side = pieces[0], 1
+    while 1 < width == sum(pieces) and 2 * side <= inner and 2 * side * width <= isa.lanes(dtype):
+        side *= 2
+    return side
 
 
 def split_columns(columns: int, lanes: int, most: int) -> list[Panels]:

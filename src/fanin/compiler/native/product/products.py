@@ -28,6 +28,7 @@ from fanin.compiler.native.product.plan import (
     pieces_of,
     plan,
     row_chunk,
+    side_by_side,
     split_rows,
     tiles_of_a_line,
 )
@@ -346,9 +347,12 @@ class _Job:
             yield first, self.code.lesser(self.code.b.sub(I64(count), first), I64(size))
 
     def _tile(self, block: _Block, rows: Rows, group: Panels) -> Tile:
-        shape = self.shape
-        chains = chains_of(self.products.isa, rows.height * len(group.pieces), block.inner)
+        shape, plan = self.shape, self.plan
+        side = self._side(group, block.inner)
+        chains = chains_of(self.products.isa, rows.height * len(group.pieces), block.inner) if side == 1 else 1
         steps = max(chains, STEPS_WRITTEN) if block.inner >= STEPS_WRITTEN else chains
+        if side > 1:
+            steps = side * (STEPS_WRITTEN if block.inner % (side * STEPS_WRITTEN) == 0 else 1)
         reach = shape.inner * shape.columns * shape.dtype.itemsize
         return Tile(
             dtype=shape.dtype,
@@ -360,9 +364,18 @@ class _Job:
             written=steps,
             remainder=block.inner % steps != 0,
             empty=block.inner == 0,
-            ahead=self.plan.packed and group.count > 1 and reach >= AHEAD_BYTES,
+            ahead=plan.packed and group.count > 1 and reach >= AHEAD_BYTES,
             accumulates=block.accumulates,
+            side=side,
         )
+
+    def _side(self, group: Panels, inner: int) -> int:
+        """Return how many steps of K lie side by side in a register: as many as fit."""
+        shape, plan = self.shape, self.plan
+        dense = plan.packed or plan.banded or (shape.b_inner == group.width and shape.b_column == 1)
+        if not dense or shape.a_inner != 1:
+            return 1
+        return side_by_side(self.products.isa, shape.dtype, group.pieces, inner)
 
     # Vectors along K ----------------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from fanin.compiler.native.product.kernel import (
 )
 from fanin.compiler.native.product.plan import LINE_BYTES
 from fanin.compiler.native.target import Isa
-from fanin.compiler.native.vector import I8, I64, Code, element_type
+from fanin.compiler.native.vector import I8, I32, I64, Code, element_type, width_of
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,13 @@ class Tile:
     along_rows:  A's elements of a row are neighbours.
     along_inner: A's elements of one k are neighbours.
     chains:      how many steps of K have sums of their own.
-    written:     how many steps are written out, a multiple of `chains`.
+    written:     how many steps are written out, a multiple of `chains` and of `side`.
     remainder:   whether K is something else than a multiple of `written`.
     empty:       whether K is 0.
     ahead:       whether the next panel is fetched into the first cache meanwhile.
     accumulates: whether C may have to be added.
+    side:        how many steps of K lie side by side in a register; more than 1 only where that is one piece, A's
+                 elements of a row are neighbours, and B's rows follow each other without gaps.
     """
 
     dtype: np.dtype
@@ -56,6 +58,7 @@ class Tile:
     empty: bool
     ahead: bool
     accumulates: bool
+    side: int = 1
 
     @property
     def starts(self) -> list[int]:
@@ -162,21 +165,50 @@ class _Kernel:
     def _sums(self, operands: _Operands, sums: list[Any]) -> list[Any]:
         """Run over K; `sums` are the accumulators of the chains, one after the other."""
         code, tile, inner = self.code, self.tile, self.given.inner
-        size = len(self.widths)
         stop = code.b.and_(inner, I64(-tile.written)) if tile.remainder else inner
         values = [operands.a, operands.b, *sums]
-        with repeated(code, stop, tile.written, values) as (_, carried):
-            for first in list(range(2, len(carried), size)) * (tile.written // tile.chains):
-                self._step(operands, carried, slice(first, first + size))
-        out = values[2 : 2 + size]
-        for first in range(2 + size, len(values), size):
-            out = [code.add(x, y) for x, y in zip(out, values[first : first + size], strict=True)]
+        out = self._side_by_side(operands, values, stop) if tile.side > 1 else self._chained(operands, values, stop)
         if not tile.remainder:
             return out
         values = [*values[:2], *out]
         with repeated(code, inner, 1, values, stop) as (_, carried):
             self._step(operands, carried, slice(2, None))
         return values[2:]
+
+    def _chained(self, operands: _Operands, values: list[Any], stop: Any) -> list[Any]:
+        """Run over K up to `stop`, one step after the other; return the sums."""
+        code, tile, size = self.code, self.tile, len(self.widths)
+        with repeated(code, stop, tile.written, values) as (_, carried):
+            for first in list(range(2, len(carried), size)) * (tile.written // tile.chains):
+                self._step(operands, carried, slice(first, first + size))
+        out = values[2 : 2 + size]
+        for first in range(2 + size, len(values), size):
+            out = [code.add(x, y) for x, y in zip(out, values[first : first + size], strict=True)]
+        return out
+
+    def _side_by_side(self, operands: _Operands, values: list[Any], stop: Any) -> list[Any]:
+        """Run over K up to `stop`, several steps at a time: the columns of one, those of the next, in one register."""
+        code, (width,), side = self.code, self.tile.pieces, self.tile.side
+        order = code.lanes(I32, [lane // width for lane in range(side * width)])
+        held, places = values[2:], values[:2]
+        sums = [*places, *[ir.Constant(code.vector(self.element, side * width), None)] * self.tile.rows]
+        with repeated(code, stop, self.tile.written, sums) as (_, carried):
+            for _ in range(self.tile.written // side):
+                y = code.load(carried[1], self.element, side * width)
+                for r, offset in enumerate(operands.offsets, 2):
+                    x = code.load(self.at(carried[0], offset), self.element, side)
+                    carried[r] = code.fma(code.b.shuffle_vector(x, x, order), y, carried[r])
+                carried[:2] = [self.at(carried[0], side), self.at(carried[1], side * width)]
+        values[:2] = sums[:2]
+        return [code.add(x, self._together(y, width)) for x, y in zip(held, sums[2:], strict=True)]
+
+    def _together(self, x: Any, width: int) -> Any:
+        """Return the sum of the parts of a register that are `width` lanes each; they are a power of two."""
+        code = self.code
+        while (size := width_of(x)) > width:
+            low, high = (code.lanes(I32, range(at, at + size // 2)) for at in (0, size // 2))
+            x = code.add(code.b.shuffle_vector(x, x, low), code.b.shuffle_vector(x, x, high))
+        return x
 
     def _step(self, operands: _Operands, carried: list[Any], part: slice) -> None:
         """Add A[:, k] B[k, :]. The operand with fewer registers is held, the other comes piece by piece."""
