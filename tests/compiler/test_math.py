@@ -18,7 +18,7 @@ from fanin.compiler.native.target import Isa, Library, assembly, compiled, named
 from fanin.compiler.native.vector import I64, POINTER, element_type, function
 from fanin.ops import op as ops
 
-ISAS = [name for name in ("avx2", "sse", "neon") if runs_here(named(name))]
+ISAS = [name for name in ("avx512", "avx2", "sse", "neon") if runs_here(named(name))]
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 LIMITS = {SINGLE: 2.0, DOUBLE: 4.0}
 EXACT = {"abs", "neg", "sign", "floor", "ceil", "trunc", "round", "square", "sqrt", "rsqrt", "reciprocal"}
