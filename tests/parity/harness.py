@@ -20,7 +20,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import os
 import pkgutil
+import platform
 import random
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -135,7 +137,13 @@ def load_cases() -> dict[str, dict[str, Case]]:
 
 
 def live_torch() -> ModuleType:
-    """Import the PyTorch that the records are made with, on one thread."""
+    """Import the PyTorch that the records are made with, on one thread, with the instructions that they are made with.
+
+    Where a processor has AVX-512 its GELU of an infinity is NaN, and other functions round otherwise.
+    """
+    if platform.machine() in ("x86_64", "AMD64"):
+        for name in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA"):  # read when PyTorch is loaded, in child processes too
+            os.environ.setdefault(name, "avx2")
     torch = importlib.import_module("torch")
     version = torch.__version__.partition("+")[0]
     if version != TORCH_VERSION:
