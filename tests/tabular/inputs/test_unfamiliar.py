@@ -142,6 +142,13 @@ def test_types_that_have_changed(name: str, values: list[Any], what: str) -> Non
     assert found[0].what.startswith(what)
 
 
+def test_values_of_another_type_are_told_once_each() -> None:
+    (found,) = told(changed(area=[True, False] * 30))
+    assert found.values == ("True", "False")
+    (found,) = told(changed(area=pandas.array([True, None] * 30, dtype="boolean")))
+    assert (found.values, found.rows) == (("True",), 30)
+
+
 def test_flags_and_their_numbers_are_the_same() -> None:
     assert (
         told(changed(flag=[int(value) for value in columns()["flag"]], two=[bool(v) for v in columns()["two"]])) == []

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from fanin.tabular.search.space import Space
 
 _NOTHING = (
-    "X has no column to learn from: each is empty, or the same in all rows, so that every row gets the same prediction"
+    "X has no column to learn from: each is empty, the same in all rows, or of texts that are all different, so that "
+    "every row gets the same prediction"
 )
 _CHANGES = {"epochs": "epochs", "batch_size": "batch_size", "learning_rate": "rate", "hidden": "hidden"}
 

@@ -83,13 +83,14 @@ class Encoder:
 
         Args:
             X: a table with the columns of fit.
-            strange: takes up what in it is unlike the rows of fit; nobody looks for it if not given.
+            strange: takes up what in it is unlike the rows of fit; nobody looks for it if not given. Who gives it is an
+                estimator, and has warned of names that the columns lack.
 
         Raises TableError when the columns are not those of fit, and for a text where fit found only numbers or dates.
         """
         if not self.plans:
             raise OperationError(f"this {self.owner} is not fitted yet", remedy="call fit first")
-        table, sources, raw = self._read(X)
+        table, sources, raw = self._read(X, warns=strange is None)
         if strange is not None and self.known is not None:
             strange += unfamiliar(table, self.plans, self.known, sources, raw, self.block.two)
         return self._with_levels(sources, *self.block(raw))
@@ -97,12 +98,12 @@ class Encoder:
     def widen(self, X: Any) -> None:
         """Count the numbers in rows that are learned from later among those that are familiar."""
         if self.known is not None:
-            self.known = self.known.widened(self._read(X)[2], self.block.two)
+            self.known = self.known.widened(self._read(X, warns=False)[2], self.block.two)
 
-    def _read(self, X: Any) -> tuple[InputTable, dict[int, Source], NDArray[np.generic]]:
+    def _read(self, X: Any, warns: bool) -> tuple[InputTable, dict[int, Source], NDArray[np.generic]]:
         """Return a table with the columns of fit, those that are no plain numbers, and the raw numbers of all."""
         table = read_table(X)
-        check_columns(table, self.feature_names, len(self.plans), self.owner)
+        check_columns(table, self.feature_names, len(self.plans), self.owner, warns)
         check_order(table, self.names)
         plain = set(plain_columns(table, self.plans))
         sources = {column: Source(table, column) for column in range(table.columns) if column not in plain}

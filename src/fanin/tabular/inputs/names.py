@@ -18,19 +18,20 @@ def feature_names_of(table: InputTable) -> tuple[str, ...] | None:
     return tuple(str(name) for name in table.names)
 
 
-def check_columns(table: InputTable, names: tuple[str, ...] | None, count: int, owner: str) -> None:
+def check_columns(table: InputTable, names: tuple[str, ...] | None, count: int, owner: str, warns: bool = True) -> None:
     """Compare a table with the names and the number of columns in fit.
 
-    Raises TableError for missing and extra columns, and for another order; warns when only one of both has names.
+    Raises TableError for missing and extra columns, and for another order; warns, unless the caller has done so, when
+    only one of both has names.
     """
     given = feature_names_of(table)
     if names is not None and given is not None:
         if names != given:
             raise TableError(_difference(names, given), remedy=_remedy(names, given))
         return
-    if given is not None:
+    if warns and given is not None:
         warnings.warn(f"X has feature names, but {owner} was fitted without feature names", UserWarning, stacklevel=4)
-    if names is not None:
+    if warns and names is not None:
         warnings.warn(
             f"X does not have valid feature names, but {owner} was fitted with feature names", UserWarning, stacklevel=4
         )

@@ -248,7 +248,9 @@ def _of_types(table: InputTable, column: int, source: Source | None, types: froz
     """Return some values of these types, and how many rows have one."""
     if source is None:
         values = table.numbers(np.array([column]))[:, 0]
-        return values[: SHOWN + 1].tolist(), table.rows
+        known = values[~np.isnan(values)]
+        some = dict.fromkeys(islice(known.tolist(), 1000))
+        return list(map(bool, some)) if types == {"flags"} else list(some)[: SHOWN + 1], len(known)
     cells = source.cells
     wanted = {kind for kind, value in _one_of_each(cells.values).items() if _type_of(value) in types}
     if table.storages[column] in types:  # all of a column of numbers or flags
