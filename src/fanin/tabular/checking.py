@@ -112,6 +112,8 @@ def checked_target(y: Any) -> Any:
             remedy=f"pass the column itself, and a table without it: fit(table.drop(columns={y!r}), table[{y!r}])",
         )
     if type(y).__module__.startswith("pyarrow"):
+        if hasattr(y, "column_names"):
+            return np.stack([column.to_numpy(zero_copy_only=False) for column in y.columns], axis=1)
         return y.to_numpy(zero_copy_only=False)  # texts lie otherwise in Arrow's memory
     if isinstance(y, np.ma.MaskedArray):
         return unmasked(y) if np.ma.getmaskarray(y).any() else np.asarray(y.data)
@@ -139,6 +141,11 @@ def checked_labels(y: Any) -> NDArray[Any]:
         )
     _check_types(given)
     found: NDArray[Any] = column_or_1d(y, warn=True)
+    if found.dtype == object and len(found) and not isinstance(found[0], str):
+        raise ArgumentError(
+            f"Unknown label type: y has the dtype object, but no texts: {found[0]!r} in row 0",
+            remedy="give it the dtype of its labels, as y.infer_objects() of pandas does, or y.astype(int)",
+        )
     return found
 
 
@@ -223,10 +230,18 @@ def _first_no_number(given: NDArray[Any]) -> int | None:
     return None
 
 
+def checked_factors(class_weight: Any, factors: Any) -> NDArray[np.float64]:
+    """Return the factors of classes; raise ValueError for one that is negative or no finite number."""
+    found = np.asarray(factors, np.float64)
+    if not (np.isfinite(found) & (found >= 0)).all():
+        raise ArgumentError(f"class_weight are finite factors of 0 or more, not {class_weight!r}")
+    return found
+
+
 # Parameters -----------------------------------------------------------------------------------------------------------
 
 
 def check_time_limit(limit: float | None, where: str = "") -> None:
     """Raise ValueError unless a limit is a time above 0 seconds, or None; `where` begins the message."""
-    if limit is not None and not (isinstance(limit, Real) and limit > 0):
+    if limit is not None and not (isinstance(limit, Real) and 0 < limit < np.inf):
         raise ArgumentError(f"{where}time_limit must be above 0 seconds, or None, not {limit!r}")

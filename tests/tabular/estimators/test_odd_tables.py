@@ -168,7 +168,8 @@ def test_labels_that_are_flags_stay_flags(y: Any) -> None:
 
 
 def test_a_target_in_a_frame() -> None:
-    for y in (pandas.DataFrame({"t": Y}), polars.DataFrame({"t": Y})):
+    arrow = pyarrow.table({"t": Y})
+    for y in (pandas.DataFrame({"t": Y}), polars.DataFrame({"t": Y}), arrow, arrow.to_batches()[0]):
         np.testing.assert_array_equal(
             TabularRegressor(**QUICK).fit(X, y).predict(X)[:, 0], TabularRegressor(**QUICK).fit(X, Y).predict(X)
         )
@@ -240,6 +241,8 @@ TARGETS: dict[str, tuple[Any, Any, str]] = {
     "one-hot": (TabularClassifier, np.eye(2)[(Y > 0).astype(int)], r"shape \(30, 2\) .* pass y.argmax\(axis=1\)"),
     "texts and numbers": (TabularClassifier, ["a", 1] * 15, "'a' in row 0, 1 in row 1; make them of one type"),
     "amounts": (TabularClassifier, Y, "Unknown label type: continuous"),
+    "objects that are flags": (TabularClassifier, (Y > 0).astype(object), "dtype object, .*; .* as y.infer_objects"),
+    "objects that are numbers": (TabularClassifier, COUNTS.astype(object), "but no texts: .* in row 0; give it"),
     "one class": (TabularClassifier, ["a"] * ROWS, "at least 2 classes .* there is 1 class"),
     "infinite": (TabularRegressor, np.where(Y[6] == Y, np.inf, Y), "infinity .* It is in row 6: inf; leave such rows"),
     "missing": (TabularRegressor, np.where(Y[6] == Y, np.nan, Y), "NaN. It is in row 6: nan; leave such rows"),

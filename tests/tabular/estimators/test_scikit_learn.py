@@ -25,6 +25,7 @@ from sklearn.model_selection import (
     GroupKFold,
     KFold,
     LeaveOneGroupOut,
+    RandomizedSearchCV,
     RepeatedKFold,
     StratifiedKFold,
     TimeSeriesSplit,
@@ -137,6 +138,18 @@ def test_one_width_is_that_of_the_only_layer() -> None:
     assert np.array_equal(*found)
 
 
+def test_numbers_of_numpy_are_those_of_python() -> None:
+    """As randomised searches draw them."""
+    X, y = rows()
+    drawn = {"epochs": np.int64(4), "batch_size": np.int32(16), "hidden": (np.int64(8),)}
+    plain = {"epochs": 4, "batch_size": 16, "hidden": (8,)}
+    found = [TabularClassifier(**{**QUICK, **given}).fit(X, y).predict_proba(X) for given in (drawn, plain)]
+    assert np.array_equal(*found)
+    counts = np.arange(2, 4)
+    spread = {"epochs": counts, "settings": [{"members": count, "patience": count} for count in counts]}
+    assert np.isfinite(RandomizedSearchCV(TabularClassifier(**QUICK), spread, n_iter=2, cv=2).fit(X, y).best_score_)
+
+
 def test_a_name_is_no_target() -> None:
     X, y = frame()
     for kind in (TabularClassifier, TabularRegressor):
@@ -165,8 +178,9 @@ def test_names_of_columns() -> None:
         model.predict(X.rename(columns={"noise": "loud"}))
     with pytest.raises(ValueError, match="must be in the same order"):
         model.predict(X[["text", "number", "noise"]])
-    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+    with pytest.warns(UserWarning, match="valid feature names, but TabularClassifier was fitted") as told:
         model.predict(X.to_numpy())
+    assert len(told) == 1
 
 
 def test_permutation_importance() -> None:
@@ -322,6 +336,14 @@ def test_cross_validation() -> None:
         ({"hidden": "wide"}, "the width of a hidden layer must be a whole number of 1 or more, not 'wide'"),
         ({"settings": {"members": "x"}}, "members must be a whole number of 1 or more, not 'x'"),
         ({"learning_rate": "small"}, "the learning rate must be above 0, not 'small'"),
+        ({"time_limit": np.inf}, "time_limit must be above 0 seconds, or None, not inf"),
+        ({"epochs": True}, "epochs must be a whole number of 1 or more, not True"),
+        ({"settings": {"patience": 0}}, "patience must be a whole number of 1 or more, not 0"),
+        ({"settings": {"weight_decay": -1}}, "weight_decay must be 0 or more, not -1"),
+        ({"settings": {"dropout": 1}}, "dropout must be a share from 0 to below 1, not 1"),
+        ({"class_weight": {"up": -1.0}}, "class_weight are finite factors of 0 or more, not {'up': -1.0}"),
+        ({"class_weight": {"up": np.nan}}, "class_weight are finite factors of 0 or more, not {'up': nan}"),
+        ({"class_weight": {"down": 0, "up": 0}}, "the weight 0: class_weight leaves nothing to learn from"),
     ],
 )
 def test_parameters_outside_their_domain(parameters: Any, message: str) -> None:

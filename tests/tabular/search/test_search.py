@@ -249,7 +249,7 @@ def test_a_setting_that_diverges_is_last() -> None:
     assert math.isfinite(search.table[0]["rmse"])
 
 
-@pytest.mark.parametrize("options", [{"trials": 0}, {"time_limit": 0.0}, {"cv": 1}])
+@pytest.mark.parametrize("options", [{"trials": 0}, {"time_limit": 0.0}, {"cv": 1}, {"epochs": 0}])
 def test_options_outside_their_domain(options: Any) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         TabularRegressor.search(*rows(20), **options)

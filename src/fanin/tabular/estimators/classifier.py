@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from fanin._core.errors import ArgumentError
-from fanin.tabular.checking import checked_labels, checked_table
+from fanin.tabular.checking import checked_factors, checked_labels, checked_table
 from fanin.tabular.estimators.base import TabularEstimator, with_weight
 from fanin.tabular.estimators.place import Place, Ready
 from fanin.tabular.fitting import criteria
@@ -160,8 +160,11 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         if len(np.unique(classes)) < 2:
             raise ArgumentError(f"{type(self).__name__} needs at least 2 classes to tell apart, but there is 1 class")
         if self.class_weight is not None:
-            factors = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[classes])
+            found = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[classes])
+            factors = checked_factors(self.class_weight, found)
             weights = factors[classes] if weights is None else weights * factors[classes]
+            if not weights.any():
+                raise ArgumentError("all rows have the weight 0: class_weight leaves nothing to learn from")
         goal = Goal(len(self.classes_), ClassLoss, criteria.log_loss, classes=True)
         return Ready(X, classes, classes, weights, [goal], place)
 

@@ -101,7 +101,7 @@ def _weights(sample_weight: Any, rows: int) -> Floats | None:
 
 def _target_names(y: Any) -> tuple[str, ...]:
     if hasattr(y, "columns") and not callable(y.columns):
-        return tuple(str(getattr(name, "name", name)) for name in y.columns)
+        return tuple(str(name) for name in getattr(y, "column_names", y.columns))
     name = getattr(y, "name", None)
     return ("target",) if name is None or name == "" else (str(name),)
 

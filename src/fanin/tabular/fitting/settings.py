@@ -45,12 +45,19 @@ class Settings:
     def __post_init__(self) -> None:
         if self.network not in ("realmlp", "tabm"):
             raise ArgumentError(f"no network {self.network!r}; there are realmlp, tabm")
+        # Searches of other libraries draw NumPy's numbers, and engines take Python's.
         for name in ("epochs", "batch_size", "members"):
-            _check_count(name, getattr(self, name))
+            object.__setattr__(self, name, _count(name, getattr(self, name)))
+        if self.patience is not None:
+            object.__setattr__(self, "patience", _count("patience", self.patience))
         for width in self.hidden:
-            _check_count("the width of a hidden layer", width)
+            _count("the width of a hidden layer", width)
         if not (isinstance(self.rate, Real) and 0 < self.rate < math.inf):
             raise ArgumentError(f"the learning rate must be above 0, not {self.rate!r}")
+        if not (isinstance(self.weight_decay, Real) and 0 <= self.weight_decay < math.inf):
+            raise ArgumentError(f"weight_decay must be 0 or more, not {self.weight_decay!r}")
+        if not (isinstance(self.dropout, Real) and 0 <= self.dropout < 1):
+            raise ArgumentError(f"dropout must be a share from 0 to below 1, not {self.dropout!r}")
 
 
 def widths_of(hidden: Any) -> tuple[int, ...]:
@@ -62,14 +69,15 @@ def widths_of(hidden: Any) -> tuple[int, ...]:
     ((64, 32), (64,))
     """
     widths = list(hidden) if isinstance(hidden, Iterable) and not isinstance(hidden, str) else [hidden]
-    for width in widths:
-        _check_count("the width of a hidden layer", width)
-    return tuple(int(width) for width in widths)
+    return tuple(_count("the width of a hidden layer", width) for width in widths)
 
 
-def _check_count(name: str, value: Any) -> None:
-    if not (isinstance(value, Real) and float(value).is_integer() and float(value) >= 1):
+def _count(name: str, value: Any) -> int:
+    """Return a whole number of 1 or more as Python's; raise ValueError for anything else."""
+    is_whole = isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer()
+    if not is_whole or value < 1:
         raise ArgumentError(f"{name} must be a whole number of 1 or more, not {value!r}")
+    return int(value)
 
 
 REALMLP = {

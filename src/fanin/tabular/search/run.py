@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from sklearn.utils import check_random_state
@@ -47,7 +48,7 @@ class Options:
     parameters: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.trials, int) or self.trials < 1:
+        if not isinstance(self.trials, Integral) or self.trials < 1:
             raise ArgumentError(f"search: trials must be 1 or more, not {self.trials!r}")
         check_time_limit(self.time_limit, "search: ")
 
@@ -70,7 +71,7 @@ def search(kind: Any, rows: tuple[Any, Any], weights: dict[str, Any], options: O
     preset = recipe_of(model.settings, preset, kind._task)
     folds = FOLDS if len(part) <= FEW else 1
     pairs = [(part[a], part[b]) for a, b in ready.splits(options.cv, (folds, 1), options.validation_fraction, seed)]
-    epochs = options.epochs or _epochs(min(len(learned) for learned, _ in pairs))
+    epochs = _epochs(min(len(learned) for learned, _ in pairs)) if options.epochs is None else options.epochs
     given = _given(options, kind._task, len(part), seed)
     trials = _trials(given, preset, kind._task, epochs)
     goal = ready.goals[0]

@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_sample_weight
 
 from fanin._core.errors import ArgumentError
-from fanin.tabular.checking import checked_labels, checked_numbers, checked_table
+from fanin.tabular.checking import checked_factors, checked_labels, checked_numbers, checked_table
 from fanin.tabular.estimators.base import inputs_of
 from fanin.tabular.fitting import criteria
 from fanin.tabular.fitting.calibration import temperature
@@ -131,7 +131,7 @@ def _class_weights(model: Any, numbers: NDArray[np.int64], weights: Weights) -> 
             remedy="give a dictionary, as sklearn.utils.compute_class_weight returns weights for some rows",
         )
     found = compute_class_weight(model.class_weight, classes=model.classes_, y=model.classes_)
-    factors = np.asarray(found, np.float64)[numbers]
+    factors = checked_factors(model.class_weight, found)[numbers]
     return factors if weights is None else weights * factors
 
 

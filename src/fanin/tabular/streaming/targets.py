@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanin._core.errors import ArgumentError, TableError
+from fanin.tabular.checking import checked_factors
 from fanin.tabular.fitting import criteria
 from fanin.tabular.fitting.calibration import temperature
 from fanin.tabular.fitting.ensemble import Ensemble, Goal
@@ -88,7 +89,8 @@ class ClassTarget:
             counts = np.bincount(self.codes, [self.rows[text] for text in self.texts])
             balanced: NDArray[np.float64] = counts.sum() / (len(counts) * counts)
             return balanced
-        return np.asarray(compute_class_weight(self.model.class_weight, classes=classes, y=classes))
+        found = compute_class_weight(self.model.class_weight, classes=classes, y=classes)
+        return checked_factors(self.model.class_weight, found)
 
     def classes_of(self, stretch: Stretch) -> NDArray[np.int64]:
         """Return the class of each row by number."""
