@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fanin.compiler.graph import Value
+from fanin.compiler.native import elementwise
 from fanin.compiler.native.frame import Frame
 from fanin.compiler.native.kernels.place import PlacedNest, emit_zeros
 from fanin.compiler.native.loops.access import Access
@@ -36,7 +37,7 @@ class ScatterNest(PlacedNest):
         found = self.code.cast(self.code.load(self._at(access.index, place), index_kind), I64)
         row = self.code.b.mul(checked(self.f, found, access), I64(access.index_step))
         at = self.code.at(self._at(access, place), row, kind)
-        self.code.store(self.code.add(self.code.load(at, kind, width_of(x)), x), at)
+        self.code.store(elementwise.PLAIN["add"](self.code, self.code.load(at, kind, width_of(x)), x), at)
 
 
 def emit_scatter(frame: Frame, group: Group, count: int | None) -> None:

@@ -56,7 +56,7 @@ def truth(x: Any) -> Any:
 
 def zero_unless(mask: Any, x: Any) -> Any:
     """Return x where the mask holds, else 0."""
-    return where(mask, x, 0.0 if x.dtype.kind == "f" else 0)
+    return where(mask, x, x.dtype.type(0).item())
 
 
 def take(x: Any, positions: Any) -> Any:

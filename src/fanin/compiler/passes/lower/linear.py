@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fanin.compiler.passes.lower.common import all_dims, total
+from fanin.compiler.passes.lower.common import all_dims, astype, total
 from fanin.compiler.passes.lower.rules import lowers
 from fanin.ops.arithmetic import expand
 from fanin.ops.linalg import matmul
@@ -17,13 +17,18 @@ from fanin.ops.shape import permute, reshape
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """Return x W^T + b, as one product of two matrices."""
     if weight.ndim == 1:
-        out = total(x * weight, (x.ndim - 1,))
+        out = summed(x * weight, (x.ndim - 1,))
     else:
         rows = reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
         out = matmul(rows, permute(weight, dims=(1, 0)))
         out = out if bias is None or bias.ndim > 1 else out + bias
         out, bias = reshape(out, x.shape[:-1] + weight.shape[:1]), bias if bias is not None and bias.ndim > 1 else None
     return out if bias is None else out + bias
+
+
+def summed(x: Any, dims: tuple[int, ...]) -> Any:
+    """Return the sum over dims in the type of x, as products have it: sums of integers are wider."""
+    return astype(total(x, dims), x.dtype)
 
 
 def is_plain_product(a: Any, b: Any) -> bool:
@@ -49,7 +54,7 @@ def _with_vector(a: Any, b: Any) -> Any:
     """Return a product in which one operand, or both, is a vector."""
     if b.ndim == 1:
         if a.ndim == 1:
-            return total(a * b, (0,))
+            return summed(a * b, (0,))
         column = product_of(a, reshape(b, (b.size, 1)))
         return reshape(column, a.shape[:-1])
     row = product_of(reshape(a, (1, a.size)), b)
@@ -85,7 +90,7 @@ def einsum(*xs: Any, equation: str) -> Any:
 def _summed(term: str, x: Any, wanted: set[str]) -> tuple[str, Any]:
     """Sum over the letters that nobody wants."""
     dims = tuple(i for i, letter in enumerate(term) if letter not in wanted)
-    return "".join(letter for letter in term if letter in wanted), total(x, dims)
+    return "".join(letter for letter in term if letter in wanted), summed(x, dims)
 
 
 def _arranged(term: str, x: Any, output: str) -> Any:

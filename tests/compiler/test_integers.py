@@ -1,0 +1,61 @@
+"""Integers and bools in compiled code, where eager code and NumPy keep their type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fanin as torch
+
+DTYPES = ["int64", "int32", "int16", "int8", "uint8", "bool"]
+
+
+def numbers(dtype: str) -> Any:
+    return np.random.default_rng(3).integers(0, 2 if dtype == "bool" else 9, (5, 7)).astype(dtype)
+
+
+def added(x: Any, rows: list[int], values: Any) -> Any:
+    """Add rows of values to rows of x; of bools, any."""
+    out = x.copy()
+    for row, value in zip(rows, values, strict=True):
+        out[row] = out[row] | value if out.dtype == bool else out[row] + value
+    return out
+
+
+ROWS = [0, 3, 3, 3]
+OPERATIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "product of vectors": (lambda x: x[0] @ x[1], lambda x: x[0] @ x[1]),
+    "linear with one row": (lambda x: torch.nn.functional.linear(x, x[0]), lambda x: x @ x[0]),
+    "einsum of one": (lambda x: torch.einsum("ij->i", x), lambda x: np.add.reduce(x, axis=1, dtype=x.dtype)),
+    "einsum of all": (lambda x: torch.einsum("ij,ij->", x, x), lambda x: x.reshape(-1) @ x.reshape(-1)),
+    "einsum that sums first": (
+        lambda x: torch.einsum("ij,kl->ik", x, x),
+        lambda x: x @ np.ones((7, 1), x.dtype) @ np.ones((1, 7), x.dtype) @ x.T,
+    ),
+    "below the diagonal": (lambda x: x.tril(), np.tril),
+    "above the diagonal": (lambda x: x.triu(1), lambda x: np.triu(x, 1)),
+    "added rows": (lambda x: x.index_add(0, torch.tensor(ROWS), x[:4]), lambda x: added(x, ROWS, x[:4])),
+    "scattered": (
+        lambda x: x.scatter_add(0, torch.tensor(ROWS)[:, None].expand(4, 7), x[:4]),
+        lambda x: added(x, ROWS, x[:4]),
+    ),
+    "put": (
+        lambda x: x.index_put((torch.tensor(ROWS),), x[:4], accumulate=True),
+        lambda x: added(x, ROWS, x[:4]),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["native", "numpy"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_type_is_kept(name: str, dtype: str, engine: str) -> None:
+    ours, numpys = OPERATIONS[name]
+    x = numbers(dtype)
+    expected = np.asarray(numpys(x))
+    for actual in (ours(torch.from_numpy(x)), torch.compile(ours, engine=engine)(torch.from_numpy(x))):
+        assert actual.numpy().dtype == expected.dtype
+        np.testing.assert_array_equal(actual.numpy(), expected)
