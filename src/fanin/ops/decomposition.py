@@ -194,17 +194,18 @@ lstsq: Op = define(
 
 
 def _matrix_exp(x: Any) -> Any:
-    """Scale down, sum up the series, and square up again."""
-    size = float(np.abs(x).sum(axis=-1).max()) if x.size else 0.0
-    squarings = max(0, int(np.ceil(np.log2(size))) + 4) if 0 < size < math.inf else 0
-    small = x / x.dtype.type(2.0**squarings)
-    term = total = np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
-    for k in range(1, 13):
-        term = np.matmul(term, small) / x.dtype.type(k)
+    """Scale each matrix down to a norm of 1, sum up its series, and square up again, in float64."""
+    work = x.astype(np.float64)
+    size = np.abs(work).sum(axis=-1).max(axis=-1, initial=0.0)
+    squarings = np.where((size > 1) & (size < math.inf), np.ceil(np.log2(np.maximum(size, 1))), 0).astype(int)
+    small = np.ldexp(work, -squarings[..., None, None])
+    term = total = np.broadcast_to(np.eye(x.shape[-1]), x.shape)
+    for k in range(1, 19):  # 1 / 19! is less than half a unit in the last place of 1
+        term = np.matmul(term, small) / k
         total = total + term
-    for _ in range(squarings):
-        total = np.matmul(total, total)
-    return total
+    for done in range(squarings.max(initial=0)):
+        total = np.where((done < squarings)[..., None, None], np.matmul(total, total), total)
+    return total.astype(x.dtype)
 
 
 def _matrix_exp_vjp(g: Any, out: Any, x: Any) -> Any:

@@ -286,6 +286,66 @@ def errors(torch: Any) -> Any:
 
 
 @case
+def errors_of_dtypes(torch: Any) -> Any:
+    linalg, matrix, vector, column = torch.linalg, torch.eye(2), torch.ones(2), torch.ones(2, 1)
+    calls = {
+        "solve": lambda: linalg.solve(matrix, vector.double()),
+        "solve double": lambda: linalg.solve(matrix.double(), vector),
+        "solve integers": lambda: linalg.solve(matrix, vector.long()),
+        "solve_ex": lambda: linalg.solve_ex(matrix, vector.double()),
+        "tensorsolve": lambda: linalg.tensorsolve(matrix, vector.double()),
+        "cholesky_solve": lambda: torch.cholesky_solve(column.double(), matrix),
+        "lu_solve": lambda: linalg.lu_solve(*linalg.lu_factor(matrix), column.double()),
+        "lstsq": lambda: linalg.lstsq(matrix, column.double()),
+        "vecdot": lambda: linalg.vecdot(vector, vector.double()),
+        "cross": lambda: linalg.cross(torch.ones(3), torch.ones(3).double()),
+        "cdist": lambda: torch.cdist(matrix, matrix.double()),
+        "einsum": lambda: torch.einsum("ij,j->i", matrix, vector.double()),
+        "einsum of integers": lambda: torch.einsum("ij,j->i", matrix, vector.long()),
+        "bilinear": lambda: torch.nn.functional.bilinear(vector, vector.double(), torch.ones(1, 2, 2)),
+        "bilinear bias": lambda: torch.nn.functional.bilinear(
+            vector, vector, torch.ones(1, 2, 2), torch.ones(1).double()
+        ),
+    }
+    return {name: raises(call) for name, call in calls.items()}
+
+
+@case
+def errors_of_systems(torch: Any) -> Any:
+    linalg, matrix, vector = torch.linalg, torch.eye(2), torch.ones(2)
+    calls = {
+        "number": lambda: linalg.solve(matrix, torch.tensor(1.0)),
+        "triangular vector": lambda: linalg.solve_triangular(matrix, vector, upper=True),
+        "triangular sizes": lambda: linalg.solve_triangular(matrix, torch.ones(3, 1), upper=True),
+        "triangular left": lambda: linalg.solve_triangular(matrix, torch.ones(1, 3), upper=True, left=False),
+        "left": lambda: linalg.solve(matrix, torch.ones(1, 3), left=False),
+    }
+    kinds = {name: raises(call) for name, call in calls.items()}
+    return kinds, {name: message(call, RuntimeError).splitlines()[0] for name, call in calls.items()}
+
+
+@case
+def einsum_of_dtypes(torch: Any) -> Any:
+    x, y = torch.tensor([0.1, 2.7]), torch.tensor([0.3, 1.9], dtype=torch.float64)
+    whole = torch.tensor([2, 3])
+    return {
+        "outer": torch.einsum("i,j->ij", x, y),
+        "elements": torch.einsum("i,i->i", x, y),
+        "integers first": torch.einsum("i,i->i", whole, x),
+        "integers outer": torch.einsum("i,j->ij", whole, y),
+        "sums apart": torch.einsum("i,j->j", whole, x),
+    }
+
+
+@case(rtol={"float32": 1e-6, "float64": 1e-12})
+def exponentials_of_batches(torch: Any) -> Any:
+    """Of small, of large and of no matrices beside each other; far from 0 in float32 as near to it."""
+    x = torch.stack([sample(torch, 4, 4) * scale for scale in (1e-3, 0.3, 1.5, 4.0)])
+    exp = torch.linalg.matrix_exp
+    return exp(x), exp(x.double()), exp(x[:0]), exp(torch.zeros(2, 3, 3))
+
+
+@case
 def text_of_results(torch: Any) -> Any:
     x = torch.eye(2)
     return str(torch.linalg.slogdet(x)), str(torch.linalg.eigh(x).eigenvalues)

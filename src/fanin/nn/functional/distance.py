@@ -11,7 +11,7 @@ from fanin._core.errors import DtypeError, OperationError
 from fanin.nn.functional.checks import named, require_tensor
 from fanin.ops import arithmetic, elementwise, linalg, reduce
 from fanin.ops.index import take_rows
-from fanin.ops.rules import broadcast_shape, wrap_dim, wrap_dims
+from fanin.ops.rules import broadcast_shape, c_name, wrap_dim, wrap_dims
 from fanin.tensor.tape import apply
 
 
@@ -140,7 +140,7 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
         weight: (m, n1, n2), the matrices A_k.
         bias: (m,) or None.
 
-    Returns (*, m). Raises RuntimeError where sizes differ.
+    Returns (*, m). Raises RuntimeError where sizes or dtypes differ.
 
     >>> import fanin as torch
     >>> ones = torch.ones(1, 2)
@@ -151,6 +151,7 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     require_tensor("bilinear", input2, "input2", 2)
     a, b, w = input1._array, input2._array, weight._array
     _check_bilinear(a.shape, b.shape, w.shape, None if bias is None else bias._array.shape)
+    _check_dtypes(input1=input1, input2=input2, weight=weight, bias=bias)
     rows = int(np.prod(a.shape[:-1]))
     flat = apply(
         linalg.einsum,
@@ -174,3 +175,10 @@ def _check_bilinear(a: Any, b: Any, w: Any, bias: Any) -> None:
             )
     if bias is not None and bias[0] != w[0]:
         raise OperationError(f"bilinear(): bias size does not match weight size: got {bias[0]} but expected {w[0]}")
+
+
+def _check_dtypes(**tensors: Any) -> None:
+    kinds = {name: tensor._array.dtype for name, tensor in tensors.items() if tensor is not None}
+    if len(set(kinds.values())) > 1:
+        got = ", ".join(f"{name}: {c_name(kind)}" for name, kind in kinds.items())
+        raise DtypeError(f"All tensors must have the same dtype, got {got}", remedy="Convert them with .to(dtype).")

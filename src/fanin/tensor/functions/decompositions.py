@@ -15,7 +15,7 @@ from fanin.ops.index import getitem
 from fanin.ops.op import Op
 from fanin.tensor import return_types
 from fanin.tensor.base import TensorBase
-from fanin.tensor.functions.operands import require_known, require_tensor, to_out
+from fanin.tensor.functions.operands import require_known, require_one_dtype, require_tensor, to_out
 from fanin.tensor.tape import apply, label, wrap
 
 
@@ -65,30 +65,48 @@ def inverse(input: Any, *, out: Any = None) -> Any:
 def solve(A: Any, B: Any, *, left: bool = True, out: Any = None) -> Any:
     """Return X with A X = B (X A = B when not left); B holds matrices, or vectors.
 
-    Raises RuntimeError when A is singular or the shapes do not fit.
+    Raises RuntimeError when A is singular, or the shapes or dtypes do not fit.
     """
     _matrices("linalg.solve", A, square=True)
     require_tensor("linalg.solve", B)
+    words = "linalg.solve: Expected A and B to have the same dtype, but found A of type {0} and B of type {1} instead"
+    require_one_dtype(words, A, B)
     shape = A._array.shape
     vector = B._array.ndim == 1 or (B._array.ndim == len(shape) - 1 and B._array.shape == shape[:-1])
-    right = B.unsqueeze(-1) if vector else B
-    if left:
-        result = apply(linalg.solve, (A, right), {})
-    else:
-        result = apply(linalg.solve, (A.mT, right.mT), {}).mT
+    result = _solution("linalg.solve", A, B.unsqueeze(-1) if vector else B, left)
     return to_out(out, label(result.squeeze(-1) if vector else result, "LinalgSolveExBackward0"), "linalg.solve")
+
+
+def _solution(function: str, A: Any, B: Any, left: bool) -> Any:
+    """Return X with A X = B (X A = B when not left) of matrices."""
+    a, b = A._array.shape, B._array.shape
+    if len(b) < 2:
+        raise ShapeError(f"{function}: The input tensor B must have at least 2 dimensions.")
+    if a[-1] != b[-2 if left else -1]:
+        equation = "AX = B" if left else "XA = B"
+        raise ShapeError(
+            f"{function}: Incompatible shapes of A and B for the equation {equation} "
+            f"({a[-2]}x{a[-1]} and {b[-2]}x{b[-1]})",
+            remedy=f"The shapes were {list(a)} and {list(b)}.",
+        )
+    return apply(linalg.solve, (A, B), {}) if left else apply(linalg.solve, (A.mT, B.mT), {}).mT
 
 
 def solve_triangular(
     A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False, out: Any = None
 ) -> Any:
-    """Return X with A X = B for triangular A, of which only that triangle is read."""
+    """Return X with A X = B (X A = B when not left) for triangular A, of which only that triangle is read.
+
+    Raises RuntimeError when A is singular, or the shapes do not fit; B holds matrices.
+    """
     _matrices("linalg.solve_triangular", A, square=True)
+    require_tensor("linalg.solve_triangular", B)
     triangle = A.triu() if upper else A.tril()
     if unitriangular:
         eye = wrap(np.eye(A._array.shape[-1], dtype=A._array.dtype))
         triangle = triangle - triangle * eye + eye
-    return solve(triangle, B, left=left, out=out)
+    result = label(_solution("linalg.solve_triangular", triangle, B, left), "LinalgSolveTriangularBackward0")
+    return to_out(out, result, "linalg.solve_triangular")
 
 
 def det(input: Any) -> Any:
@@ -150,6 +168,12 @@ def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: str | None = None) -> An
     no more rows than its rank.
     """
     shape, kind = _matrices("linalg.lstsq", A)._array.shape, A._array.dtype
+    require_one_dtype(
+        "torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype {0} and other's "
+        "dtype {1}",
+        A,
+        require_tensor("linalg.lstsq", B),
+    )
     # A row of vectors for a batch of matrices, or else matrices whose batches are broadcast.
     vector = B._array.ndim == 1 or (B._array.ndim == len(shape) - 1 and B._array.shape == shape[:-1])
     b = B.unsqueeze(-1) if vector else B

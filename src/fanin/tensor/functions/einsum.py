@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import string
 from typing import Any
 
 from fanin._core.errors import ArgumentError, OperationError
 from fanin.ops import linalg
 from fanin.tensor.base import TensorBase
+from fanin.tensor.functions.conversion import promote_types
 from fanin.tensor.functions.diagonals import diagonal
-from fanin.tensor.functions.operands import require_tensors
+from fanin.tensor.functions.operands import require_one_dtype, require_tensors
 from fanin.tensor.tape import apply, label
 
 _LETTERS = string.ascii_uppercase + string.ascii_lowercase
@@ -35,7 +37,7 @@ def einsum(*args: Any) -> Any:
     if not operands:
         raise ArgumentError("einsum(): must provide at least one operand")
     terms, result = _terms(equation.replace(" ", ""), operands)
-    pairs = [_without_repeats(x, term) for x, term in zip(operands, terms, strict=True)]
+    pairs = [_without_repeats(x, term) for x, term in zip(_of_one_dtype(operands, terms, result), terms, strict=True)]
     inputs = ",".join(term for _, term in pairs)
     out = apply(linalg.einsum, tuple(x for x, _ in pairs), {"equation": f"{inputs}->{result}"})
     return label(out, "ViewBackward0")
@@ -101,6 +103,18 @@ def _check(result: str, terms: list[str], equation: str) -> None:
             raise OperationError(
                 f"einsum(): output subscript {letter} does not appear in the equation for any input operand"
             )
+
+
+def _of_one_dtype(operands: tuple[Any, ...], terms: list[str], result: str) -> tuple[Any, ...]:
+    """Return the operands in one dtype; raise RuntimeError for several where operands are multiplied and summed up."""
+    first, other = operands[0], next((x for x in operands if x.dtype != operands[0].dtype), None)
+    if other is None:
+        return operands
+    for letter in set("".join(terms)) - set(result):
+        if sum(letter in term for term in terms) > 1:
+            require_one_dtype("expected scalar type {0} but found {1}", first, other)
+    wide = functools.reduce(promote_types, (x.dtype for x in operands))
+    return tuple(x.to(wide) for x in operands)
 
 
 def _without_repeats(x: Any, term: str) -> tuple[Any, str]:

@@ -12,7 +12,7 @@ from fanin._core.errors import GraphError, OperationError, ShapeError
 from fanin.ops.singular import LinAlgError, bad_minor, zero_pivot
 from fanin.tensor import return_types
 from fanin.tensor.functions.decompositions import cholesky, inverse, solve, solve_triangular
-from fanin.tensor.functions.operands import require_known, require_tensor, to_out
+from fanin.tensor.functions.operands import require_known, require_one_dtype, require_tensor, to_out
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.tape import label, wrap
 
@@ -41,6 +41,8 @@ def cholesky_solve(B: Any, L: Any, upper: bool = False, *, out: Any = None) -> A
             f"Incompatible matrix sizes for cholesky_solve: each A matrix is {left[-2]} by {left[-1]} but each b "
             f"matrix is {right[-2]} by {right[-1]}"
         )
+    words = "Expected b and A to have the same dtype, but found b of type {0} and A of type {1} instead."
+    require_one_dtype(words, B, L)
     # One triangle is read, and the gradient goes to all of L, as if A were computed of it: so PyTorch has it.
     factor = L + ((L.triu() if upper else L.tril()) - L).detach()
     first, second = (factor.mT, factor) if upper else (factor, factor.mT)
@@ -189,6 +191,8 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
     """Return X with A X = B, of A as `lu_factor` gave it."""
     if not left or adjoint:
         raise OperationError("linalg.lu_solve: left=False and adjoint=True are not part of fanin; use linalg.solve")
+    found = "found LU of type {0} and B of type {1} instead"
+    require_one_dtype(f"linalg.lu_solve: Expected LU and B to have the same dtype, but {found}", LU, B)
     order = _order(require_known("linalg.lu_solve", pivots, "exchanges rows", "Use linalg.solve."), LU._array.shape[-1])
     index = wrap(np.ascontiguousarray(order[..., None]).astype(np.int64))
     right = B.gather(-2, index.expand(B._array.shape))

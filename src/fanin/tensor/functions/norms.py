@@ -14,6 +14,7 @@ from fanin.tensor.functions.operands import (
     number,
     numpy_names,
     reduction_dims,
+    require_one_dtype,
     require_tensor,
     to_out,
 )
@@ -152,6 +153,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_eucl
         raise ShapeError(
             f"X1 and X2 must have the same number of columns. X1: {x1._array.shape[-1]} X2: {x2._array.shape[-1]}"
         )
+    require_one_dtype("expected scalar type {0} but found {1}", x1, x2)
     if p < 0:
         raise OperationError("cdist only supports non-negative p values")
     if not x1._array.shape[-1]:

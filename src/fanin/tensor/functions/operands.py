@@ -79,6 +79,14 @@ def as_operand(function: str, value: Any) -> Any:
     return found
 
 
+def require_one_dtype(words: str, first: Any, second: Any) -> None:
+    """Raise RuntimeError unless two tensors share a dtype; {0} and {1} in the words stand for the names of theirs."""
+    if first.dtype != second.dtype:
+        raise DtypeError(
+            words.format(first.dtype.legacy_name, second.dtype.legacy_name), remedy="Convert one with .to(dtype)."
+        )
+
+
 def store_out(out: Any, result: Any, function: str = "") -> Any:
     """Write a result into the tensor given as `out=`, which takes its shape.
 

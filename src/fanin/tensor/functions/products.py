@@ -7,7 +7,7 @@ from typing import Any
 from fanin._core.errors import DtypeError, OperationError, ShapeError
 from fanin.ops import linalg
 from fanin.ops.rules import wrap_dim
-from fanin.tensor.functions.operands import is_dim, require_tensor, require_tensors, to_out
+from fanin.tensor.functions.operands import is_dim, require_one_dtype, require_tensor, require_tensors, to_out
 from fanin.tensor.functions.shaping import broadcast_tensors, is_list
 from fanin.tensor.tape import apply, label
 
@@ -106,7 +106,12 @@ def vdot(input: Any, other: Any, *, out: Any = None) -> Any:
 
 
 def vecdot(x: Any, y: Any, *, dim: int = -1, out: Any = None) -> Any:
-    """Return the sums of the products of the elements along dim."""
+    """Return the sums of the products of the elements along dim.
+
+    Raises RuntimeError when the dtypes differ.
+    """
+    words = "linalg.vecdot: Expected x and y to have the same dtype, but found x of type {0} and y of type {1} instead"
+    require_one_dtype(words, require_tensor("linalg.vecdot", x), require_tensor("linalg.vecdot", y, "y"))
     return to_out(out, (x * y).sum(dim), "vecdot")
 
 
@@ -290,6 +295,7 @@ def kron(input: Any, other: Any, *, out: Any = None) -> Any:
 def cross(input: Any, other: Any, dim: int | None = None, *, out: Any = None) -> Any:
     """Return the vectors perpendicular to both along dim, which has 3 elements (the first such one by default)."""
     a, b = broadcast_tensors(input, other)
+    require_one_dtype("expected scalar type {0} but found {1}", a, b)
     if dim is None:
         if 3 not in a._array.shape:
             raise OperationError("no dimension of size 3 in input")
