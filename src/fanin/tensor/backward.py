@@ -9,10 +9,11 @@ import numpy as np
 
 from fanin._core.dtypes import FLOATS
 from fanin._core.errors import DtypeError, GraphError, ShapeError
+from fanin.ops.shape import cat
 from fanin.tensor.base import TensorBase, known
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.in_place import store
-from fanin.tensor.tape import edge_of, refresh, wrap
+from fanin.tensor.tape import apply, edge_of, refresh, wrap
 from fanin.tensor.walking import as_tensor, call_hooks, walk
 
 
@@ -61,7 +62,8 @@ def grad(
 ) -> tuple[Any, ...]:
     """Return the gradients of outputs with respect to inputs, without touching any `.grad`.
 
-    With create_graph the gradients have a graph themselves, so that they can be differentiated again.
+    With create_graph the gradients have a graph themselves, so that they can be differentiated again. With
+    is_grads_batched each of grad_outputs holds one gradient for each row, and so does what is returned.
 
     Raises RuntimeError when an input was not used (unless allow_unused) or does not require a gradient.
 
@@ -70,9 +72,11 @@ def grad(
     >>> torch.autograd.grad((w ** 3).sum(), w)
     (tensor([ 3., 12.]),)
     """
-    if is_grads_batched:
-        raise GraphError("is_grads_batched is not part of fanin; call grad once for each row")
     outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
+    if is_grads_batched and grad_outputs is not None:
+        retain = create_graph if retain_graph is None else retain_graph
+        kept = {"create_graph": create_graph, "allow_unused": allow_unused, "materialize_grads": materialize_grads}
+        return _grads_of_rows(outputs, inputs, _as_tuple(grad_outputs), retain, kept)
     given = _as_tuple(grad_outputs) if grad_outputs is not None else (None,) * len(outputs)
     roots = [_root(y, g, create_graph) for y, g in zip(outputs, given, strict=True)]
     edges = [_target_edge(x) for x in inputs]
@@ -83,6 +87,31 @@ def grad(
         _found_or_none(found, edge, x, at, unused_ok, materialize_grads)
         for at, (edge, x) in enumerate(zip(edges, inputs, strict=True))
     )
+
+
+def _grads_of_rows(outputs: Any, inputs: Any, given: Any, retain: bool, kept: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the gradients for each row of the given ones, one walk for each, along a new first dimension."""
+    for place, (y, g) in enumerate(zip(outputs, given, strict=True)):
+        if g is not None and g._array.shape[1:] != y._array.shape:
+            raise ShapeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
+                f"output, but a mismatch was detected: grad_output[{place}] has a shape of {_size(g[0])} and "
+                f"output[{place}] has a shape of {_size(y)}."
+            )
+    sizes = {len(g) for g in given if g is not None}
+    if len(sizes) != 1 or 0 in sizes:
+        raise ShapeError(f"Expected grad_outputs to have the same size, 1 or more, in dimension 0, got {sorted(sizes)}")
+    (count,) = sizes
+    rows = [
+        grad(outputs, inputs, [g if g is None else g[i] for g in given], retain or i + 1 < count, **kept)
+        for i in range(count)
+    ]
+    return tuple(None if parts[0] is None else _stacked(parts) for parts in zip(*rows, strict=True))
+
+
+def _stacked(parts: tuple[Any, ...]) -> Any:
+    return apply(cat, tuple(part.unsqueeze(0) for part in parts), {"dim": 0})
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:

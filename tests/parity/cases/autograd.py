@@ -86,6 +86,32 @@ def unused_and_materialized(torch):
 
 
 @case
+def gradients_of_rows(torch):
+    x, unused = leaf(torch, 3), leaf(torch, 2)
+    y = x**2 * x.sum()
+    grad, rows = torch.autograd.grad, torch.eye(3)
+    batched = {"is_grads_batched": True, "retain_graph": True}
+    both = grad((y, y.sum()), (x,), (rows, torch.tensor([1.0, 0.0, 2.0])), **batched)
+    second = grad(y, x, rows, is_grads_batched=True, create_graph=True)[0]
+    none = grad(y, (x, unused), rows[:2], allow_unused=True, **batched)
+    wrong = {
+        "columns": lambda: grad(y, x, torch.ones(2, 2), **batched),
+        "vector": lambda: grad(y, x, torch.ones(3), **batched),
+        "nothing given": lambda: grad(y, x, **batched),
+        "unused": lambda: grad(y, unused, rows, **batched),
+    }
+    return {
+        "jacobian": grad(y, x, rows, **batched),
+        "two outputs": both,
+        "again": grad((second**2).sum(), x, retain_graph=True),
+        "unused": [none[0], none[1] is None],
+        "last": grad(y, x, rows, is_grads_batched=True),
+        "freed": raises(lambda: y.sum().backward()),
+        "errors": {name: raises(call) for name, call in wrong.items()},
+    }
+
+
+@case
 def gradient_of_a_result(torch):
     w = leaf(torch, 3)
     h = w * 2
