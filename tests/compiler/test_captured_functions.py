@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -236,6 +237,29 @@ def test_what_does_not_exist_is_a_runtime_error_as_in_eager_code(function: Funct
     with pytest.raises(RuntimeError, match=message):
         compiled(torch.tensor([2, 5]))
     assert compiled.captures == 1
+
+
+def written(x: Any, i: Any, values: Any) -> Any:
+    x = x.clone()
+    x[i] = values
+    return x
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_written_at_positions_fits_or_is_told_as_in_eager_code(engine: str) -> None:
+    x, i = torch.zeros(4), torch.tensor([3, 0])
+    for shape in ((2,), (1,), (), (1, 2)):
+        values = torch.arange(2.0).reshape(shape) if 2 in shape else torch.ones(shape)
+        assert torch.equal(torch.compile(written, engine=engine)(x, i, values), written(x, i, values))
+    for shape in ((3,), (2, 1), (2, 2)):
+        for function in (written, torch.compile(written, engine=engine)):
+            with pytest.raises(
+                RuntimeError, match=rf"^shape mismatch: .*{re.escape(str(list(shape)))} .* shape \[2\]$"
+            ):
+                function(x, i, torch.ones(shape))
+    for function in (written, torch.compile(written, engine=engine)):
+        with pytest.raises(IndexError, match="index 9 is out of bounds for dimension 0 with size 4"):
+            function(x, torch.tensor([0, 9]), torch.ones(2))
 
 
 # Closures -------------------------------------------------------------------------------------------------------------

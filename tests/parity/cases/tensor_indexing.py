@@ -381,6 +381,7 @@ def words_of_writing_errors(torch: Any) -> Any:
         "dimensions": write(0, torch.ones(2, 3)),
         "element": write((0, 0), torch.ones(2)),
         "by positions": write(ok, torch.ones(2, 2)),
+        "by mask": write(x == 0, torch.ones(12, 1)),
         "text": write(0, "a"),
         "float": lambda: x[1.5],
         "backwards": lambda: x[::-1],

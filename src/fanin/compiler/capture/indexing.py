@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import CaptureError
+from fanin._core.errors import CaptureError, IndexRangeError
 from fanin.compiler.graph import Value, constant
 from fanin.ops import arithmetic, index
 from fanin.ops.arithmetic import add, equal, less, multiply, where
@@ -136,7 +136,18 @@ def _filled(template: tuple[Any, ...], arrays: Any) -> tuple[Any, ...]:
 
 
 def _put_at(x: Any, values: Any, *arrays: Any, template: tuple[Any, ...], accumulate: bool) -> Any:
-    return index.index_put.evaluate(x, values, index=_filled(template, arrays), accumulate=accumulate)
+    try:
+        return index.index_put.evaluate(x, values, index=_filled(template, arrays), accumulate=accumulate)
+    except IndexError as error:
+        raise IndexRangeError(str(error).replace("for axis", "for dimension")) from None
+
+
+def _put_at_spec(x: Spec, values: Spec, *arrays: Spec, template: tuple[Any, ...], accumulate: bool) -> Spec:
+    """Return the spec of x; raise ShapeError where the values do not fit, but for leading dimensions of size 1."""
+    firsts = _filled(template, [np.zeros(array.shape, np.int64) for array in arrays])
+    surplus = max(0, values.ndim - np.empty(x.shape, np.bool_)[firsts].ndim)
+    kept = values.shape[surplus:] if set(values.shape[:surplus]) <= {1} else values.shape
+    return index.index_put.infer(x, Spec(kept, values.dtype), index=firsts, accumulate=accumulate)
 
 
 def _put_at_vjp(
@@ -153,7 +164,7 @@ def _put_at_vjp(
 put_at = Op(
     "put_at",
     _put_at,
-    lambda x, *_, **__: Spec(x.shape, x.dtype),
+    _put_at_spec,
     vjp_each=_put_at_vjp,
     reads=None,
     grad_name="IndexPutBackward0",

@@ -189,7 +189,7 @@ def _set(input: Any, where: Any, value: Any) -> None:
         check_memory(target)
     try:
         input._array[where] = _trimmed(values, target)._array
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: of a mask, values of two dimensions
         check_memory(input._array)
         raise _misfit(values, target, ops.is_basic(where)) from None
     bump(input)
