@@ -199,3 +199,18 @@ def test_a_hook_that_is_always_called_is_called_once_when_a_later_one_fails() ->
     with pytest.raises(ValueError, match="later"):
         layer(torch.tensor(2.0))
     assert seen == [2.0, None]
+
+
+@pytest.mark.parametrize(
+    "make", [nn.Sequential, lambda kind: nn.ModuleList([kind]), lambda kind: nn.ModuleDict({"a": kind})]
+)
+def test_a_class_in_place_of_a_module_is_told_by_its_name(make: Any) -> None:
+    with pytest.raises(TypeError, match=r"^fanin\.nn\.squashing\.Tanh is not a Module subclass$"):
+        make(nn.Tanh)
+
+
+def test_a_layer_without_weight_says_so() -> None:
+    layer = nn.Linear(2, 1)
+    layer.weight = None
+    with pytest.raises(TypeError, match=r"linear\(\): argument 'weight' \(position 2\) must be Tensor, not NoneType"):
+        layer(torch.ones(1, 2))

@@ -238,10 +238,10 @@ def require_parameter(name: str, value: Any) -> None:
 
 
 def type_name(value: Any) -> str:
-    """Return what PyTorch calls the type of a value in its messages: torch.FloatTensor, int, ..."""
-    cls = type(value)
+    """Return what PyTorch calls the type of a value in its messages: torch.FloatTensor, int; the name of a class."""
     if isinstance(value, Tensor):
         return f"torch.{value.dtype.legacy_name}Tensor"
+    cls = value if isinstance(value, type) else type(value)
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 

@@ -32,5 +32,11 @@ class Size(tuple[int, ...]):
     def __add__(self, other: Any) -> Any:
         return Size(tuple(self) + tuple(other))
 
+    def __mul__(self, times: Any) -> Any:
+        repeated = super().__mul__(times)
+        return repeated if repeated is NotImplemented else Size(repeated)
+
+    __rmul__ = __mul__
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Size, (tuple(self),)

@@ -109,7 +109,7 @@ def two_in_a_row(torch: Any) -> Any:
     parametrize.register_parametrization(net, "bias", torch.nn.Softplus())
     result = [first, net.weight, net.bias, str(net), trained(torch, net)]
     parametrize.remove_parametrizations(net, "weight")
-    between = [type(net).__name__, [n for n, _ in net.named_parameters()]]
+    between = [str(type(net)), [n for n, _ in net.named_parameters()]]
     parametrize.remove_parametrizations(net, "bias", leave_parametrized=False)
     return [result, between, type(net).__name__, [n for n, _ in net.named_parameters()], net.weight, net.bias]
 

@@ -64,6 +64,8 @@ def from_data_errors(torch: Any) -> Any:
         "dict": lambda: t({1: 2}),
         "object": lambda: t(object()),
         "large": lambda: t(2**63),
+        "larger": lambda: t(2**70),
+        "larger in lists": lambda: t([[1, 2**70]]),
         "large int32": lambda: t([2**40], dtype=torch.int32),
         "large uint8": lambda: t([300], dtype=torch.uint8),
         "tensors": lambda: t([torch.ones(2), torch.ones(2)]),

@@ -371,3 +371,9 @@ def in_place_forms(torch: Any) -> Any:
         "view dtype": attempt(lambda: torch.tensor([1.0, 2.0]).view(torch.int32)),
         "leaf": raises(lambda: leaf.t_()),
     }
+
+
+@case
+def sizes_repeated(torch: Any) -> Any:
+    size = torch.ones(2, 3).shape
+    return [str(size * 2), str(2 * size), str(size * 0), raises(lambda: size * 1.5)]

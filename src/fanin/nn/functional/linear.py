@@ -29,6 +29,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """
     if not isinstance(input, TensorBase):
         require_tensor("linear", input)
+    if not isinstance(weight, TensorBase):
+        require_tensor("linear", weight, "weight", 2)
     if bias is None:
         result = apply(linalg.linear, (input, weight), {})
         return named(result, _WITHOUT_BIAS.get(input._array.ndim, "UnsafeViewBackward0"))

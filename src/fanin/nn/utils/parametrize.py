@@ -218,7 +218,7 @@ def _parametrized_class(kind: type[Any]) -> type[Any]:
             "#saving-loading-a-general-checkpoint-for-inference-and-or-resuming-training"
         )
 
-    names: dict[str, Any] = {"__getstate__": refuse_pickling, "__module__": kind.__module__}
+    names: dict[str, Any] = {"__getstate__": refuse_pickling, "__module__": "torch.nn.utils.parametrize"}
     if "__deepcopy__" not in kind.__dict__:
         names["__deepcopy__"] = copied
     return type(f"Parametrized{kind.__name__}", (kind,), names)

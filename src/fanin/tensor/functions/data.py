@@ -101,7 +101,7 @@ def _cast(array: Any, wanted: np.dtype[Any] | None, data: Any) -> Any:
 
 def _check_range(array: Any, wanted: np.dtype[Any]) -> None:
     if array.dtype.kind == "u" and array.dtype.itemsize == 8:
-        raise ArgumentError("Overflow when unpacking long long: the number needs more than 64 bits with its sign")
+        raise _overflow()
     info = np.iinfo(wanted)
     if array.max() > info.max or array.min() < -int(info.max) - 1:
         raise DtypeError(f"value cannot be converted to type {wanted} without overflow")
@@ -114,7 +114,13 @@ def _data_error(data: Any, error: Exception) -> Exception:
         return _sequence_error(data)
     if isinstance(data, (str, bytes, complex)):
         return ArgumentTypeError(f"new(): invalid data type '{type(data).__name__}'", remedy="Data must be numbers.")
+    if isinstance(data, int):
+        return _overflow()
     return OperationError(f"Could not infer dtype of {type(data).__name__}")
+
+
+def _overflow() -> Exception:
+    return ArgumentError("Overflow when unpacking long long: the number needs more than 64 bits with its sign")
 
 
 def _sequence_error(data: Any) -> Exception:
@@ -128,7 +134,10 @@ def _sequence_error(data: Any) -> Exception:
             other = next(n for n in lengths if n != lengths[0])
             return ArgumentError(f"expected sequence of length {lengths[0]} at dim {dim + 1} (got {other})")
         level, dim = [part for item in level for part in item], dim + 1
-    odd = next((item for item in level if not isinstance(item, (bool, int, float))), None)
+    strange = [item for item in level if not isinstance(item, (bool, int, float))]
+    if not strange:
+        return _overflow()  # of numbers, NumPy holds as objects what is wider than 64 bits
+    odd = strange[0]
     if isinstance(odd, (str, bytes)):
         return ArgumentError(f"too many dimensions '{type(odd).__name__}'", remedy="Data must be numbers.")
     return OperationError(f"Could not infer dtype of {type(odd).__name__}")
