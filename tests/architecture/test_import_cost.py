@@ -104,6 +104,13 @@ def test_estimators_of_tables_load_llvm_when_they_fit() -> None:
     assert "llvmlite" not in loaded(program)
 
 
+def test_networks_of_scikit_learn_load_llvm_when_they_compile() -> None:
+    program = "import fanin.sklearn"
+    assert "llvmlite" not in loaded(program)
+    few = "fanin.sklearn.MLPRegressor().partial_fit([[0.0], [1.0]], [0.0, 1.0])"
+    assert "llvmlite" not in loaded(f"{program}; {few}")
+
+
 def test_the_numpy_engine_needs_no_llvm() -> None:
     program = "import fanin; fanin.compile(lambda x: x * 2, engine='numpy')(fanin.ones(2))"
     assert not loaded(program) & HEAVY

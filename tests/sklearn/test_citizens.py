@@ -23,7 +23,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 import fanin
-from fanin.sklearn import FocalLoss, MLPClassifier, MLPRegressor, QuantileError, base, epochs
+from fanin.sklearn import FocalLoss, MLPClassifier, MLPRegressor, QuantileError, base, blocks, epochs
 from fanin.training import threads
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -53,6 +53,17 @@ def test_files_hold_all_that_going_on_needs(extras: dict[str, Any], tmp_path: Pa
         twin = pickle.loads(pickle.dumps(fitted))
         assert same(copied.partial_fit(X, Y), twin.partial_fit(X, Y))
         assert not same(copied, fitted)
+
+
+@pytest.mark.parametrize("extras", [{}, {"batch_norm": True, "solver": "adamw"}, {"early_stopping": True}])
+def test_what_is_mapped_to_memory_can_go_on(extras: dict[str, Any], tmp_path: Path) -> None:
+    fitted = MLPClassifier(**SMALL, **extras).fit(X, Y)
+    joblib.dump(fitted, tmp_path / "network")
+    mapped, twin = joblib.load(tmp_path / "network", mmap_mode="r"), pickle.loads(pickle.dumps(fitted))
+    assert (mapped.predict_proba(X) == fitted.predict_proba(X)).all()
+    assert same(mapped.partial_fit(X, Y), twin.partial_fit(X, Y))
+    again = joblib.load(tmp_path / "network", mmap_mode="r").set_params(warm_start=True)
+    assert same(again.fit(X, Y), fitted.set_params(warm_start=True).fit(X, Y))
 
 
 def test_a_fitted_one_can_be_copied_and_go_on() -> None:
@@ -191,7 +202,7 @@ def test_a_second_fit_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_block_that_is_interrupted_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C in the third block of epochs: it is undone, its orders are drawn again, and going on gives the same."""
     wanted = MLPClassifier(**NATIVE).fit(X, Y)
-    run, calls = epochs.Blocks.run, []
+    run, calls = blocks.Blocks.run, []
 
     def interrupted(self: Any, count: int) -> Any:
         losses = run(self, count)
@@ -200,7 +211,7 @@ def test_a_block_that_is_interrupted_leaves_no_trace(monkeypatch: pytest.MonkeyP
             raise KeyboardInterrupt
         return losses
 
-    monkeypatch.setattr(epochs.Blocks, "run", interrupted)
+    monkeypatch.setattr(blocks.Blocks, "run", interrupted)
     taken: list[Any] = []
     take = epochs.Epochs.run
 

@@ -14,7 +14,7 @@ from sklearn.datasets import make_classification, make_regression
 from sklearn.exceptions import ConvergenceWarning
 
 import fanin.sklearn as ours
-from fanin.sklearn import epochs, loop
+from fanin.sklearn import blocks, loop
 
 CLASSES, REGRESSION = "MLPClassifier", "MLPRegressor"
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -284,8 +284,8 @@ def test_epochs_that_are_taken_ahead_leave_no_trace(name: str, ahead: float, mon
     x, y = table(data)
     mine, other = both(kind, **{**settings, "tol": 0.03, "n_iter_no_change": 2, "max_iter": 250})
     undone: list[Any] = []
-    undo = epochs.DrawnBlocks.undo
-    monkeypatch.setattr(epochs.DrawnBlocks, "undo", lambda *args: undone.append(undo(*args)))
+    undo = blocks.DrawnBlocks.undo
+    monkeypatch.setattr(blocks.DrawnBlocks, "undo", lambda *args: undone.append(undo(*args)))
     monkeypatch.setattr(loop, "AHEAD", ahead)
     monkeypatch.setattr(loop, "LOOK", 1000.0)
     check_same(mine.fit(x, y), other.fit(x, y))

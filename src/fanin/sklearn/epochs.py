@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fanin.tensor.tape import wrap
 from fanin.training.engines import NotFinite, Task, make_engine
-from fanin.training.engines.blocks import Blocks, Orders
 from fanin.training.source import Batch, Order, Rows
 from fanin.utils.data import DataLoader, TensorDataset
 
@@ -69,48 +68,6 @@ class DrawnRows(Rows):
             first += size
 
 
-class DrawnOrders(Orders):
-    """The orders of several epochs, for native code."""
-
-    def __init__(self, source: DrawnRows) -> None:
-        super().__init__(source)
-        assert source.drawing is not None
-        self._drawing = source.drawing
-        self.last: NDArray[np.int64] = np.empty((0, 0), np.int64)
-
-    def generators(self) -> tuple[Any, ...]:
-        """Return none: nothing is drawn from fanin's generators."""
-        return ()
-
-    def draw(self, epochs: int) -> list[NDArray[np.int64]]:
-        """Return the row numbers of the batches of each part, for all epochs in sequence."""
-        self.last = np.stack([self._drawing.next() for _ in range(epochs)])
-        result, first = [], 0
-        for size, count in self.parts:
-            result.append(np.ascontiguousarray(self.last[:, first : first + size * count]).reshape(-1))
-            first += size * count
-        return result
-
-
-class DrawnBlocks(Blocks):
-    """Many epochs in one native call."""
-
-    def __init__(self, task: Task) -> None:
-        super().__init__(task)
-        self._orders: DrawnOrders = DrawnOrders(cast(DrawnRows, task.source))
-
-    def run(self, epochs: int) -> Any:
-        """Take epochs, and return the losses of their steps; None where that cannot be done at once."""
-        self._orders.last = self._orders.last[:0]  # nothing to give back, should it end before orders are drawn
-        return super().run(epochs)
-
-    def undo(self, place: Any) -> None:
-        """Go back to a place, with the orders drawn since."""
-        self.go_to(place)
-        self._orders._drawing.give_back(self._orders.last)
-        self._orders.last = self._orders.last[:0]
-
-
 class Epochs:
     """The epochs of one run over arrays.
 
@@ -123,6 +80,8 @@ class Epochs:
         task.model.train()
         self._engine = make_engine("eager" if most * (task.source.steps or 0) <= FEW else "auto", task)
         if hasattr(self._engine, "_blocks"):
+            from fanin.sklearn.blocks import DrawnBlocks  # loads LLVM, which only a compiled fit needs
+
             self._engine._blocks = DrawnBlocks(task)
         self._engine.load_state({"seed": seed, "step": 0})
 

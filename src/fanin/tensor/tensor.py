@@ -525,7 +525,9 @@ _NOT_COPIED = {"_array", "_base", "_counter", "_hooks", "_grad", "_node", "_alia
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool, extra: dict[str, Any]) -> Tensor:
     made = object.__new__(cls)
-    made._array = array
+    # Who reads pickled memory as it lies there, as joblib's mmap_mode="r" does, may be forbidden to write to it; a
+    # tensor can be written to.
+    made._array = array if array.flags.writeable else np.array(array)
     made._requires_grad = requires_grad
     made.__dict__.update(extra)
     return made
