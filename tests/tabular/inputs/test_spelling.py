@@ -86,3 +86,15 @@ def test_flags_of_another_type_are_told_with_their_rows() -> None:
     (_, other) = flags(fitted(written("yes", "no")), frame)[1]
     assert (other.kind, other.rows) == ("type", ROWS)
     assert other.what == "flags where training rows have texts; each is the category that is written so"
+
+
+def test_texts_are_the_flags_that_they_name() -> None:
+    """As a file of text has those of a frame, or of Parquet."""
+    encoder = fitted(TRUTHS)
+    expected, _ = flags(encoder, TRUTHS)
+    for new in (written("True", "False"), written("TRUE", "false "), written("1", "0.0")):
+        found, (told,) = flags(encoder, new)
+        assert np.array_equal(found, expected)
+        assert told.what == "texts where training rows have flags; read as true and false"
+    with pytest.raises(ValueError, match="'no' where true or false is expected"):
+        flags(encoder, written("True", "no"))

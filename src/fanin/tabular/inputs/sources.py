@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fanin._core.errors import TableError
 from fanin.tabular.inputs.cells import Cells, read_cells
 from fanin.tabular.inputs.plans import Plan, date_parts
-from fanin.tabular.inputs.spelling import by_meaning
+from fanin.tabular.inputs.spelling import by_meaning, with_truths
 from fanin.tabular.inputs.summary import Floats
 from fanin.tabular.inputs.tables import InputTable
 
@@ -80,7 +80,7 @@ class Source:
     def _numbers(self, plan: Plan) -> Floats:
         if self.table.storages[self.column] in ("numbers", "flags"):
             return self.table.numbers(np.array([self.column]))[:, 0].astype(np.float64)
-        numbers = self.cells.numbers
+        numbers = with_truths(self.cells.numbers, self.cells.keys) if plan.kind == "flag" else self.cells.numbers
         self._refuse(np.isnan(numbers), plan, "true or false" if plan.kind == "flag" else "a number")
         return self.cells.rows_of(numbers)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
+import numpy as np
+
 from fanin.tabular.inputs.cells import NUMBER
+from fanin.tabular.inputs.summary import Floats
 
 TRUTHS = {"true": 1.0, "false": 0.0}
 
@@ -37,6 +40,15 @@ def by_meaning(levels: Sequence[str]) -> Callable[[str], int]:
         index[value] = 0 if value in index else place
     index[None] = 0
     return lambda key: index.get(read(key), 0)
+
+
+def with_truths(numbers: Floats, keys: Sequence[str]) -> Floats:
+    """Return the numbers of keys, with 1 and 0 for those that are none but are written as true and false.
+
+    >>> print(with_truths(np.array([2.0, np.nan, np.nan, np.nan]), ["2", "True", "false ", "yes"]))
+    [ 2.  1.  0. nan]
+    """
+    return np.where(np.isnan(numbers), [TRUTHS.get(key.strip().lower(), np.nan) for key in keys], numbers)
 
 
 def _number(key: str) -> float | None:

@@ -183,7 +183,7 @@ def _other_types(
 def _read_as(plan: Plan) -> str:
     if plan.kind == "category":
         return "each is the category that is written so"
-    return f"read as {'dates' if plan.kind == 'date' else 'numbers'}"
+    return f"read as {'dates' if plan.kind == 'date' else 'true and false' if plan.kind == 'flag' else 'numbers'}"
 
 
 def _far_numbers(
