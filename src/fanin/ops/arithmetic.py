@@ -244,13 +244,21 @@ minimum: Op = define(
     reads=None,
     promote=to_common,
 )
+
+
+def _from_origin(a: Any, b: Any) -> Any:
+    """Return a^2 + b^2, and 1 at the origin, where the angle has no derivative: it is 0 there in PyTorch."""
+    squared = a * a + b * b
+    return where(equal(squared, 0), squared + 1, squared)
+
+
 atan2: Op = define(
     "atan2",
     np.arctan2,
     float_broadcast,
     vjps=(
-        lambda g, out, a, b: sum_to(g * (b / (a * a + b * b)), shape_of(a)),
-        lambda g, out, a, b: sum_to(g * (-a / (a * a + b * b)), shape_of(b)),
+        lambda g, out, a, b: sum_to(g * (b / _from_origin(a, b)), shape_of(a)),
+        lambda g, out, a, b: sum_to(g * (-a / _from_origin(a, b)), shape_of(b)),
     ),
     reads=None,
     promote=to_float,

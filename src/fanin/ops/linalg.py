@@ -262,7 +262,11 @@ def _norm_vjp(g: Any, out: Any, x: Any, *, p: float, dim: tuple[int, ...], keepd
     nonzero = where(equal(size, 0), size + 1, size)
     if p == 2:
         return g * (x / nonzero)
-    return g * sign(x) * power(absolute(x) / nonzero, p - 1)
+    away = absolute(x)
+    if p < 2:  # a power of 0, or that of its derivative, would be infinite, times a sign of 0
+        away = where(equal(x, 0), away + 1, away)
+    slope = power(away / nonzero, p - 1)
+    return g * sign(x) * (where(equal(size, 0), zeros_like(slope), slope) if p < 0 else slope)
 
 
 norm: Op = define(

@@ -405,3 +405,9 @@ def half_of_a_choice(torch):
         raises(lambda: torch.where(x > 0, None, x)),
         torch.where(x > 0)[0],
     ]
+
+
+@case
+def angle_at_the_origin(torch: Any) -> Any:
+    y, x = (torch.tensor(values, requires_grad=True) for values in ([0.0, 1.0, 0.0], [0.0, 2.0, -1.0]))
+    return with_gradients(torch, torch.atan2, y, x)

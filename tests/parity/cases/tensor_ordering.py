@@ -173,3 +173,18 @@ def search(torch: Any) -> Any:
         "boundaries": raises(lambda: torch.bucketize(values, rows)),
         "integers": attempt(lambda: torch.searchsorted(torch.tensor([1, 3]), torch.tensor([2, 3]))),
     }
+
+
+@case
+def median_of_equal_elements(torch: Any) -> Any:
+    def leaf(*values: Any) -> Any:
+        return torch.tensor(values, requires_grad=True)
+
+    inf, nan = float("inf"), float("nan")
+    return {
+        "matrix": with_gradients(torch, lambda a: a.median(), leaf([1.0, 2.0, 2.0], [2.0, 3.0, 0.0])),
+        "squared": with_gradients(torch, lambda a: a.median() ** 2, leaf(3.0, 3.0, 1.0, 5.0)),
+        "infinite": with_gradients(torch, lambda a: a.median(), leaf(1.0, inf, inf)),
+        "without nan": with_gradients(torch, lambda a: a.nanmedian(), leaf(1.0, nan, 1.0, 2.0)),
+        "name": str(leaf(1.0, 1.0).median()),
+    }

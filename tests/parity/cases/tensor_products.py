@@ -285,6 +285,15 @@ def errors(torch: Any) -> Any:
     return {name: raises(call) for name, call in calls.items()}
 
 
+@case(params=[(0.5,), (1.5,), (-1.0,)])
+def norms_of_zeros(torch: Any, p: float) -> Any:
+    def norm(x: Any) -> Any:
+        return torch.linalg.vector_norm(x, p)
+
+    some, none = (torch.tensor(values, requires_grad=True) for values in ([0.0, 4.0, -1.0], [0.0, 0.0]))
+    return [with_gradients(torch, norm, some), with_gradients(torch, norm, none)]
+
+
 @case
 def errors_of_dtypes(torch: Any) -> Any:
     linalg, matrix, vector, column = torch.linalg, torch.eye(2), torch.ones(2), torch.ones(2, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -154,12 +155,22 @@ def _median(input: Any, dim: Any, keepdim: bool, out: Any, name: str, *, skip_na
                 out, wrap(np.asarray(np.nan, array.dtype) if array.dtype.kind == "f" else np.zeros((), array.dtype))
             )
         values, _ = _middle(input.reshape(-1), 0, False, skip_nan, f"{name.capitalize()}Backward0")
-        return to_out(out, values, name)
+        return to_out(out, _shared(input, values), name)
     dim = wrap_dim(require_dim(name, dim), array.ndim)
     if array.ndim and not array.shape[dim]:
         raise DimensionError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
     values, indices = _middle(input, dim, keepdim, skip_nan, f"{name.capitalize()}Backward1")
     return _named(getattr(return_types, name), values, indices, out, name)
+
+
+def _shared(input: Any, value: Any) -> Any:
+    """Return a value of the elements, whose gradient goes to all elements that are equal to it, in equal parts."""
+    array = value._array
+    if not value._requires_grad or not input._array.ndim or (known(array) and np.isnan(array)):
+        return value
+    equals = apply(where, (input.detach() == value.detach(), input, -math.inf), {})
+    attrs = {"dim": tuple(range(input._array.ndim)), "keepdim": False}
+    return label(apply(reduce.amax, (equals,), attrs), value._node.name())
 
 
 def _middle(input: Any, dim: int, keepdim: bool, skip_nan: bool, label_: str) -> tuple[Any, Any]:
