@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fanin as torch
+from fanin._core.errors import UnsupportedDtypeError
 
 DTYPES = ["int64", "int32", "int16", "int8", "uint8", "bool"]
 
@@ -59,3 +60,19 @@ def test_the_type_is_kept(name: str, dtype: str, engine: str) -> None:
     for actual in (ours(torch.from_numpy(x)), torch.compile(ours, engine=engine)(torch.from_numpy(x))):
         assert actual.numpy().dtype == expected.dtype
         np.testing.assert_array_equal(actual.numpy(), expected)
+
+
+REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "round to decimals": (lambda x: torch.round(x, decimals=1), "int32"),
+    "frac": (torch.frac, "int32"),
+    **{f"{name} of bools": (getattr(torch, name), "bool") for name in "abs floor ceil trunc round frac".split()},
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_eager_code_refuses_is_not_compiled(name: str) -> None:
+    refused, dtype = REFUSED[name]
+    x = torch.from_numpy(numbers(dtype))
+    for run in (refused, torch.compile(refused)):
+        with pytest.raises(UnsupportedDtypeError, match=r"_cpu\" not implemented for .*; convert with"):
+            run(x)

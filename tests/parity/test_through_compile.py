@@ -30,7 +30,6 @@ KNOWN = {
     ],
     "a dtype is refused when the graph is carried out": [
         *(f"tensor_arithmetic.promotion[{name}]" for name in ("floor_divide", "remainder", "fmod", "pow")),
-        *(f"tensor_pointwise.of_integers_and_bools[{n}]" for n in ("abs", "floor", "ceil", "trunc", "frac", "round")),
     ],
     "another kind of error": ["tensor_indexing.index_errors"],
     "copies lie in row-major order": [

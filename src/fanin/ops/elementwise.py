@@ -59,6 +59,16 @@ def _refuse_bools(name: str, x: Any) -> None:
         raise UnsupportedDtypeError(f"\"{name}\" not implemented for 'Bool'; convert with .int() first")
 
 
+def _not_of_bools(name: str) -> Callable[..., Spec]:
+    """Return the rule of functions that keep a type, and refuse bools."""
+
+    def infer(x: Spec, **_: Any) -> Spec:
+        _refuse_bools(name, x)
+        return same(x)
+
+    return infer
+
+
 def _absolute(x: Any) -> Any:
     _refuse_bools("abs_cpu", x)
     return np.absolute(x)
@@ -71,16 +81,27 @@ def _sign(x: Any) -> Any:
     return np.subtract(x > 0, x < 0, dtype=np.int8).astype(x.dtype)
 
 
-absolute: Op = define("abs", _absolute, same, vjps=(lambda g, out, x: g * sign(x),), **_INPUT)
+absolute: Op = define("abs", _absolute, _not_of_bools("abs_cpu"), vjps=(lambda g, out, x: g * sign(x),), **_INPUT)
 sign: Op = define("sign", _sign, same, vjps=(lambda g, out, x: zeros_like(g),))
 
 
 def _rounding(name: str, evaluate: Callable[..., Any]) -> Op:
-    return define(name, evaluate, same, vjps=(lambda g, out, x, **_: zeros_like(g),))
+    kernel = f"{name}_vml_cpu"
+    kept = _keep_integers(kernel, evaluate)
+    return define(name, kept, _not_of_bools(kernel), vjps=(lambda g, out, x: zeros_like(g),))
+
+
+def _round_spec(x: Any, *, decimals: int = 0) -> Spec:
+    _refuse_bools("round_cpu", x)
+    if decimals and x.dtype.kind != "f":
+        raise UnsupportedDtypeError(
+            f'"round_cpu" not implemented for {x.dtype} with decimals; convert with .float() first'
+        )
+    return same(x)
 
 
 def _round(x: Any, *, decimals: int = 0) -> Any:
-    _refuse_bools("round_cpu", x)
+    _round_spec(x, decimals=decimals)
     if not decimals:
         return np.rint(x) if x.dtype.kind == "f" else x.copy()
     # PyTorch scales, rounds to even and scales back in the element's own precision.
@@ -98,17 +119,22 @@ def _keep_integers(name: str, evaluate: Callable[..., Any]) -> Callable[..., Any
     return keep
 
 
-def _frac(x: Any) -> Any:
+def _frac_spec(x: Any) -> Spec:
     if x.dtype.kind != "f":
         raise UnsupportedDtypeError(f'"frac_cpu" not implemented for {x.dtype}; convert with .float() first')
+    return same(x)
+
+
+def _frac(x: Any) -> Any:
+    _frac_spec(x)
     return x - np.trunc(x)
 
 
-floor: Op = _rounding("floor", _keep_integers("floor_vml_cpu", np.floor))
-ceil: Op = _rounding("ceil", _keep_integers("ceil_vml_cpu", np.ceil))
-trunc: Op = _rounding("trunc", _keep_integers("trunc_vml_cpu", np.trunc))
-round_: Op = _rounding("round", _round)
-frac: Op = define("frac", _frac, same, vjps=(lambda g, out, x: g,))
+floor: Op = _rounding("floor", np.floor)
+ceil: Op = _rounding("ceil", np.ceil)
+trunc: Op = _rounding("trunc", np.trunc)
+round_: Op = define("round", _round, _round_spec, vjps=(lambda g, out, x, **_: zeros_like(g),))
+frac: Op = define("frac", _frac, _frac_spec, vjps=(lambda g, out, x: g,))
 
 exp: Op = _float_op("exp", np.exp, lambda g, out, x: g * out, **_OUT)
 exp2: Op = _float_op("exp2", np.exp2, lambda g, out, x: g * out * 0.6931471805599453, **_OUT)
