@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import IndexRangeError, OperationError, ShapeError
-from fanin.ops.arithmetic import equal, sum_to, zeros_like
+from fanin.ops.arithmetic import equal, sum_to, where, zeros_like
 from fanin.ops.elementwise import cast_like
 from fanin.ops.op import Op, Spec, define
 from fanin.ops.rules import broadcast_shape, shape_of
@@ -212,16 +212,41 @@ def _scatter_shares(g: Any, out: Any, x: Any, source: Any, index: Index) -> tupl
     return g / index_put(ours, theirs, index=index, accumulate=True), ours, theirs
 
 
+def without_zeros(x: Any) -> Any:
+    """Return x with ones in place of zeros: products of the others are divided by it."""
+    return where(equal(x, 0), x + 1, x)
+
+
+def product_vjp(g: Any, out: Any, source: Any, combined: Any, read: Any, added: Any) -> Any:
+    """Return the gradient of the sources of products, exact where one of the factors is 0.
+
+    combined: returns the products with other sources.
+    read:     returns what lies where the sources come to.
+    added:    returns the sums of values that come to one place.
+    """
+    rest = read(g * out) / without_zeros(source)
+    only = equal(read(added(cast_like(equal(source, 0), g))), 1)
+    others = combined(where(only, without_zeros(source), source))
+    return where(equal(source, 0), where(only, read(g * others), rest), rest)
+
+
 def _scatter_vjp_x(g: Any, out: Any, x: Any, source: Any, *, index: Index, how: str) -> Any:
     if how == "prod":
-        return g * out / x
+        return g * scatter_combine(without_zeros(x), source, index=index, how=how) / without_zeros(x)
     share, ours, _ = _scatter_shares(g, out, x, source, index)
     return share * ours
 
 
 def _scatter_vjp_source(g: Any, out: Any, x: Any, source: Any, *, index: Index, how: str) -> Any:
     if how == "prod":
-        return getitem(g * out, index=index) / source
+        return product_vjp(
+            g,
+            out,
+            source,
+            lambda other: scatter_combine(x, other, index=index, how=how),
+            lambda values: getitem(values, index=index),
+            lambda values: index_put(zeros_like(g), values, index=index, accumulate=True),
+        )
     share, _, theirs = _scatter_shares(g, out, x, source, index)
     return getitem(share, index=index) * theirs
 

@@ -244,6 +244,20 @@ def scattering(torch: Any, dtype: str) -> Any:
     }
 
 
+@case
+def products_with_zeros(torch: Any) -> Any:
+    """One factor of 0 at a place, two, none, and what is there already."""
+    x = torch.tensor([[2.0, 0.0, 3.0, -1.0, 5.0]], requires_grad=True)
+    src = torch.tensor([[0.0, 4.0, 7.0, 0.0, 0.0, 6.0, 0.0, -2.0]], requires_grad=True)
+    index = torch.tensor([[0, 0, 1, 2, 2, 3, 1, 3]])
+    return {
+        "with self": with_gradients(torch, lambda a, b: a.scatter_reduce(1, index, b, "prod"), x, src),
+        "without self": with_gradients(
+            torch, lambda a, b: a.scatter_reduce(1, index, b, "prod", include_self=False), x, src
+        ),
+    }
+
+
 @case(
     params=[(how, dtype) for how in ("sum", "prod", "mean", "amax", "amin") for (dtype,) in DTYPES],
     rtol={"float32": 4e-6},

@@ -185,10 +185,24 @@ def _combine_at_vjp(
 ) -> Any:
     items = _filled(template, _held(arrays))
     if how == "prod":
-        return g * out / x if i == 0 else get(g * out, items) / source
+        return _product_vjp(i, g, out, x, source, arrays, template)
     ours, theirs = cast_like(equal(x, out), g), cast_like(equal(source, get(out, items)), g)
     share = g / put_at(ours, theirs, *arrays, template=template, accumulate=True)
     return share * ours if i == 0 else get(share, items) * theirs
+
+
+def _product_vjp(i: int, g: Any, out: Any, x: Any, source: Any, arrays: Any, template: tuple[Any, ...]) -> Any:
+    how: dict[str, Any] = {"template": template, "how": "prod"}
+    if i == 0:
+        return g * combine_at(index.without_zeros(x), source, *arrays, **how) / index.without_zeros(x)
+    return index.product_vjp(
+        g,
+        out,
+        source,
+        lambda other: combine_at(x, other, *arrays, **how),
+        lambda values: get(values, _filled(template, _held(arrays))),
+        lambda values: put_at(arithmetic.zeros_like(g), values, *arrays, template=template, accumulate=True),
+    )
 
 
 # scatter_combine whose index tensors are inputs.
