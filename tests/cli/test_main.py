@@ -40,7 +40,22 @@ def test_every_command_has_help_with_examples(fanin: Run, command: str) -> None:
         (("trian",), "fanin: argument COMMAND: invalid choice: 'trian'"),
         (("train",), "fanin train: the following arguments are required: TABLE, --target (see fanin train --help)\n"),
         (("train", "t", "--target", "y", "--epochs", "0"), "fanin train: argument --epochs: 0 is not 1 or more"),
-        (("train", "t", "--target", "y", "--epochs", "x"), "fanin train: argument --epochs: invalid"),
+        (
+            ("train", "t", "--target", "y", "--epochs", "x"),
+            "fanin train: argument --epochs: 'x' is not a whole number (see",
+        ),
+        (
+            ("train", "t", "--target", "y", "--seed", "1.5"),
+            "fanin train: argument --seed: '1.5' is not a whole number (see",
+        ),
+        (
+            ("train", "t", "--target", "y", "--held-out", "x"),
+            "fanin train: argument --held-out: 'x' is not a share as 0.2",
+        ),
+        (
+            ("train", "t", "--target", "y", "--learning-rate", "nan"),
+            "fanin train: argument --learning-rate: nan is not above 0",
+        ),
         (
             ("train", "t", "--target", "y", "--held-out", "20"),
             "fanin train: argument --held-out: 20 is not 0 or more and below 1",
@@ -49,7 +64,7 @@ def test_every_command_has_help_with_examples(fanin: Run, command: str) -> None:
             ("train", "t", "--target", "y", "--hidden", "a,b"),
             "fanin train: argument --hidden: 'a,b' is not a list of widths",
         ),
-        (("train", "t", "--target", "y", "--hidden", "8,0"), "fanin train: argument --hidden: "),
+        (("train", "t", "--target", "y", "--hidden", "8,0"), "fanin train: argument --hidden: 0 is not 1 or more"),
         (
             ("train", "t", "--target", "y", "--time-limit", "soon"),
             "fanin train: argument --time-limit: 'soon' is not a time",

@@ -140,10 +140,22 @@ def test_files_and_folders_that_do_not_fit(fanin: Run, penguins: Path) -> None:
     refused(fanin("predict", "empty.csv", PENGUINS), "empty.csv is not a model that fanin saved")
     refused(fanin("predict", penguins, PENGUINS, "--out", "folder"), "folder is a folder; --out needs a file")
     refused(fanin("predict", penguins, PENGUINS, "--out", "no/p.csv"), "no such folder: no")
+    told = "predicted: predictions are written as .csv, .csv.gz or .parquet, by the ending of the file's name"
+    refused(fanin("predict", penguins, PENGUINS, "--out", "predicted"), told)
     refused(fanin("predict", penguins, PENGUINS, "--out", "p.xls"), "p.xls")
     refused(fanin("predict", penguins, PENGUINS, "--interval", "0.9"), "predict_file: interval is for regressors")
     shutil.copy(PENGUINS, "t.csv.gz")
     refused(fanin("predict", penguins, "t.csv.gz", "--out", "t.csv.gz"), "t.csv.gz is the table itself")
+
+
+def test_a_folder_that_must_not_be_written_to_is_told_before_the_work(
+    fanin: Run, penguins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkdir("locked")
+    monkeypatch.setattr(os, "access", lambda place, _: Path(place).name != "locked")
+    told = "cannot be written: no permission to write in locked"
+    refused(fanin("predict", penguins, PENGUINS, "--out", "locked/p.csv"), f"locked/p.csv {told}")
+    refused(fanin("train", PENGUINS, "--target", "species", "--report", "locked/r.txt"), f"locked/r.txt {told}")
 
 
 def test_a_missing_marker_of_training_holds_at_prediction(fanin: Run) -> None:

@@ -288,7 +288,6 @@ ROWS = "".join(f"{n % 7},{n % 3},{'pq'[n % 2]}\n" for n in range(60))
         (HEADER + ROWS, ("--task", "numbers"), 't.csv, column "y", row 1: text where a number is expected: "p"'),
         (HEADER + ROWS, ("--out", "."), ". holds something that is no fanin model; choose another place"),
         (HEADER + ROWS, ("--out", "t.csv"), "t.csv is not a folder"),
-        (HEADER + ROWS, ("--learning-rate", "-1"), "the learning rate must be above 0, not -1.0"),
         (HEADER + ROWS, ("--report", "r.pdf"), "r.pdf: a report ends in .html, .txt, .json"),
         (HEADER + ROWS, ("--report", "no/r.html"), "no such folder: no"),
         (HEADER + ROWS, ("--memory", "much"), 'memory must be bytes above 0 or a text such as "1 GB"'),

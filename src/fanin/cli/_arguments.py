@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from fanin.tabular.files.reading import Reading
 
+T = TypeVar("T")
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def positive(text: str) -> int:
     """Return a whole number of 1 or more."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return _one_or_more(_read(int, text, "a whole number"))
+
+
+def rate(text: str) -> float:
+    """Return a number above 0."""
+    value = _read(float, text, "a number")
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
 
 
 def seed(text: str) -> int:
     """Return a whole number that generators can begin with: from 0 to 2^32 - 1."""
-    value = int(text)
+    value = _read(int, text, "a whole number")
     if not 0 <= value < 2**32:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**32 - 1}")
     return value
@@ -31,7 +37,7 @@ def seed(text: str) -> int:
 
 def share(text: str) -> float:
     """Return a share in [0, 1)."""
-    value = float(text)
+    value = _read(float, text, "a share as 0.2")
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 0 or more and below 1")
     return value
@@ -83,7 +89,19 @@ def widths(text: str) -> tuple[int, ...]:
     >>> widths("128,64")
     (128, 64)
     """
+    found = _read(lambda listed: [int(width) for width in listed.split(",")], text, "a list of widths like 128,128,128")
+    return tuple(_one_or_more(width) for width in found)
+
+
+def _read(kind: Callable[[str], T], text: str, what: str) -> T:
+    """Return a text as a kind of value; argparse itself would name the function that failed."""
     try:
-        return tuple(positive(width) for width in text.split(","))
+        return kind(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of widths like 128,128,128") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}") from None
+
+
+def _one_or_more(value: int) -> int:
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not 1 or more")
+    return value

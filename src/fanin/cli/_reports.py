@@ -33,6 +33,8 @@ def check_file(path: Path, option: str = "--report") -> None:
         raise TableError(f"{path} is a folder; {option} needs a file")
     if not path.absolute().parent.is_dir():
         raise TableError(f"no such folder: {path.parent}")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise TableError(f"{path} cannot be written: no permission to write in {path.parent}")
 
 
 def write_report(report: Evaluation, path: Path) -> None:

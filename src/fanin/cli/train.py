@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fanin.cli import INTERRUPTED
-from fanin.cli._arguments import add_marks, positive, reading, seconds, seed, share, widths
+from fanin.cli._arguments import add_marks, positive, rate, reading, seconds, seed, share, widths
 
 if TYPE_CHECKING:
     from fanin.cli._judged import Rows
@@ -93,7 +93,7 @@ def _add_training_options(group: Any) -> None:
     )
     group.add_argument("--epochs", type=positive, metavar="N", help="passes over the training rows")
     group.add_argument("--batch-size", type=positive, metavar="N", help="rows per step")
-    group.add_argument("--learning-rate", type=float, metavar="X", help="highest learning rate")
+    group.add_argument("--learning-rate", type=rate, metavar="X", help="highest learning rate")
     group.add_argument("--hidden", type=widths, metavar="N,N,...", help="widths of the hidden layers, as 128,128,128")
 
 

@@ -81,9 +81,8 @@ def format_of(destination: Path) -> str:
     """
     ending = destination.suffix.lower()
     if ending not in FORMATS:
-        raise TableError(
-            f"{destination}: predictions are written as .csv, .csv.gz or .parquet, not as {ending or 'it'}"
-        )
+        other = f"not as {ending}" if ending else "by the ending of the file's name"
+        raise TableError(f"{destination}: predictions are written as .csv, .csv.gz or .parquet, {other}")
     return FORMATS[ending]
 
 
