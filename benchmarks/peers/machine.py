@@ -10,10 +10,13 @@ from pathlib import Path
 
 
 def processor() -> str:
+    """Return the processor's name, and how wide its registers are where the system tells."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    flags = told.get("flags", "").split()
+    widest = next((f" ({name})" for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "")
+    return (told.get("model name") or platform.processor() or platform.machine()) + widest
 
 
 def header(program: str, versions: dict[str, str], arguments: list[str] | None = None) -> str:
