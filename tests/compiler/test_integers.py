@@ -76,3 +76,29 @@ def test_what_eager_code_refuses_is_not_compiled(name: str) -> None:
     for run in (refused, torch.compile(refused)):
         with pytest.raises(UnsupportedDtypeError, match=r"_cpu\" not implemented for .*; convert with"):
             run(x)
+
+
+@pytest.mark.parametrize("number", [256, 300, -1, -129, 2**31, 2**40])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32"])
+def test_division_by_a_number_that_the_type_does_not_hold(dtype: str, number: int) -> None:
+    x = numbers(dtype)
+    divisions: list[tuple[Callable[[Any], Any], Any]] = [
+        (lambda x: x / number, x.astype(np.float32) / np.float32(number)),
+        (lambda x: number / (x + 1), np.float32(number) / (x + 1).astype(np.float32)),
+        (lambda x: x / torch.tensor(number), x.astype(np.float32) / np.float32(number)),
+    ]
+    for divided, expected in divisions:
+        for actual in (divided(torch.from_numpy(x)), torch.compile(divided)(torch.from_numpy(x))):
+            assert actual.dtype == torch.float32
+            np.testing.assert_allclose(actual.numpy(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("bound", ["min", "max"])
+def test_a_bound_that_is_nan_is_the_result(bound: str) -> None:
+    x = torch.arange(37) / 3
+
+    def clamped(x: Any) -> Any:
+        return x.clamp(**{bound: float("nan")})
+
+    for actual in (clamped(x), torch.compile(clamped, engine="native")(x)):
+        assert actual.isnan().all()

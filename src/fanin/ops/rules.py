@@ -133,13 +133,17 @@ def to_float(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Bring arrays to a common floating dtype: integers and bools become the default one."""
     if len(inputs) == 1 and inputs[0].dtype.kind == "f":
         return inputs
-    inputs = to_common(inputs)
-    first = next(x for x in inputs if isinstance(x, _NDARRAY))
-    return inputs if first.dtype.kind == "f" else cast_all(inputs, default_numpy())
+    found = to_common(inputs)
+    first = next(x for x in found if isinstance(x, _NDARRAY))
+    # Not of the common integers: a number that they do not hold has wrapped around there.
+    return found if first.dtype.kind == "f" else cast_all(inputs, default_numpy())
+
+
+_BOOL = np.dtype(np.bool_)
 
 
 def require_same_dtype(operation: str) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """Return a promotion that refuses mixed dtypes, as PyTorch's matrix products do."""
+    """Return a promotion that refuses mixed dtypes and bools, as PyTorch's matrix products do."""
 
     def check(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         dtype = inputs[0].dtype
@@ -149,6 +153,10 @@ def require_same_dtype(operation: str) -> Callable[[tuple[Any, ...]], tuple[Any,
                     _different_dtypes(operation if len(inputs) > 2 else "mm", dtype, x.dtype),
                     remedy="Convert one with .to(dtype) or .float().",
                 )
+        if dtype == _BOOL:
+            raise UnsupportedDtypeError(
+                "\"addmm_impl_cpu_\" not implemented for 'Bool'", remedy="Convert both with .float() or .long() first."
+            )
         return inputs
 
     return check

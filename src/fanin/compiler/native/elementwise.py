@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -65,12 +66,20 @@ def _not(code: Code, x: Any) -> Any:
 
 
 def _maximum(code: Code, a: Any, c: Any) -> Any:
-    # With a constant on the right one instruction is enough: it is not NaN, and a NaN on the left must stay.
-    return code.greater(c, a) if isinstance(c, ir.Constant) and is_float(c) else code.maximum(a, c)
+    # With a number on the right one instruction is enough: a NaN on the left must stay.
+    return code.greater(c, a) if _is_number(c) else code.maximum(a, c)
 
 
 def _minimum(code: Code, a: Any, c: Any) -> Any:
-    return code.lesser(c, a) if isinstance(c, ir.Constant) and is_float(c) else code.minimum(a, c)
+    return code.lesser(c, a) if _is_number(c) else code.minimum(a, c)
+
+
+def _is_number(c: Any) -> bool:
+    """Say whether it is known that floats are not NaN."""
+    if not isinstance(c, ir.Constant) or not is_float(c):
+        return False
+    known = c.constant if isinstance(c.constant, list) else [c.constant or 0.0]
+    return not any(map(math.isnan, known))
 
 
 PLAIN: dict[str, Emit] = {
