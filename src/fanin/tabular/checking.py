@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
 from fanin._core.errors import ArgumentError, ArgumentTypeError, TableError
@@ -126,19 +126,13 @@ def checked_labels(y: Any) -> NDArray[Any]:
     Raises ValueError for a missing label, with its row, and for several columns.
     """
     y = checked_target(y)
-    given = np.array(y, dtype=object) if isinstance(y, list | tuple) else np.asarray(y)
+    given = _as_given(y)
     if given.ndim == 2 and given.shape[1] > 1:
         raise ArgumentError(
             f"y should be a 1d array, got an array of shape {given.shape} instead: one label for each row",
             remedy="where y has a column of flags for each class, pass y.argmax(axis=1), or the names of these",
         )
-    lacking = np.flatnonzero(_missing(given))
-    if len(lacking):
-        more = f" (and {len(lacking) - 1:,} more rows)" if len(lacking) > 1 else ""
-        raise ArgumentError(
-            f"Input y contains NaN, or another missing value: row {lacking[0]}{more} has no label",
-            remedy="leave these rows out of X and y, or give them a label",
-        )
+    _check_known(given, "y", "label")
     _check_types(given)
     found: NDArray[Any] = column_or_1d(y, warn=True)
     if found.dtype == object and len(found) and not isinstance(found[0], str):
@@ -147,6 +141,30 @@ def checked_labels(y: Any) -> NDArray[Any]:
             remedy="give it the dtype of its labels, as y.infer_objects() of pandas does, or y.astype(int)",
         )
     return found
+
+
+def checked_groups(groups: Any, rows: int) -> NDArray[Any]:
+    """Return the group of each row; raise ValueError for another number of them, and for a missing one."""
+    groups = checked_target(groups)
+    found: NDArray[Any] = column_or_1d(groups)
+    check_consistent_length(np.empty((rows, 0)), found)
+    _check_known(_as_given(groups), "groups", "group")
+    return found
+
+
+def _as_given(values: Any) -> NDArray[Any]:
+    """Return an array; of a list, one of its objects, as NumPy makes texts of all where some are."""
+    return np.array(values, dtype=object) if isinstance(values, list | tuple) else np.asarray(values)
+
+
+def _check_known(given: NDArray[Any], name: str, what: str) -> None:
+    lacking = np.flatnonzero(_missing(given))
+    if len(lacking):
+        more = f" (and {len(lacking) - 1:,} more rows)" if len(lacking) > 1 else ""
+        raise ArgumentError(
+            f"Input {name} contains NaN, or another missing value: row {lacking[0]}{more} has no {what}",
+            remedy=f"leave these rows out of X and y, or give them a {what}",
+        )
 
 
 def _check_types(labels: NDArray[Any]) -> None:

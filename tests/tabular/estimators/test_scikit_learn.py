@@ -313,6 +313,9 @@ def test_groups_have_to_fit() -> None:
     X, y = rows()
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         TabularClassifier(**QUICK).fit(X, y, groups=GROUPS[:5])
+    for lacking in ([None, *GROUPS[1:]], ["a"] * 119 + [np.nan], np.where(GROUPS[0] == GROUPS, np.nan, GROUPS)):
+        with pytest.raises(ValueError, match=r"Input groups contains NaN, .* has no group"):
+            TabularClassifier(**QUICK).fit(X, y, groups=lacking)
     for cv in (None, 2):
         with pytest.raises(ValueError, match="of 1 group"):
             TabularClassifier(**QUICK, cv=cv).fit(X, y, groups=np.zeros(120))

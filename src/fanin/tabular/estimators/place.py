@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import _check_sample_weight
 
-from fanin.tabular.checking import checked_target
+from fanin.tabular.checking import checked_groups
 from fanin.tabular.fitting.ensemble import Goal
 from fanin.tabular.fitting.splits import Splits, folds, folds_of, folds_of_groups, hold_out, hold_out_groups, spread
 
@@ -33,14 +32,13 @@ class Place:
     def of(cls, rows: int, sample_weight: Any, groups: Any) -> Place:
         """Return the place of rows with these weights and groups; both may be None.
 
-        Raises ValueError for groups that are not one for each row.
+        Raises ValueError for groups that are not one for each row, or missing.
 
         >>> Place.of(3, [1.0, 0.0, 2.0], ["a", "a", "b"]).kept.tolist()
         [0, 2]
         """
         if groups is not None:
-            groups = column_or_1d(checked_target(groups))
-            check_consistent_length(np.empty((rows, 0)), groups)
+            groups = checked_groups(groups, rows)
         if sample_weight is None:
             return cls(rows, None, groups)
         weights = _check_sample_weight(sample_weight, np.empty((rows, 1)), dtype=np.float64)
