@@ -386,8 +386,24 @@ left_shift: Op = define("bitwise_left_shift", np.left_shift, _bitwise("lshift"),
 right_shift: Op = define("bitwise_right_shift", np.right_shift, _bitwise("rshift"), promote=to_common)
 
 nextafter: Op = define("nextafter", np.nextafter, broadcast, promote=floats_only("nextafter_cpu"))
-gcd: Op = define("gcd", np.gcd, broadcast, promote=to_common)
-lcm: Op = define("lcm", np.lcm, broadcast, promote=to_common)
+
+
+def _integers_only(name: str) -> Any:
+    """Return the promotion to the common dtype that refuses all but integers."""
+
+    def promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        common = to_common(inputs)
+        for x in common:
+            if hasattr(x, "dtype") and x.dtype.kind not in "iu":
+                kind = from_numpy(x.dtype).legacy_name
+                raise UnsupportedDtypeError(f"\"{name}\" not implemented for '{kind}'; convert with .long() first")
+        return common
+
+    return promote
+
+
+gcd: Op = define("gcd", np.gcd, broadcast, promote=_integers_only("gcd_cpu"))
+lcm: Op = define("lcm", np.lcm, broadcast, promote=_integers_only("lcm_cpu"))
 
 # Choice ---------------------------------------------------------------------------------------------------------------
 

@@ -37,14 +37,18 @@ def _power(a: Any, b: Any) -> Any:
     return np.power(a, b)
 
 
+def _negative_exponent() -> OperationError:
+    return OperationError(
+        "Integers to negative integer powers are not allowed.", remedy="Convert the base with .float() first."
+    )
+
+
 def _whole_power(a: Any, b: Any) -> Any:
     refuse_bools("pow", a, b)
     if not np.any(np.less(b, 0)):
         return np.power(a, b)
     if np.ndim(b) == 0:
-        raise OperationError(
-            "Integers to negative integer powers are not allowed.", remedy="Convert the base with .float() first."
-        )
+        raise _negative_exponent()
     # 1 / a ** -b, rounded towards zero: only 1 and -1 leave something.
     sign = np.where(np.remainder(b, 2) == 0, 1, a)
     inverse = np.where(np.abs(a) == 1, sign, 0)
@@ -69,6 +73,8 @@ def _power_vjp_exponent(g: Any, out: Any, a: Any, b: Any) -> Any:
 
 def _power_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     base, exponent = inputs
+    if exponent.__class__ is int and exponent < 0 and base.dtype.kind in "iu":
+        raise _negative_exponent()  # before it becomes a number without a sign
     if base.__class__ is np.ndarray and base.dtype.kind == "f" and exponent.__class__ in (int, float):
         return inputs
     return to_common(inputs)

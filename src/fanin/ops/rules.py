@@ -153,7 +153,7 @@ def require_same_dtype(operation: str) -> Callable[[tuple[Any, ...]], tuple[Any,
                     _different_dtypes(operation if len(inputs) > 2 else "mm", dtype, x.dtype),
                     remedy="Convert one with .to(dtype) or .float().",
                 )
-        if dtype == _BOOL:
+        if dtype is _BOOL:
             raise UnsupportedDtypeError(
                 "\"addmm_impl_cpu_\" not implemented for 'Bool'", remedy="Convert both with .float() or .long() first."
             )

@@ -411,3 +411,20 @@ def half_of_a_choice(torch):
 def angle_at_the_origin(torch: Any) -> Any:
     y, x = (torch.tensor(values, requires_grad=True) for values in ([0.0, 1.0, 0.0], [0.0, 2.0, -1.0]))
     return with_gradients(torch, torch.atan2, y, x)
+
+
+@case
+def dtypes_refused(torch: Any) -> Any:
+    mask, small, real = torch.eye(2, dtype=torch.bool), torch.tensor([1, 2, 3]).byte(), torch.tensor([2.0])
+    calls = {
+        "matmul": lambda: mask @ mask,
+        "mv": lambda: mask @ mask[0],
+        "batches": lambda: torch.bmm(mask[None], mask[None]),
+        "addmm": lambda: torch.addmm(mask, mask, mask),
+        "unsigned power": lambda: small**-1,
+        "unsigned powers": lambda: small.pow(-2),
+        "gcd": lambda: torch.gcd(real, real),
+        "lcm": lambda: torch.lcm(real.double(), real.double()),
+        "gcd of bools": lambda: torch.gcd(mask, mask),
+    }
+    return {name: raises(call) for name, call in calls.items()}
