@@ -108,9 +108,15 @@ def test_a_bound_that_is_nan_is_the_result(bound: str) -> None:
 
 
 @pytest.mark.parametrize(("dtype", "number"), [("uint8", 300), ("uint8", -256), ("int8", 128), ("int32", -(2**31) - 1)])
-def test_a_bound_that_the_type_does_not_hold_is_refused(dtype: str, number: int) -> None:
+def test_a_number_that_the_type_does_not_hold_is_refused(dtype: str, number: int) -> None:
     x = torch.from_numpy(numbers(dtype))
-    for bound in ("min", "max"):
-        for run in (torch.clamp, torch.compile(torch.clamp)):
+    uses: list[Callable[[Any], Any]] = [
+        lambda x: x.clamp(min=number),
+        lambda x: x.clamp(max=number),
+        lambda x: torch.where(x > 3, x, number),
+        lambda x: torch.where(x > 3, number, x),
+    ]
+    for use in uses:
+        for run in (use, torch.compile(use)):
             with pytest.raises(RuntimeError, match=f"value cannot be converted to type {dtype} without overflow"):
-                run(x, **{bound: number})
+                run(x)

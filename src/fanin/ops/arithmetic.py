@@ -422,11 +422,13 @@ def _where_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     condition, a, b = inputs
     if not isinstance(condition, np.ndarray) or condition.dtype.kind != "b":
         _where_spec(Spec.of(np.asarray(condition)), Spec.of(a), Spec.of(b))
-    a, b = to_common((a, b))
+    given = a, b
+    a, b = to_common(given)
     if not isinstance(a, np.ndarray):
         a = np.asarray(a, b.dtype)
     if not isinstance(b, np.ndarray):
         b = np.asarray(b, a.dtype)
+    rules.refuse_overflow(given, a.dtype)
     return condition, a, b
 
 

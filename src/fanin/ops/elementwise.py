@@ -210,17 +210,9 @@ def _clamp_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     if x.__class__ is np.ndarray and x.dtype.kind == "f" and not any(isinstance(b, np.ndarray) for b in bounds):
         return inputs
     present = rules.to_common(tuple(x for x in inputs if x is not None))
-    _refuse_overflow(bounds, present[0].dtype)
+    rules.refuse_overflow(bounds, present[0].dtype)
     filled = iter(present)
     return tuple(None if x is None else next(filled) for x in inputs)
-
-
-def _refuse_overflow(numbers: list[Any], dtype: np.dtype[Any]) -> None:
-    """Refuse integers that an integer dtype does not hold; those without a sign take small negative ones."""
-    if dtype.kind in "iu":
-        most = int(np.iinfo(dtype).max)
-        if any(isinstance(n, int) and not -most - (dtype.kind == "i") <= n <= most for n in numbers):
-            raise DtypeError(f"value cannot be converted to type {dtype} without overflow")
 
 
 def _inside(x: Any, low: Any, high: Any) -> Any:

@@ -129,6 +129,14 @@ def _number(value: Any, dtype: np.dtype[Any]) -> Any:
         return np.asarray(value, dtype)
 
 
+def refuse_overflow(numbers: Sequence[Any], dtype: np.dtype[Any]) -> None:
+    """Refuse integers that an integer dtype does not hold; those without a sign take small negative ones."""
+    if dtype.kind in "iu":
+        most = int(np.iinfo(dtype).max)
+        if any(isinstance(n, int) and not -most - (dtype.kind == "i") <= n <= most for n in numbers):
+            raise DtypeError(f"value cannot be converted to type {dtype} without overflow")
+
+
 def to_float(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Bring arrays to a common floating dtype: integers and bools become the default one."""
     if len(inputs) == 1 and inputs[0].dtype.kind == "f":
