@@ -142,7 +142,7 @@ def live_torch() -> ModuleType:
     Where a processor has AVX-512 its GELU of an infinity is NaN, and other functions round otherwise.
     """
     if platform.machine() in ("x86_64", "AMD64"):
-        for name in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA"):  # read when PyTorch is loaded, in child processes too
+        for name in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA"):  # read when PyTorch is loaded, by children too
             os.environ.setdefault(name, "avx2")
     torch = importlib.import_module("torch")
     version = torch.__version__.partition("+")[0]
