@@ -53,6 +53,10 @@ def test_every_command_has_help_with_examples(fanin: Run, command: str) -> None:
             "fanin train: argument --held-out: 'x' is not a share as 0.2",
         ),
         (
+            ("train", "t", "--target", "y", "--learning-rate", "-1"),
+            "fanin train: argument --learning-rate: -1 is not above 0",
+        ),
+        (
             ("train", "t", "--target", "y", "--learning-rate", "nan"),
             "fanin train: argument --learning-rate: nan is not above 0",
         ),

@@ -110,9 +110,9 @@ def _of_one_dtype(operands: tuple[Any, ...], terms: list[str], result: str) -> t
     first, other = operands[0], next((x for x in operands if x.dtype != operands[0].dtype), None)
     if other is None:
         return operands
-    for letter in set("".join(terms)) - set(result):
-        if sum(letter in term for term in terms) > 1:
-            require_one_dtype("expected scalar type {0} but found {1}", first, other)
+    summed = set("".join(terms)) - set(result)
+    if any(sum(letter in term for term in terms) > 1 for letter in summed):
+        require_one_dtype("expected scalar type {0} but found {1}", first, other)
     wide = functools.reduce(promote_types, (x.dtype for x in operands))
     return tuple(x.to(wide) for x in operands)
 

@@ -347,8 +347,7 @@ class _Job:
             yield first, self.code.lesser(self.code.b.sub(I64(count), first), I64(size))
 
     def _tile(self, block: _Block, rows: Rows, group: Panels) -> Tile:
-        shape, plan = self.shape, self.plan
-        side = self._side(group, block.inner)
+        shape, side = self.shape, self._side(group, block.inner)
         chains = chains_of(self.products.isa, rows.height * len(group.pieces), block.inner) if side == 1 else 1
         steps = max(chains, STEPS_WRITTEN) if block.inner >= STEPS_WRITTEN else chains
         if side > 1:
@@ -364,15 +363,15 @@ class _Job:
             written=steps,
             remainder=block.inner % steps != 0,
             empty=block.inner == 0,
-            ahead=plan.packed and group.count > 1 and reach >= AHEAD_BYTES,
+            ahead=self.plan.packed and group.count > 1 and reach >= AHEAD_BYTES,
             accumulates=block.accumulates,
             side=side,
         )
 
     def _side(self, group: Panels, inner: int) -> int:
         """Return how many steps of K lie side by side in a register: as many as fit."""
-        shape, plan = self.shape, self.plan
-        dense = plan.packed or plan.banded or (shape.b_inner == group.width and shape.b_column == 1)
+        shape, copied = self.shape, self.plan.packed or self.plan.banded
+        dense = copied or (shape.b_inner == group.width and shape.b_column == 1)
         if not dense or shape.a_inner != 1:
             return 1
         return side_by_side(self.products.isa, shape.dtype, group.pieces, inner)
