@@ -1,4 +1,4 @@
-"""The class Tensor: its place on the tape, its conversions, and the methods that are functions of torch, too."""
+"""The class Tensor: its place on the tape, and what it becomes outside of fanin; the rest is in its bases."""
 
 from __future__ import annotations
 
@@ -8,31 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.dtypes import Array, dtype, from_numpy, get_default_dtype
+from fanin._core.dtypes import Array, from_numpy, get_default_dtype
 from fanin._core.errors import ArgumentError, ArgumentTypeError, DtypeError, GraphError, OperationError, ShapeError
 from fanin._core.missing import refuse_of_tensor
 from fanin.ops.arithmetic import sum_to
-from fanin.ops.rules import wrap_dim
 from fanin.tensor import printing
 from fanin.tensor.backward import backward
 from fanin.tensor.base import Changes, TensorBase, known, version_counter
-from fanin.tensor.device import CPU, check_device, device
+from fanin.tensor.description import Description
+from fanin.tensor.device import check_device
 from fanin.tensor.functions import shaping
 from fanin.tensor.functions.data import legacy_array
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.hooks import RemovableHandle
-from fanin.tensor.layout import layout, strided
 from fanin.tensor.methods import Methods
 from fanin.tensor.methods_in_place import InPlaceMethods
 from fanin.tensor.node_names import typed
 from fanin.tensor.operators import Operators
-from fanin.tensor.size import Size
-from fanin.tensor.storage import TypedStorage, UntypedStorage, memory_of
 from fanin.tensor.tape import apply, refresh, tensor_class, wrap
 
 
 @tensor_class
-class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
+class Tensor(Methods, InPlaceMethods, Operators, Description):
     """An array of one dtype that may take part in gradients.
 
     >>> import fanin as torch
@@ -51,128 +48,10 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
             made._array = legacy_array(data, get_default_dtype())
         return made
 
-    # What it is ---------------------------------------------------------------------------------------------------
-
-    @property
-    def shape(self) -> Size:
-        """The size of each dimension."""
-        return Size(self._array.shape)
-
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
-        return self._array.ndim
-
-    @property
-    def dtype(self) -> dtype:
-        """The type of the elements."""
-        return from_numpy(self._array.dtype)
-
-    @property
-    def device(self) -> device:
-        """Where it lies: the CPU."""
-        return CPU
-
-    @property
-    def layout(self) -> layout:
-        """How it is stored: dense, with strides."""
-        return strided
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of one element."""
-        return self._array.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements."""
-        return self._array.nbytes
-
-    is_cpu = True
-    is_cuda = is_sparse = is_quantized = is_meta = is_mps = is_nested = is_mkldnn = is_xpu = False
-    name: str | None = None
-    output_nr = 0
-
-    def size(self, dim: int | None = None) -> Any:
-        """Return the shape, or the size of one dimension."""
-        if dim is None:
-            return Size(self._array.shape)
-        return self._array.shape[wrap_dim(dim, self._array.ndim)]
-
-    def dim(self) -> int:
-        """Return the number of dimensions."""
-        return self._array.ndim
-
-    ndimension = dim
-
-    def numel(self) -> int:
-        """Return the number of elements."""
-        return self._array.size
-
-    nelement = numel
-
-    def element_size(self) -> int:
-        """Return the bytes of one element."""
-        return self._array.itemsize
-
-    def stride(self, dim: int | None = None) -> Any:
-        """Return the steps between elements, counted in elements, of all dimensions or of one."""
-        array = self._array if mode.capture is None else mode.capture.layout(self)[0]
-        steps = tuple(s // array.itemsize for s in array.strides)
-        return steps if dim is None else steps[dim]
-
-    def storage_offset(self) -> int:
-        """Return where the first element lies in the memory of the base, counted in elements."""
-        base: Any = self
-        if mode.capture is not None:
-            part, whole = mode.capture.layout(self)
-            return int((part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // part.itemsize)
-        while base._base is not None:
-            base = base._base
-        start = self._array.__array_interface__["data"][0] - base._array.__array_interface__["data"][0]
-        return int(start) // self._array.itemsize
-
-    def data_ptr(self) -> int:
-        """Return the address of the first element."""
-        return int(self._array.__array_interface__["data"][0])
-
-    def storage(self) -> TypedStorage:
-        """Return the memory that it shares with its views, as elements of its dtype."""
-        return TypedStorage(memory_of(self))
-
-    def untyped_storage(self) -> UntypedStorage:
-        """Return the memory that it shares with its views, as bytes."""
-        return UntypedStorage(memory_of(self).view(np.uint8))
-
     T = property(shaping.T, doc="The dimensions in reverse order.")
     mT = property(shaping.mT, doc="The last two dimensions swapped.")
     H = property(shaping.T, doc="The matrix transposed.")
     mH = property(shaping.mT, doc="The last two dimensions swapped.")
-
-    def get_device(self) -> int:
-        """Return -1: the CPU."""
-        return -1
-
-    def is_floating_point(self) -> bool:
-        """Say whether the dtype is a floating one."""
-        return self._array.dtype.kind == "f"
-
-    def is_complex(self) -> bool:
-        """Return False: fanin has no complex dtypes."""
-        return False
-
-    def is_signed(self) -> bool:
-        """Say whether the dtype holds negative numbers."""
-        return self._array.dtype.kind in "if"
-
-    def is_inference(self) -> bool:
-        """Say whether it was made in inference mode."""
-        return self._is_inference
-
-    def is_contiguous(self, **unused: Any) -> bool:
-        """Say whether the elements lie in row-major order without gaps."""
-        array = self._array if mode.capture is None else mode.capture.layout(self)[0]
-        return bool(array.flags.c_contiguous)
 
     # Its place on the tape ----------------------------------------------------------------------------------------
 
@@ -389,27 +268,6 @@ class Tensor(Methods, InPlaceMethods, Operators, TensorBase):
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         return wrap(np.asarray(array))
-
-    def pin_memory(self, *unused: Any) -> Any:
-        """Return the tensor: there is no device to copy it to."""
-        return self
-
-    def is_pinned(self, *unused: Any) -> bool:
-        """Return False."""
-        return False
-
-    def share_memory_(self) -> Any:
-        """Return the tensor; processes do not share it."""
-        return self
-
-    def is_shared(self) -> bool:
-        """Return False."""
-        return False
-
-    def is_set_to(self, tensor: Any) -> bool:
-        """Say whether another tensor is the same view of the same memory."""
-        mine, other = self._array, tensor._array
-        return self.data_ptr() == tensor.data_ptr() and (mine.shape, mine.strides) == (other.shape, other.strides)
 
     def sum_to_size(self, *size: Any) -> Any:
         """Return the tensor summed over what broadcasting would add to a size."""
