@@ -76,7 +76,11 @@ def test_bad_input(fanin: Run, penguins: Path) -> None:
     table.with_columns(species=polars.lit("")).write_csv("t.csv")
     refused(fanin("evaluate", penguins, "t.csv"), 't.csv: the target "species" is missing in all rows')
     table.with_columns(species=polars.lit("Emperor")).write_csv("t.csv")
-    refused(fanin("evaluate", penguins, "t.csv", "--no-importance"), "X: no row has a class that the model knows")
+    unknown = 't.csv: no row has a class that the model knows: the target "species" has "Emperor", the model "Adelie"'
+    refused(fanin("evaluate", penguins, "t.csv", "--no-importance"), unknown)
+    refused(fanin("evaluate", penguins, PENGUINS, "--train", "t.csv"), unknown)
+    table.head(1).write_csv("t.csv")
+    refused(fanin("evaluate", penguins, "t.csv"), "t.csv: 1 row with a target can be used; at least 2 are needed")
     refused(fanin("evaluate", penguins, PENGUINS, "--report", "r.doc"), "r.doc: a report ends in .html, .txt, .json")
     refused(fanin("evaluate", "gone", PENGUINS), "no such model folder: gone")
 
@@ -104,6 +108,29 @@ def test_true_and_false_are_the_same_in_all_files(fanin: Run) -> None:
         assert two.out == one.out
         one, two = (fanin("predict", "m", name) for name in (source, other))
         assert (two.status, two.out, two.err) == (0, one.out, "")
+
+
+def test_columns_of_another_type_are_named_with_their_file(fanin: Run) -> None:
+    days = polars.date_range(polars.date(2020, 1, 1), polars.date(2020, 3, 20), eager=True)
+    frame = polars.DataFrame({"day": days, "a": [float(n % 11) for n in range(80)]}).with_columns(y=polars.col("a") > 5)
+    frame.write_parquet("t.parquet")
+    assert fanin("train", "t.parquet", "--target", "y", *QUICK).status == 0
+    for name, values, kind in (
+        ("a", "day", "Date"),
+        ("day", "a", "Float64"),
+        ("a", polars.concat_list("a"), "List(Float64)"),
+        ("a", polars.col("a").cast(polars.String).cast(polars.Binary), "Binary"),
+    ):
+        frame.with_columns((polars.col(values) if isinstance(values, str) else values).alias(name)).write_parquet(
+            "n.pq"
+        )
+        expected = (
+            f'n.pq, column "{name}" has the type {kind}, where training had a {"date" if name == "day" else "number"}'
+        )
+        refused(fanin("evaluate", "t.fanin", "n.pq"), expected)
+        refused(fanin("predict", "t.fanin", "n.pq"), expected)
+    frame.with_columns(a=None, day=polars.col("day").cast(polars.Datetime)).write_parquet("n.pq")
+    assert fanin("predict", "t.fanin", "n.pq").status == 0
 
 
 @pytest.mark.parametrize("seed", ["-1", str(2**32), "x"])

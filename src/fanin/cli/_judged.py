@@ -30,7 +30,8 @@ class Rows:
 def labelled(model: Any, frame: Any, target: str, source: str, weight: str | None = None) -> Rows:
     """Return those rows of a frame that have a target and that a model can use; a warning tells of others.
 
-    Raises TableError where no row has a target or can be used, and for weights that are none.
+    Raises TableError where no row has a target or can be used, or only one, where no label is one that the model
+    knows, for columns of other types than in training, and for weights that are none.
     """
     import polars
 
@@ -46,7 +47,28 @@ def labelled(model: Any, frame: Any, target: str, source: str, weight: str | Non
     frame = frame.filter(kept)
     series, classes = frame.get_column(target), getattr(model, "classes_", None)
     values = numbers_as(series, source) if classes is None else labels_like(series, classes)
-    return Rows(X, polars.Series(target, values), weights_as(frame, weight, source))
+    weights = weights_as(frame, weight, source)
+    _check_enough(len(values) if weights is None else int((weights > 0).sum()), weight, source)
+    if classes is not None:
+        _check_known(values.tolist(), classes.tolist(), target, source)
+    return Rows(X, polars.Series(target, values), weights)
+
+
+def _check_enough(rows: int, weight: str | None, source: str) -> None:
+    if rows < 2:
+        above = "" if weight is None else f' and a "{weight}" above 0'
+        raise TableError(f"{source}: {count(rows, 'row')} with a target{above} can be used; at least 2 are needed")
+
+
+def _check_known(labels: list[Any], classes: list[Any], target: str, source: str) -> None:
+    """Raise TableError where the model knows none of the labels."""
+    if set(labels) & set(classes):
+        return
+    found, known = (", ".join(f'"{each}"' for each in dict.fromkeys(some[:5])) for some in (labels, classes))
+    raise TableError(
+        f'{source}: no row has a class that the model knows: the target "{target}" has {found}, the model {known}',
+        remedy="if another column has the classes, name it with --target",
+    )
 
 
 def with_sample(report: Evaluation, rows: int) -> Evaluation:

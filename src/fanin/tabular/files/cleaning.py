@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fanin.tabular.files.kinds import NUMBER_TEXT
+from fanin._core.errors import TableError
+from fanin.tabular.files.kinds import NUMBER_TEXT, kind_of
 from fanin.tabular.frames import polars
 from fanin.tabular.inputs import Encoder
 from fanin.tabular.inputs.cells import numbers_of
 from fanin.tabular.inputs.dates import First, days_of
+from fanin.tabular.inputs.plans import Plan
 
 ENOUGH = 1000  # values that are looked at before all of a column
 
@@ -71,6 +73,35 @@ def numbers_in(series: polars.Series) -> tuple[polars.Series, polars.Series]:
     better = series.replace_strict(texts, polars.Series(read), default=None, return_dtype=polars.Float64)
     found = found.zip_with(~failed, better).fill_nan(None)
     return found, failed & ~series.is_in(texts.filter(polars.Series(known)).to_list()).fill_null(False)
+
+
+def check_types(frame: polars.DataFrame, encoder: Encoder, source: str) -> None:
+    """Raise TableError for a column whose type, as Parquet files have them, holds nothing that its plan could mean.
+
+    >>> encoder = Encoder().fit(polars.DataFrame({"a": [1.5, 2.0, 3.5]}))
+    >>> try:
+    ...     check_types(polars.DataFrame({"a": [[1.5]]}), encoder, "new.parquet")
+    ... except TableError as error:
+    ...     print(error)
+    new.parquet, column "a" has the type List(Float64), where training had a number
+    """
+    for name, plan in zip(encoder.names, encoder.plans, strict=True):
+        series = frame.get_column(name)
+        if series.dtype.is_nested() or (series.null_count() < len(series) and _is_other(series, plan)):
+            raise TableError(
+                f'{source}, column "{name}" has the type {series.dtype}, where training had '
+                + {"left out": "nothing to learn from"}.get(plan.kind, f"a {plan.kind}"),
+                remedy="write the column as it was in the table of training",
+            )
+
+
+def _is_other(series: polars.Series, plan: Plan) -> bool:
+    if series.dtype == polars.String or plan.kind == "left out":
+        return False
+    if series.dtype == polars.Binary:
+        return plan.kind != "category" and not plan.texts
+    is_date = kind_of(series) == "date" and series.dtype != polars.Duration
+    return plan.kind != "date" if is_date else plan.kind == "date" and not plan.texts
 
 
 def clean(frame: polars.DataFrame, encoder: Encoder) -> tuple[polars.DataFrame, list[Refused]]:

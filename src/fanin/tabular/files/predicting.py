@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanin._core.errors import ArgumentError, OperationError, TableError
-from fanin.tabular.files.cleaning import clean
+from fanin.tabular.files.cleaning import check_types, clean
 from fanin.tabular.files.csv_file import CsvFile
 from fanin.tabular.files.opening import opened
 from fanin.tabular.files.reading import Reading
@@ -197,6 +197,7 @@ class _Prediction:
         usable = np.ones(piece.frame.height, bool)
         found = list(piece.unusable)
         usable[[each.row - piece.first_row for each in piece.unusable]] = False
+        check_types(piece.frame.select(self.features), self.encoder, self.table.source)
         frame, refused = clean(piece.frame.select(self.features), self.encoder)
         for each in refused:
             usable &= ~each.where.to_numpy()

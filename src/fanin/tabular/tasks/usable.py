@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fanin._core.errors import TableError
-from fanin.tabular.files.cleaning import clean
+from fanin.tabular.files.cleaning import check_types, clean
 from fanin.tabular.frames import polars
 
 
@@ -17,8 +17,9 @@ def usable(frame: polars.DataFrame, model: Any, source: str) -> tuple[polars.Dat
         model: a fitted estimator.
         source: how messages name the table.
 
-    Raises TableError where no row is left.
+    Raises TableError where no row is left, and for a column of another type than in training.
     """
+    check_types(frame, model._encoder, source)
     cleaned, refused = clean(frame, model._encoder)
     kept = polars.Series([True]).new_from_index(0, frame.height)
     said = []
