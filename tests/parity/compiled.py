@@ -22,7 +22,7 @@ from fanin._core.errors import CaptureError
 from fanin.compiler.capture.aliases import KEY
 from fanin.compiler.capture.captured import capture
 from fanin.compiler.capture.fields import LIFTED, MADE
-from fanin.compiler.capture.recorder import Warmup
+from fanin.compiler.capture.steps import Warmup
 from fanin.compiler.capture.structure import put_together, take_apart
 from fanin.compiler.program import Program
 from fanin.nn import calling

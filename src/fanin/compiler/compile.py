@@ -10,7 +10,7 @@ from typing import Any
 from fanin._core.dtypes import get_default_dtype
 from fanin._core.errors import ArgumentError, ArgumentTypeError, CaptureError
 from fanin.compiler.capture.captured import capture
-from fanin.compiler.capture.recorder import Warmup
+from fanin.compiler.capture.steps import Warmup
 from fanin.compiler.capture.structure import key_of, take_apart
 from fanin.compiler.graph import Graph
 from fanin.compiler.program import ENGINES, Program, executor

@@ -129,7 +129,7 @@ def capture(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
 def _capture(
     function: Callable[..., Any], structure: Any, tensors: list[Any], held: list[Any], again: bool
 ) -> Captured:
-    note = Capture(frozenset(id(t) for t in tensors if not any(t is h for h in held)))
+    note = Capture(arguments=frozenset(id(t) for t in tensors if not any(t is h for h in held)))
     around = Surroundings(function, structure)
     watch()
     former, mode.capture = mode.capture, note

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from operator import is_
 from typing import Any
 
 import numpy as np
@@ -19,13 +17,14 @@ from fanin.compiler import graph
 from fanin.compiler.capture import aliases, indexing
 from fanin.compiler.capture.aliases import KEY, Alias
 from fanin.compiler.capture.fields import LIFTED, MADE
-from fanin.compiler.graph import DATA, SCALAR, STATE, Value
+from fanin.compiler.capture.steps import Steps
+from fanin.compiler.graph import DATA, STATE, Value
 from fanin.ops.elementwise import copy
 from fanin.ops.index import is_basic
 from fanin.ops.op import Op
 from fanin.tensor import tape
 from fanin.tensor.base import TensorBase
-from fanin.tensor.grad_mode import enable_grad, mode
+from fanin.tensor.grad_mode import mode
 from fanin.tensor.in_place import check_fits, check_memory, check_writable, rewrite_history
 from fanin.tensor.tape import Node, edge_of, reads_result, refresh
 from fanin.tensor.walking import reachable
@@ -50,16 +49,6 @@ class Lifted:
     owner: Lifted | None = None  # another tensor of exactly this memory, whose leaf this one uses
 
 
-@dataclass(frozen=True)
-class ScalarLeaf:
-    """A number of a step, and where the host finds it: in `hyper` or in the "state" of a cohort, under a name."""
-
-    leaf: Value
-    cohort: Any
-    kind: str
-    name: str
-
-
 class _Outside(Node):
     """Stands at an argument that has a history of its own, in which a captured backward pass cannot go on."""
 
@@ -82,30 +71,18 @@ class Reached(BaseException):
         self.tensor = tensor
 
 
-class Warmup(BaseException):
-    """The function sets something up at its first call: that one is left to eager code."""
-
-
 @dataclass
-class Capture:
+class Capture(Steps):
     """One run of a function on values."""
 
     arguments: frozenset[int] = frozenset()  # the ids of the tensors that come with each call
     number: int = field(default_factory=lambda: next(_numbers))
     lifted: list[Lifted] = field(default_factory=list)
     data: list[Value] = field(default_factory=list)
-    scalars: list[ScalarLeaf] = field(default_factory=list)
-    cohorts: list[Any] = field(default_factory=list)
-    steps: dict[int, int] = field(default_factory=dict)  # how many steps each optimiser takes in one call
-    optimizers: list[Any] = field(default_factory=list)
-    afterwards: list[Callable[[], Any]] = field(default_factory=list)  # what the host does after each call
     key: Value | None = None  # the seed and the number of the step, of which random masks are made
     draws: int = 0
-    states: dict[int, tuple[Any, dict[Any, dict[str, Any]]]] = field(default_factory=dict)
-    plans: dict[int, dict[int, Any]] = field(default_factory=dict)
     reached: list[Any] = field(default_factory=list)  # arguments with a history, to which a gradient has come
     made: list[Any] = field(default_factory=list)  # weak references to the tensors made inside
-    custom: list[Any] = field(default_factory=list)  # optimisers with a step of their own
     counters: dict[int, tuple[list[int], int]] = field(default_factory=dict)
 
     # Reading and writing the fields of tensors --------------------------------------------------------------------
@@ -213,19 +190,6 @@ class Capture:
             tensor = reference()
             if tensor is not None and isinstance(tensor.__dict__.get("_array"), Value):
                 del tensor.__dict__["_array"]  # whoever has kept it is told so (fanin._core.missing)
-
-    def forget(self) -> None:
-        """Undo what the capture changed for good: the state that it started for optimisers."""
-        for optimizer, states in self.states.values():
-            optimizer.state.clear()
-            optimizer.state.update({p: dict(held) for p, held in states.items()})
-            optimizer._plans = dict(self.plans[id(optimizer)])
-
-    def watch_state(self, optimizer: Any) -> None:
-        """Remember the state of an optimiser as it was before its first step in the capture."""
-        if id(optimizer) not in self.states:
-            self.states[id(optimizer)] = optimizer, {p: dict(held) for p, held in optimizer.state.items()}
-            self.plans[id(optimizer)] = dict(optimizer._plans)
 
     @contextmanager
     def pause(self) -> Iterator[None]:
@@ -392,92 +356,6 @@ class Capture:
         counter = tape.version_counter(target)
         self.counters.setdefault(id(counter), (counter, counter[0]))
         counter[0] += 1
-
-    # Steps of optimisers ------------------------------------------------------------------------------------------
-
-    def scalar(self, cohort: Any, kind: str, name: str) -> Value:
-        """Return the leaf of a number that the host knows at each step."""
-        leaf = Value((), np.float64, role=SCALAR, weak=True, name=name)
-        self.scalars.append(ScalarLeaf(leaf, cohort, kind, name))
-        return leaf
-
-    def earlier(self, cohort: Any) -> dict[str, Any]:
-        """Return the numbers of the state as an earlier step of the same call left them."""
-        found: dict[str, Any] = {}
-        for other in self.cohorts:
-            if (
-                other is not cohort
-                and other.optimizer is cohort.optimizer
-                and len(other.params) == len(cohort.params)
-                and all(map(is_, other.params, cohort.params))
-            ):
-                found.update(other.results)
-        return found
-
-    def optimizer_step(self, optimizer: Any, closure: Any) -> Any:
-        """Note a step of an optimiser after its closure, and return what that returns."""
-        from fanin.optim.engine import symbolic
-
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        symbolic.take_step(self, optimizer, self._count_step(optimizer))
-        return loss
-
-    def own_step(self, optimizer: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run the step that an optimiser's class brings itself, in tensor operations."""
-        from fanin.optim import LBFGS
-
-        if isinstance(optimizer, LBFGS):
-            raise CaptureError(
-                "LBFGS evaluates its closure as often as its search needs, which is not known in a captured step",
-                remedy="Compile the closure, which clears the gradients, calls backward() and returns the loss, and "
-                "let the step be: closure = torch.compile(closure), then optimizer.step(closure).",
-            )
-        self._count_step(optimizer)
-        if not any(optimizer is known for known in self.custom):
-            self.custom.append(optimizer)
-        return step(optimizer, (optimizer, *args), kwargs)
-
-    def _count_step(self, optimizer: Any) -> int:
-        """Return how many steps an optimiser has taken in this call before this one."""
-        if self.afterwards:
-            raise CaptureError(
-                "an optimizer takes a step after a scheduler's step, in one captured function",
-                remedy="Call scheduler.step() after optimizer.step(), at the end of the function or outside of it.",
-            )
-        if not any(optimizer is known for known in self.optimizers):
-            self.optimizers.append(optimizer)
-        self.watch_state(optimizer)
-        nth = self.steps.get(id(optimizer), 0)
-        self.steps[id(optimizer)] = nth + 1
-        return nth
-
-    def later(self, step: Callable[..., Any], scheduler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Let a scheduler take its step on the host after each call."""
-        if any(isinstance(x, TensorBase) for x in (*args, *kwargs.values())):
-            raise CaptureError(
-                f"{type(scheduler).__name__}.step reads the value of a tensor in the middle of a captured step",
-                remedy="Return the tensor from the compiled function, and call scheduler.step(value) outside.",
-            )
-        self.afterwards.append(functools.partial(step, scheduler, *args, **kwargs))
-
-    def check_state(self) -> None:
-        """Raise where a step of an optimiser's own changed what later calls would find changed already."""
-        for optimizer in self.custom:
-            before = self.states[id(optimizer)][1]
-            for p, held in optimizer.state.items():
-                for name, value in held.items():
-                    if name not in before.get(p, {}):
-                        raise Warmup(type(optimizer).__name__)
-                    old = before[p][name]
-                    if value is not old and not (type(value) in (int, float, bool, str) and value == old):
-                        raise CaptureError(
-                            f"the step of {type(optimizer).__name__} replaces its state {name!r}",
-                            remedy="Change a tensor of the state in place; a count that is a Python number is the same "
-                            "at every call. Or write the rule as hyper and update (fanin.optim.Optimizer).",
-                        )
 
     # Random numbers -----------------------------------------------------------------------------------------------
 
