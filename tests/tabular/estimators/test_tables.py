@@ -125,6 +125,20 @@ def test_intervals_cover_as_many_new_rows_as_they_say(quantiles: Any) -> None:
     assert (wide > 1.5 * narrow) == (quantiles is not None)
 
 
+@pytest.mark.parametrize("quantiles", [None, (0.05, 0.5, 0.95)])
+def test_intervals_of_twelve_rows_held_out_cover_as_many_as_they_say(quantiles: Any) -> None:
+    """Averaged over tables of noise: of the thirteen rows, the new one too, one at most lies outside."""
+    rng = np.random.default_rng(0)
+    settings = {**QUICK, "epochs": 1, "hidden": (2,), "learning_rate": 1e-4}
+    covered = []
+    for _ in range(40):
+        X, y = rng.normal(size=(560, 2)), rng.normal(size=560)
+        model = TabularRegressor(**settings, quantiles=quantiles).fit(X[:60], y[:60])
+        low, high = model.predict_interval(X[60:], coverage=0.9).T
+        covered.append(((low <= y[60:]) & (y[60:] <= high)).mean())
+    assert np.mean(covered) == pytest.approx(12 / 13, abs=0.03)
+
+
 def test_levels_outside_are_refused() -> None:
     X, y = numbers(60)
     model = TabularRegressor(**{**QUICK, "epochs": 1}, quantiles=(0.1, 0.9)).fit(X, y)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fanin.tabular.fitting.calibration import PRIOR, temperature, tempered
-from fanin.tabular.fitting.conformal import shifts, upper, widening
+from fanin.tabular.fitting.conformal import quantile, shifts, upper, widening
 from fanin.tabular.fitting.presets import FEW, NAMES, SOME, recipe
 from fanin.tabular.fitting.splits import folds, hold_out
 
@@ -130,6 +130,22 @@ def test_coverage_of_new_rows_is_at_least_what_was_asked() -> None:
     """Averaged over many draws, as the theorem says: between level and level + 1 / (n + 1)."""
     hits = [RNG.normal() <= upper(RNG.normal(size=19), 0.8) for _ in range(4000)]
     assert 0.8 - 0.02 < np.mean(hits) < 0.85 + 0.02
+
+
+def test_quantiles_of_changed_signs_have_changed_signs() -> None:
+    errors, weights = RNG.exponential(size=24), RNG.integers(1, 4, 24).astype(float)
+    for level in (0.05, 0.1, 0.3, 0.5, 0.7, 0.95):
+        for some in (None, weights):
+            assert quantile(errors, level, some) == -quantile(-errors, 1 - level, some)
+    assert quantile(errors, 0.5) == np.median(errors)
+
+
+def test_between_two_quantiles_lie_as_many_new_rows_as_their_levels_say() -> None:
+    hits = []
+    for _ in range(4000):
+        errors = RNG.normal(size=24)
+        hits.append(quantile(errors, 0.1) <= RNG.normal() <= quantile(errors, 0.9))
+    assert 0.8 - 0.015 < np.mean(hits) < 0.8 + 2 / 25 + 0.015
 
 
 def test_shifts_and_widening_cover() -> None:

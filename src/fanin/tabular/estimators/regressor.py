@@ -18,7 +18,7 @@ from fanin.tabular.checking import checked_numbers, checked_table
 from fanin.tabular.estimators.base import TabularEstimator, with_weight
 from fanin.tabular.estimators.place import Place, Ready
 from fanin.tabular.fitting import criteria
-from fanin.tabular.fitting.conformal import shifts, upper, widening
+from fanin.tabular.fitting.conformal import quantile, shifts, upper, widening
 from fanin.tabular.fitting.ensemble import Ensemble, Goal
 from fanin.tabular.fitting.losses import PinballLoss, SquareLoss
 from fanin.tabular.fitting.reach import reach
@@ -173,9 +173,9 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         asked = self._checked_asked((self._levels or LEVELS) if levels is None else levels)
         if not self._levels:
             centre = self._in_units(self._ensemble_of(0), inputs)
-            errors = np.array([upper(self._errors, level, self._error_weights) for level in asked])
+            errors = np.array([quantile(self._errors, level, self._error_weights) for level in asked])
             return np.asarray(centre + errors)
-        known = self._network_quantiles(inputs)
+        known = np.sort(self._network_quantiles(inputs) + self._shifts, axis=1)
         return np.stack([_between(known, self._levels, level) for level in asked], axis=1)
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> NDArray[np.float64]:
@@ -198,7 +198,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
             return np.concatenate([centre - width, centre + width], axis=1)
         ends = np.argmin(np.abs(np.subtract.outer([(1 - coverage) / 2, (1 + coverage) / 2], self._levels)), axis=1)
         low, high = self._network_quantiles(inputs)[:, ends].T
-        judged = self._judged_quantiles[:, ends]
+        # Without the shifts: these rows would be covered by both, and new ones by less than was asked for.
+        judged = (self._judged_quantiles - self._shifts)[:, ends]
         more = widening(judged[:, 0], judged[:, 1], self._judged_numbers, coverage, self._error_weights)
         middle = (low + high) / 2
         return np.stack([np.minimum(low - more, middle), np.maximum(high + more, middle)], axis=1)
@@ -235,7 +236,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         if self._levels:
             raw = np.sort(ensembles[1].held_out * self._spread + self._centre, axis=1)
             self._shifts = shifts(raw, self._judged_numbers, self._levels, self._error_weights)
-            self._judged_quantiles = np.sort(raw + self._shifts, axis=1)
+            self._judged_quantiles = raw + self._shifts
 
     def _keep_out_of_fold(self, y: NDArray[Any], weights: Any, place: Place) -> None:
         """Keep what was predicted for the rows that were held out, and its score."""
@@ -255,8 +256,9 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         return found
 
     def _network_quantiles(self, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
-        raw = np.sort(self._ensemble_of(1).predict(inputs) * self._spread + self._centre, axis=1)
-        found: NDArray[np.float64] = np.sort(raw + self._shifts, axis=1)
+        """Return what the networks say, (rows, levels), before it is shifted."""
+        raw = self._ensemble_of(1).predict(inputs) * self._spread + self._centre
+        found: NDArray[np.float64] = np.sort(raw, axis=1)
         return found
 
     def _need_one_target(self, name: str) -> None:
