@@ -21,7 +21,8 @@ from fanin.optim.engine.memory import PIECE
 from fanin.optim.optimizer import Optimizer, Scalar
 from tests.parity.cases.optim_rules import SETTINGS
 
-ALL = [(rule, label) for rule, labels in SETTINGS.items() for label in labels]
+# But Adafactor, whose update reads norms: it is called on each parameter.
+ALL = [(rule, label) for rule, labels in SETTINGS.items() if rule != "Adafactor" for label in labels]
 # Small ones that are gathered, one that is cut into pieces, one that is neither (its memory has gaps), and odd ones.
 SHAPES = [(3, 4), (5,), (), (0, 3), (PIECE * 2 + 7,), (2,), (90, 60)]
 
@@ -471,7 +472,7 @@ def test_errors_begin_with_the_words_of_torch(message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize("name", ["SparseAdam", "Adafactor", "Muon"])
+@pytest.mark.parametrize("name", ["SparseAdam", "Muon"])
 def test_rules_that_are_not_here_say_what_to_use(name: str) -> None:
     with pytest.raises(AttributeError, match=rf"torch\.optim\.{name} is not part of fanin.*use optim\.Adam"):
         getattr(fanin.optim, name)

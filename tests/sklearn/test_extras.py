@@ -206,7 +206,7 @@ def test_an_initialiser_draws_from_the_random_state() -> None:
 # Steps ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("solver", ["adamw", "rmsprop", "adagrad", "adadelta", "adamax", "nadam", "radam"])
+@pytest.mark.parametrize("solver", ["adamw", "rmsprop", "adagrad", "adadelta", "adafactor", "adamax", "nadam", "radam"])
 def test_optimisers_by_name(solver: str) -> None:
     model = MLPRegressor(**SMALL, solver=solver).fit(XR, YR)
     assert model.loss_curve_[-1] < model.loss_curve_[0]

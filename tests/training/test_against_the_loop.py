@@ -60,6 +60,7 @@ SETTINGS = {
     "rmsprop": Setting(optimizer=lambda p: torch.optim.RMSprop(p, lr=0.01, centered=True, momentum=0.5)),
     "adagrad": Setting(optimizer=lambda p: torch.optim.Adagrad(p, lr=0.05)),
     "nadam": Setting(optimizer=lambda p: torch.optim.NAdam(p, lr=0.01)),
+    "adafactor": Setting(optimizer=lambda p: torch.optim.Adafactor(p, lr=0.1, weight_decay=0.01), rows=53),
     "step schedule": Setting(scheduler=lambda o: schedulers.StepLR(o, 3, gamma=0.3)),
     "cosine schedule": Setting(optimizer=adam, scheduler=lambda o: schedulers.CosineAnnealingLR(o, 8)),
     "one cycle": Setting(
@@ -84,6 +85,7 @@ SETTINGS = {
 # Each of these is compiled once; the others are the same code with another rule or loss.
 COMPILED = (
     "sgd",
+    "adafactor",
     "adam float64",
     "ragged, in sequence",
     "drop last",

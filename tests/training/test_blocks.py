@@ -32,6 +32,7 @@ OPTIMIZERS = {
     "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.002),
     "radam": lambda p: torch.optim.RAdam(p, lr=0.01),  # a flag changes at the sixth step
     "nadam": lambda p: torch.optim.NAdam(p, lr=0.01),  # keeps a number from step to step
+    "adafactor": lambda p: torch.optim.Adafactor(p, lr=0.1),  # keeps arrays of other shapes than the parameters
     "averaged": lambda p: torch.optim.ASGD(p, lr=0.02),
 }
 

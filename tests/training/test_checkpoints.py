@@ -41,6 +41,7 @@ MAKERS: dict[str, Any] = {
     "nadam": (net, lambda p: torch.optim.NAdam(p, lr=0.01), None, "eager"),
     "radam": (net, lambda p: torch.optim.RAdam(p, lr=0.01), None, "eager"),
     "adadelta": (net, lambda p: torch.optim.Adadelta(p), None, "eager"),
+    "adafactor": (net, lambda p: torch.optim.Adafactor(p), None, "eager"),
     "asgd": (net, lambda p: torch.optim.ASGD(p, lr=0.01), None, "eager"),
     "lbfgs": (plain, lambda p: torch.optim.LBFGS(p, max_iter=3), None, "eager"),
     "cosine": (net, lambda p: torch.optim.AdamW(p), lambda o: schedulers.CosineAnnealingLR(o, 9), "eager"),

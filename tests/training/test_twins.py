@@ -34,6 +34,7 @@ OPTIMIZERS: dict[str, Callable[[Any, float], Any]] = {
     "radam": lambda p, lr: torch.optim.RAdam(p, lr=lr),
     "rmsprop": lambda p, lr: torch.optim.RMSprop(p, lr=lr, centered=True),
     "adagrad": lambda p, lr: torch.optim.Adagrad(p, lr=lr),
+    "adafactor": lambda p, lr: torch.optim.Adafactor(p, lr=lr),
 }
 
 

@@ -57,7 +57,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (r"autograd\.forward_ad\b.*", "use torch.func.jvp or torch.autograd.functional.jvp"),
     (r"optim\.SparseAdam", "fanin has no sparse gradients; use optim.Adam"),
-    (r"optim\.(Adafactor|Muon)", "use optim.AdamW"),
+    (r"optim\.Muon", "its numbers are those of bfloat16; use optim.AdamW"),
     (r"(hub|utils\.model_zoo)\b.*", "build the model from layers and load a state_dict with torch.load"),
     (r"(Tensor\.)?(lstsq|solve|lu|qr)", "use torch.linalg.{0}"),
     (

@@ -3,6 +3,7 @@
 from fanin._core.missing import refuse
 from fanin.optim import lr_scheduler, swa_utils
 from fanin.optim.adadelta import Adadelta
+from fanin.optim.adafactor import Adafactor
 from fanin.optim.adagrad import Adagrad
 from fanin.optim.adam import Adam
 from fanin.optim.adamax import Adamax
@@ -21,6 +22,7 @@ __all__ = [
     "LBFGS",
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",

@@ -11,7 +11,7 @@ from fanin._core.errors import OperationError
 from fanin._core.quiet import SILENT, begin_silence, end_silence
 from fanin.optim import hooks
 from fanin.optim.engine import differentiable
-from fanin.optim.engine.memory import Scalar, Start
+from fanin.optim.engine.memory import Scalar, Shaped, Start
 from fanin.optim.engine.plan import Plan
 from fanin.optim.groups import Params, complete, listed, required
 from fanin.optim.hooks import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
@@ -24,6 +24,7 @@ from fanin.tensor.hooks import RemovableHandle
 __all__ = [
     "Optimizer",
     "Scalar",
+    "Shaped",
     "register_optimizer_step_post_hook",
     "register_optimizer_step_pre_hook",
     "required",
@@ -45,7 +46,8 @@ class Optimizer:
     A rule has two parts, and says what it remembers:
 
     - `init(group)` names the state of a parameter and how it starts: a number for an array of the parameter's shape
-      that is filled with it, a `Scalar` for one number. A state called `"step"` counts the steps by itself.
+      that is filled with it, a `Scalar` for one number, a `Shaped` for an array of another shape. A state called
+      `"step"` counts the steps by itself.
     - `hyper(group, step)` computes the scalars of step number `step` (1, 2, ...) on the host, in double precision. An
       entry that is True or False is a flag: `update` may branch on it.
     - `update(param, grad, state, hyper)` returns the new parameter and the new state, :math:`\theta_t, s_t`, from

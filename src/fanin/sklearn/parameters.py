@@ -17,6 +17,7 @@ from fanin.sklearn.rules import AdamRule, InverseScaling, MomentumRule
 
 OPTIMIZERS = {
     "adadelta": optim.Adadelta,
+    "adafactor": optim.Adafactor,
     "adagrad": optim.Adagrad,
     "adamax": optim.Adamax,
     "adamw": optim.AdamW,

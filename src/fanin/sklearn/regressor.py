@@ -31,8 +31,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change, max_fun: as in scikit-learn.
         activation: also another name (elu, gelu, hardswish, leaky_relu, mish, selu, silu, softplus, softsign), a
             module, or a list with one for each hidden layer.
-        solver: also another name (adadelta, adagrad, adamax, adamw, nadam, radam, rmsprop), a class of `fanin.optim`,
-            or a function of the parameters that returns an optimiser.
+        solver: also another name (adadelta, adafactor, adagrad, adamax, adamw, nadam, radam, rmsprop), a class of
+            `fanin.optim`, or a function of the parameters that returns an optimiser.
         learning_rate: also a function of the optimiser that returns a scheduler; it takes a step after each epoch.
         loss: "squared_error", "absolute_error", "huber", "quantile", "poisson", a module, or a function of (output,
             target) that returns one number for each row, or their mean.

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from tests.parity.cases.optim_rules import SETTINGS
-from tests.parity.harness import DTYPES, case, raises, sample
+from tests.parity.harness import DTYPES, case, message, raises, sample
 
 RULES = [(name,) for name in SETTINGS]
 TOLERANCE: dict[str, Any] = {"rtol": {"float32": 1e-5, "float64": 1e-11}, "atol": {"float32": 1e-6, "float64": 1e-12}}
@@ -322,7 +322,14 @@ WRONG = {
     "initial_accumulator_value": (-0.1, ["Adagrad"]),
     "momentum_decay": (-0.1, ["NAdam"]),
     "etas": ((1.1, 1.2), ["Rprop"]),
+    "beta2_decay": (0.1, ["Adafactor"]),
+    "d": (0.5, ["Adafactor"]),
 }
+
+
+@case(params=[((-1e-3, 1e-3),), ((None, -1e-3),)])
+def epsilons_of_adafactor(torch: Any, eps: Any) -> Any:
+    return message(lambda: torch.optim.Adafactor(leaves(torch), eps=eps), ValueError)
 
 
 @case(params=[(rule, name) for name, (_, rules) in WRONG.items() for rule in rules])

@@ -82,9 +82,20 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "averaging": {"t0": 5, "lambd": 0.01, "lr": 0.05},
         "from_the_start": {"t0": 0, "alpha": 0.3},
     },
+    "Adafactor": {
+        "default": {},
+        **LR,
+        **DECAY,
+        "beta2_decay": {"beta2_decay": -0.3},
+        "no_memory": {"beta2_decay": 0},
+        "eps": {"eps": (0.1, 0.5)},
+        "d": {"d": 3.0},
+    },
     "Rprop": {"default": {}, **LR, "etas": {"etas": (0.3, 1.7)}, "step_sizes": {"step_sizes": (1e-3, 0.05)}},
 }
 SHAPES = [(3, 4), (5,), (), (0, 3), (2, 1), (2,)]
+# PyTorch's Adafactor divides by the size of a parameter; several matrices, instead of an empty one.
+FILLED = {(0, 3): (2, 3, 4)}
 STEPS = 50
 # Rounding errors of fifty steps; one step is compared eight digits deep.
 TOLERANCE: dict[str, Any] = {"rtol": {"float32": 2e-5, "float64": 1e-11}, "atol": {"float32": 2e-6, "float64": 1e-12}}
@@ -92,8 +103,9 @@ TOLERANCE: dict[str, Any] = {"rtol": {"float32": 2e-5, "float64": 1e-11}, "atol"
 ONE_STEP: dict[str, Any] = {"atol": {"float32": 5e-8}}
 
 
-def parameters(torch: Any, dtype: str) -> list[Any]:
-    leaves = [sample(torch, *shape, dtype=dtype, seed=i) for i, shape in enumerate(SHAPES)]
+def parameters(torch: Any, rule: str, dtype: str) -> list[Any]:
+    shapes = [FILLED.get(shape, shape) if rule == "Adafactor" else shape for shape in SHAPES]
+    leaves = [sample(torch, *shape, dtype=dtype, seed=i) for i, shape in enumerate(shapes)]
     leaves.append(sample(torch, 3, 2, dtype=dtype, seed=8).t())
     return [p.requires_grad_() for p in leaves]
 
@@ -107,7 +119,7 @@ def give_gradients(torch: Any, params: list[Any], dtype: str, t: int) -> None:
 
 
 def run(torch: Any, rule: str, settings: dict[str, Any], dtype: str, steps: int) -> Any:
-    params = parameters(torch, dtype)
+    params = parameters(torch, rule, dtype)
     optimizer = getattr(torch.optim, rule)(params, **settings)
     for t in range(steps):
         give_gradients(torch, params, dtype, t)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin.optim.engine.memory import STEP, Scalar
+from fanin.optim.engine.memory import STEP, Scalar, Shaped, starts_for
 from fanin.optim.engine.plan import scalar_dtype
 from fanin.tensor.base import TensorBase
 from fanin.tensor.functions.shaping import reshape
@@ -31,7 +31,7 @@ def take_step(rule: Any, group: dict[str, Any]) -> None:
 
 def _next_step(rule: Any, group: dict[str, Any], p: Any, held: dict[str, Any]) -> int:
     """Start what the state lacks, count the step, and return its number."""
-    starts = rule.init(group)
+    starts = starts_for(p._array.shape, rule.init(group))
     fresh = any(held.get(name) is None for name in starts)
     for name, start in starts.items():
         if held.get(name) is None:
@@ -45,6 +45,8 @@ def _next_step(rule: Any, group: dict[str, Any], p: Any, held: dict[str, Any]) -
 def _started(start: Any, p: Any) -> Any:
     if isinstance(start, Scalar):
         return wrap(np.asarray(start.value, scalar_dtype()))
+    if isinstance(start, Shaped):
+        return wrap(np.full(start.shape(p._array.shape), start.value, p._array.dtype))
     return wrap(np.full_like(p._array, start))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from fanin._core.dtypes import float64, get_default_dtype
 from fanin._core.errors import InPlaceError, ShapeError, StateError
-from fanin.optim.engine.memory import STEP, Block, Start, overlap
+from fanin.optim.engine.memory import STEP, Block, Start, overlap, starts_for
 from fanin.optim.engine.schedule import Schedule, schedule
 from fanin.optim.engine.segments import segments
 from fanin.optim.engine.symbols import Untraceable
@@ -51,8 +51,12 @@ class Plan:
         for p, held in zip(self.owners, self.held, strict=True):
             block = self.blocks[p._array.dtype]
             block.adopt(block.position[p], held, starts)
-        self.names = tuple(starts)
-        self.state_arrays = [held[name]._array for held in self.held for name in self.names]
+        self.kept = [
+            (held, name)
+            for p, held in zip(self.owners, self.held, strict=True)
+            for name in starts_for(p._array.shape, starts)
+        ]
+        self.state_arrays = [held[name]._array for held, name in self.kept]
         self.cohorts = [Cohort(rule, group, block, members, position) for block, members in self._alike(active)]
 
     def _alike(self, active: list[Any]) -> list[tuple[Block, list[int]]]:
@@ -104,9 +108,8 @@ class Plan:
 
     def _holds(self, state: Any) -> bool:
         """Say whether optimizer.state still shows the memory that the plan works on."""
-        names = self.names
         try:
-            arrays = [held[name]._array for held in self.held for name in names]
+            arrays = [held[name]._array for held, name in self.kept]
         except (KeyError, AttributeError):
             return False
         return all(map(is_, arrays, self.state_arrays)) and all(map(is_, map(state.get, self.owners), self.held))
@@ -156,7 +159,7 @@ class Cohort:
         self.flags_of = _getter(self.flag_names)
         self.flags = self.flags_of(hyper)
         self.program: Program | None = None
-        if rule._traced and not overlap([p._array for p in self.params]):
+        if rule._traced and not block.shaped and not overlap([p._array for p in self.params]):
             self._bind(rule, hyper, {i: position[p] for i, p in zip(members, self.params, strict=True)})
 
     def _bind(self, rule: Any, hyper: dict[str, Any], positions: dict[int, int]) -> None:
@@ -241,7 +244,7 @@ class Cohort:
         hyper = {name: float(v) if hasattr(v, "_array") else v for name, v in hyper.items()}
         new_numbers = numbers
         for i, p in zip(self.members, self.params, strict=True):
-            arrays = {name: self.block.piece(name, i) for name in self.block.flat}
+            arrays = {name: self.block.piece(name, i) for name in self.block.arrays_of(i)}
             grad = -p._grad._array if self.negate else p._grad._array
             new, changed = rule.update(p._array, grad, {**arrays, **numbers}, hyper)
             unknown = set(changed) - set(arrays) - set(numbers)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fanin._core.errors import CaptureError, StateError
-from fanin.optim.engine.memory import STEP, Block, _same_memory
+from fanin.optim.engine.memory import STEP, Block, _same_memory, starts_for
 from fanin.optim.engine.plan import Plan, _blocks
 from fanin.optim.engine.trace import is_flag
 from fanin.tensor.base import TensorBase
@@ -46,6 +46,7 @@ class Memory(Plan):
 
 def _shows(held: dict[str, Any], block: Block, i: int, starts: Any) -> bool:
     """Say whether a state is in the block already: to adopt it again would count as a step taken."""
+    starts = starts_for(block.shapes[i], starts)
     tensors = [held.get(name) for name in starts]
     return all(
         isinstance(t, TensorBase) and _same_memory(t._array, block.piece(name, i))
@@ -150,7 +151,7 @@ def _step_cohort(capture: Any, optimizer: Any, index: int, params: tuple[Any, ..
     numbers = {n: earlier[n] if n in earlier else capture.scalar(cohort, "state", n) for n in names}
     for p in params:
         held = optimizer.state[p] if block.flat else {}
-        arrays = {name: held[name]._array for name in block.flat}
+        arrays = {name: held[name]._array for name in block.arrays_of(block.position[p])}
         grad = -p._grad._array if negate else p._grad._array
         new, changed = optimizer.update(p._array, grad, {**arrays, **numbers}, given)
         unknown = set(changed) - set(arrays) - set(numbers)
