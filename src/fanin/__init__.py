@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math as _math
 from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from fanin._core.missing import refuse as _refuse
@@ -120,6 +121,34 @@ from fanin.tensor.functions.writing import (
     diagonal_scatter, index_add, index_copy, index_fill, index_put, index_reduce, masked_fill, masked_scatter, put,
     scatter, scatter_add, scatter_reduce, select_scatter, slice_scatter,
 )
+
+# What is loaded when it is first named (below), for those who read code and do not run it: type checkers, editors.
+if _TYPE_CHECKING:
+    from fanin import (
+        accelerator as accelerator, advice as advice, amp as amp, autograd as autograd, backends as backends,
+        compiler as compiler, cuda as cuda, distributions as distributions, func as func, information as information,
+        linalg as linalg, mps as mps, nn as nn, optim as optim, serialization as serialization, sklearn as sklearn,
+        special as special, tabular as tabular, testing as testing, training as training, types as types,
+        utils as utils, version as version,
+    )
+    from fanin._core.threads import get_num_threads, set_num_threads
+    from fanin.amp import GradScaler, autocast, get_autocast_dtype, is_autocast_enabled
+    from fanin.autograd.anomaly import is_anomaly_enabled
+    from fanin.compiler.compile import compile
+    from fanin.func import vmap
+    from fanin.nn.functional import (
+        alpha_dropout, bilinear, celu, celu_, cosine_similarity, dropout, feature_alpha_dropout, group_norm, hardshrink,
+        layer_norm, pairwise_distance, pdist, prelu, rms_norm, rrelu, rrelu_, selu, selu_, threshold, threshold_,
+    )
+    from fanin.optim.moving_average import ema
+    from fanin.serialization import load, save
+    from fanin.tensor.printing import set_printoptions
+    from fanin.tensor.settings import (
+        are_deterministic_algorithms_enabled, get_default_device, get_float32_matmul_precision, get_num_interop_threads,
+        is_deterministic_algorithms_warn_only_enabled, set_default_device, set_float32_matmul_precision,
+        set_flush_denormal, set_num_interop_threads, set_warn_always, use_deterministic_algorithms,
+    )
+    from fanin.training import Ensemble, History, fit, fit_many
 # fmt: on
 # isort: on
 
@@ -142,6 +171,7 @@ _ROOMS = (
     "accelerator", "advice", "amp", "autograd", "backends", "compiler", "cuda", "distributions", "func", "information",
     "linalg", "mps", "nn", "optim", "serialization", "special", "testing", "training", "types", "utils", "version",
 )  # fmt: skip
+_ROOMS_WITH_EXTRAS = ("sklearn", "tabular")  # not in dir(), for they cannot be loaded everywhere
 _FROM_ROOMS = {
     "save": "serialization",
     "load": "serialization",
@@ -174,9 +204,63 @@ _FROM_ROOMS = {
     ),
 }  # fmt: skip
 
+# What `from fanin import *` brings, as from torch: all but the rooms.
+__all__ = [
+    "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "Ensemble", "FloatTensor", "Generator", "GradScaler",
+    "HalfTensor", "History", "IntTensor", "LongTensor", "ShortTensor", "Size", "Tensor", "abs", "absolute", "acos",
+    "acosh", "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "adjoint", "all", "allclose",
+    "alpha_dropout", "amax", "amin", "aminmax", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan",
+    "arctan2", "arctanh", "are_deterministic_algorithms_enabled", "argmax", "argmin", "argsort", "argwhere",
+    "as_strided", "as_tensor", "asarray", "asin", "asinh", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d",
+    "atleast_3d", "autocast", "baddbmm", "bernoulli", "bfloat16", "bilinear", "bincount", "bitwise_and",
+    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "block_diag", "bmm",
+    "bool", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "bucketize", "can_cast", "cartesian_prod", "cat",
+    "cdist", "ceil", "celu", "celu_", "chain_matmul", "channels_last", "cholesky", "cholesky_inverse", "cholesky_solve",
+    "chunk", "clamp", "clamp_max", "clamp_min", "clip", "clone", "column_stack", "combinations", "compile", "concat",
+    "concatenate", "conj", "conj_physical", "contiguous_format", "copysign", "corrcoef", "cos", "cosh",
+    "cosine_similarity", "count_nonzero", "cov", "cross", "cummax", "cummin", "cumprod", "cumsum",
+    "cumulative_trapezoid", "default_generator", "deg2rad", "det", "detach", "device", "diag", "diag_embed", "diagflat",
+    "diagonal", "diagonal_scatter", "diff", "digamma", "dist", "div", "divide", "dot", "double", "dropout", "dsplit",
+    "dstack", "dtype", "e", "einsum", "ema", "empty", "empty_like", "enable_grad", "eq", "equal", "erf", "erfc",
+    "erfinv", "exp", "exp2", "expm1", "eye", "feature_alpha_dropout", "finfo", "fit", "fit_many", "fix", "flatten",
+    "flip", "fliplr", "flipud", "float", "float16", "float32", "float64", "float_power", "floor", "floor_divide",
+    "fmax", "fmin", "fmod", "fork_rng", "frac", "frexp", "from_dlpack", "from_numpy", "frombuffer", "full", "full_like",
+    "gather", "gcd", "ge", "geqrf", "ger", "get_autocast_dtype", "get_default_device", "get_default_dtype",
+    "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "get_rng_state", "gradient",
+    "greater", "greater_equal", "group_norm", "gt", "half", "hardshrink", "heaviside", "histc", "histogram", "hsplit",
+    "hstack", "hypot", "iinfo", "index_add", "index_copy", "index_fill", "index_put", "index_reduce", "index_select",
+    "inf", "inference_mode", "initial_seed", "inner", "int", "int8", "int16", "int32", "int64", "inverse",
+    "is_anomaly_enabled", "is_autocast_enabled", "is_complex", "is_conj",
+    "is_deterministic_algorithms_warn_only_enabled", "is_floating_point", "is_grad_enabled", "is_inference",
+    "is_inference_mode_enabled", "is_nonzero", "is_same_size", "is_signed", "is_tensor", "isclose", "isfinite", "isin",
+    "isinf", "isnan", "isneginf", "isposinf", "isreal", "kron", "kthvalue", "layer_norm", "layout", "lcm", "ldexp",
+    "le", "lerp", "less", "less_equal", "lgamma", "linspace", "load", "log", "log1p", "log2", "log10", "log_softmax",
+    "logaddexp", "logaddexp2", "logcumsumexp", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "logit", "logspace", "logsumexp", "long", "lt", "manual_seed", "masked_fill", "masked_scatter", "masked_select",
+    "matmul", "matrix_exp", "matrix_power", "max", "maximum", "mean", "median", "memory_format", "meshgrid", "min",
+    "minimum", "mm", "mode", "moveaxis", "movedim", "msort", "mul", "multinomial", "multiply", "mv", "mvlgamma", "nan",
+    "nan_to_num", "nanmean", "nanmedian", "nanquantile", "nansum", "narrow", "ne", "neg", "negative", "newaxis",
+    "nextafter", "no_grad", "nonzero", "norm", "normal", "not_equal", "numel", "ones", "ones_like", "outer",
+    "pairwise_distance", "pdist", "permute", "pi", "pinverse", "poisson", "polygamma", "positive", "pow", "prelu",
+    "preserve_format", "prod", "promote_types", "put", "qr", "quantile", "rad2deg", "rand", "rand_like", "randint",
+    "randint_like", "randn", "randn_like", "randperm", "range", "ravel", "real", "reciprocal", "relu", "remainder",
+    "renorm", "repeat_interleave", "reshape", "resolve_conj", "resolve_neg", "result_type", "rms_norm", "roll", "rot90",
+    "round", "row_stack", "rrelu", "rrelu_", "rsqrt", "rsub", "save", "scalar_tensor", "scatter", "scatter_add",
+    "scatter_reduce", "searchsorted", "seed", "select", "select_scatter", "selu", "selu_", "set_default_device",
+    "set_default_dtype", "set_default_tensor_type", "set_float32_matmul_precision", "set_flush_denormal",
+    "set_grad_enabled", "set_num_interop_threads", "set_num_threads", "set_printoptions", "set_rng_state",
+    "set_warn_always", "sgn", "short", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "slice_scatter", "slogdet",
+    "softmax", "sort", "split", "split_with_sizes", "sqrt", "square", "squeeze", "stack", "std", "std_mean", "strided",
+    "sub", "subtract", "sum", "svd", "swapaxes", "swapdims", "t", "take", "take_along_dim", "tan", "tanh", "tensor",
+    "tensor_split", "tensordot", "threshold", "threshold_", "tile", "topk", "trace", "transpose", "trapezoid", "trapz",
+    "tril", "tril_indices", "triu", "triu_indices", "true_divide", "trunc", "typename", "uint8", "unbind", "unflatten",
+    "unique", "unique_consecutive", "unravel_index", "unsqueeze", "use_deterministic_algorithms", "vander", "var",
+    "var_mean", "vdot", "vmap", "vsplit", "vstack", "where", "xlogy", "zeros", "zeros_like",
+]  # fmt: skip
+
 
 def __getattr__(name: str) -> _Any:
-    if name in _ROOMS:
+    if name in _ROOMS or name in _ROOMS_WITH_EXTRAS:
         return _import_module(f"fanin.{name}")
     if name in _FROM_ROOMS:
         value = getattr(_import_module(f"fanin.{_FROM_ROOMS[name]}"), name)
@@ -188,4 +272,4 @@ def __getattr__(name: str) -> _Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOMS, *_FROM_ROOMS})
+    return sorted({*__all__, *_ROOMS, "random", "return_types", *(name for name in globals() if name.startswith("__"))})
