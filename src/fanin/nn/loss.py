@@ -63,7 +63,12 @@ class MSELoss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """(x - t)^2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2 (Girshick 2015, arXiv 1504.08083)."""
+    """(x - t)^2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2 (Girshick 2015, arXiv 1504.08083).
+
+    >>> import fanin as torch
+    >>> torch.nn.SmoothL1Loss()(torch.tensor([0.5, 4.0]), torch.tensor([0.0, 0.0]))
+    tensor(1.8125)
+    """
 
     def __init__(
         self, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0
@@ -80,6 +85,10 @@ class HuberLoss(_Loss):
     """(x - t)^2 / 2 where |x - t| < delta, else delta (|x - t| - delta / 2) (Huber 1964).
 
     Raises TypeError for a delta that is not a real number.
+
+    >>> import fanin as torch
+    >>> torch.nn.HuberLoss(delta=2.0)(torch.tensor([1.0, 4.0]), torch.tensor([0.0, 0.0]))
+    tensor(3.2500)
     """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
@@ -130,7 +139,12 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class NLLLoss(_WeightedLoss):
-    """Minus the log-probability of the target class; the input holds log-probabilities."""
+    """Minus the log-probability of the target class; the input holds log-probabilities.
+
+    >>> import fanin as torch
+    >>> torch.nn.NLLLoss()(torch.tensor([[0.25, 0.75], [0.5, 0.5]]).log(), torch.tensor([1, 0]))
+    tensor(0.4904)
+    """
 
     def __init__(
         self,
@@ -165,6 +179,10 @@ class BCEWithLogitsLoss(_Loss):
     """The loss of `BCELoss` of sigmoid(x), computed from x and stable for any.
 
     weight: a factor for each element.  pos_weight: a factor for positive targets.
+
+    >>> import fanin as torch
+    >>> torch.nn.BCEWithLogitsLoss()(torch.tensor([0.0, 200.0]), torch.tensor([1.0, 1.0]))
+    tensor(0.3466)
     """
 
     weight: Any
@@ -190,7 +208,12 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """t (log t - x) with x the predicted log-probabilities: KL(t || e^x) when summed."""
+    """t (log t - x) with x the predicted log-probabilities: KL(t || e^x) when summed.
+
+    >>> import fanin as torch
+    >>> torch.nn.KLDivLoss(reduction="batchmean")(torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[0.25, 0.75]]))
+    tensor(0.1308)
+    """
 
     def __init__(
         self, size_average: Any = None, reduce: Any = None, reduction: str = "mean", log_target: bool = False
@@ -204,7 +227,12 @@ class KLDivLoss(_Loss):
 
 
 class PoissonNLLLoss(_Loss):
-    """e^x - t x: minus the log-likelihood of a count t at rate e^x, without log t!."""
+    """e^x - t x: minus the log-likelihood of a count t at rate e^x, without log t!.
+
+    >>> import fanin as torch
+    >>> torch.nn.PoissonNLLLoss()(torch.tensor([0.0, 1.0]), torch.tensor([2.0, 3.0]))
+    tensor(0.3591)
+    """
 
     def __init__(
         self,
@@ -226,7 +254,12 @@ class PoissonNLLLoss(_Loss):
 
 
 class GaussianNLLLoss(_Loss):
-    """(log v + (x - t)^2 / v) / 2: minus the log-likelihood of t under N(x, v) (Nix & Weigend 1994)."""
+    """(log v + (x - t)^2 / v) / 2: minus the log-likelihood of t under N(x, v) (Nix & Weigend 1994).
+
+    >>> import fanin as torch
+    >>> torch.nn.GaussianNLLLoss()(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 0.0]), torch.tensor([1.0, 9.0]))
+    tensor(1.0493)
+    """
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
@@ -241,7 +274,12 @@ class GaussianNLLLoss(_Loss):
 
 
 class MarginRankingLoss(_Loss):
-    """max(0, -t (x1 - x2) + margin)."""
+    """max(0, -t (x1 - x2) + margin).
+
+    >>> import fanin as torch
+    >>> torch.nn.MarginRankingLoss(0.5)(torch.tensor([2.0, 1.0]), torch.tensor([1.0, 2.0]), torch.tensor([1.0, 1.0]))
+    tensor(0.7500)
+    """
 
     def __init__(
         self, margin: float = 0.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
@@ -255,7 +293,12 @@ class MarginRankingLoss(_Loss):
 
 
 class HingeEmbeddingLoss(_Loss):
-    """x where t = 1, max(0, margin - x) where t = -1."""
+    """x where t = 1, max(0, margin - x) where t = -1.
+
+    >>> import fanin as torch
+    >>> torch.nn.HingeEmbeddingLoss()(torch.tensor([0.5, 0.25]), torch.tensor([1.0, -1.0]))
+    tensor(0.6250)
+    """
 
     def __init__(
         self, margin: float = 1.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
@@ -269,7 +312,12 @@ class HingeEmbeddingLoss(_Loss):
 
 
 class SoftMarginLoss(_Loss):
-    """log(1 + e^(-t x)), t = 1 or -1."""
+    """log(1 + e^(-t x)), t = 1 or -1.
+
+    >>> import fanin as torch
+    >>> torch.nn.SoftMarginLoss()(torch.tensor([0.0, 2.0]), torch.tensor([1.0, -1.0]))
+    tensor(1.4100)
+    """
 
     def forward(self, input: Any, target: Any) -> Any:
         """Return the loss."""
@@ -277,7 +325,12 @@ class SoftMarginLoss(_Loss):
 
 
 class CosineEmbeddingLoss(_Loss):
-    """1 - cos(x1, x2) where t = 1, max(0, cos(x1, x2) - margin) where t = -1."""
+    """1 - cos(x1, x2) where t = 1, max(0, cos(x1, x2) - margin) where t = -1.
+
+    >>> import fanin as torch
+    >>> torch.nn.CosineEmbeddingLoss()(torch.eye(2), torch.ones(2, 2), torch.tensor([1.0, -1.0]))
+    tensor(0.5000)
+    """
 
     def __init__(
         self, margin: float = 0.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
@@ -291,7 +344,12 @@ class CosineEmbeddingLoss(_Loss):
 
 
 class MultiMarginLoss(_WeightedLoss):
-    """Sum over c != t of w_t max(0, margin - x_t + x_c)^p / C."""
+    """Sum over c != t of w_t max(0, margin - x_t + x_c)^p / C.
+
+    >>> import fanin as torch
+    >>> torch.nn.MultiMarginLoss()(torch.tensor([[0.0, 1.5, 1.0]]), torch.tensor([1]))
+    tensor(0.1667)
+    """
 
     def __init__(
         self,
@@ -319,7 +377,12 @@ class MultiMarginLoss(_WeightedLoss):
 
 
 class MultiLabelMarginLoss(_Loss):
-    """Sum over targets t and other classes c of max(0, 1 - (x_t - x_c)) / C."""
+    """Sum over targets t and other classes c of max(0, 1 - (x_t - x_c)) / C.
+
+    >>> import fanin as torch
+    >>> torch.nn.MultiLabelMarginLoss()(torch.tensor([[0.1, 0.2, 0.4, 0.8]]), torch.tensor([[3, 0, -1, 1]]))
+    tensor(0.8500)
+    """
 
     def forward(self, input: Any, target: Any) -> Any:
         """Return the loss; target rows list class numbers, ended by -1."""
@@ -327,7 +390,12 @@ class MultiLabelMarginLoss(_Loss):
 
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):
-    """The binary cross-entropy of sigmoid(x), averaged over the classes of a row."""
+    """The binary cross-entropy of sigmoid(x), averaged over the classes of a row.
+
+    >>> import fanin as torch
+    >>> torch.nn.MultiLabelSoftMarginLoss()(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]]))
+    tensor(1.4100)
+    """
 
     def forward(self, input: Any, target: Any) -> Any:
         """Return the loss of scores (N, C) against targets (N, C) in [0, 1]."""
@@ -335,7 +403,12 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 
 
 class TripletMarginLoss(_Loss):
-    """max(0, d(a, p) - d(a, n) + margin) with d the p-norm of the difference (Balntas et al. 2016)."""
+    """max(0, d(a, p) - d(a, n) + margin) with d the p-norm of the difference (Balntas et al. 2016).
+
+    >>> import fanin as torch
+    >>> torch.nn.TripletMarginLoss()(torch.zeros(1, 2), torch.ones(1, 2), torch.tensor([[0.0, 2.0]]))
+    tensor(0.4142)
+    """
 
     def __init__(
         self,
@@ -367,7 +440,13 @@ class TripletMarginLoss(_Loss):
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """The triplet loss with a distance of your own."""
+    """The triplet loss with a distance of your own.
+
+    >>> import fanin as torch
+    >>> loss = torch.nn.TripletMarginWithDistanceLoss(distance_function=lambda a, b: (a - b).abs().sum(dim=-1))
+    >>> loss(torch.zeros(1, 2), torch.ones(1, 2), torch.tensor([[0.0, 2.0]]))
+    tensor(1.)
+    """
 
     def __init__(
         self,
