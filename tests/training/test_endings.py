@@ -323,6 +323,40 @@ def test_a_logarithm_of_zero_is_named() -> None:
         torch.fit(model, (x, x[:, :1]), lambda o, t: -(t * torch.log(o)).mean(), optimizer)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("place", ["input", "target"])
+def test_columns_that_are_too_large_are_named_and_scaling_them_is_the_cure(engine: str, place: str) -> None:
+    """Whether the loss is seen to rise, or is infinite after one step."""
+    for factor in (1e4, 1e12):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1))
+        x = torch.randn(200, 3)
+        y, optimizer = x[:, :1] - x[:, 1:2], torch.optim.SGD(model.parameters(), lr=0.05)
+        if place == "input":
+            x[:, 1] *= factor
+        else:
+            y *= factor
+        expected = (
+            rf"rate is too large \(lr=0.05\) for the {place}, whose values are as large as \d.*Scale such columns, as"
+        )
+        with pytest.raises(DivergenceError, match=expected):
+            torch.fit(model, (x, y), nn.MSELoss(), optimizer, epochs=50, engine=engine)
+        x, y = ((z - z.mean(0)) / z.std(0) for z in (x, y))
+        history = torch.fit(model, (x, y), nn.MSELoss(), optimizer, epochs=20, engine=engine)
+        assert history.losses[-1] < history.losses[0]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_derivative_that_is_not_finite_is_named(engine: str) -> None:
+    model, x, y, optimizer = problem()
+
+    def loss(output: Any, target: Any) -> Any:
+        return ((output - target) ** 2).mean() + torch.sqrt(output * 0).mean()
+
+    with pytest.raises(DivergenceError, match=r"the parameter 0.weight is nan after a step from a loss of .*sqrt"):
+        torch.fit(model, (x, y), loss, optimizer, engine=engine)
+
+
 def test_a_module_that_overflows_is_named() -> None:
     class Exp(nn.Module):
         def forward(self, x: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from fanin.tensor.grad_mode import no_grad
 from fanin.training.source import Rows, flat
 
 SMALLER = 10.0  # what to divide a rate by that is too large
+LARGE = 100.0  # mean size of a column from which on its gradients are too long for the usual rates
+GROWN = 1e12  # outputs that no target asks for
+MODERATE = 1e10  # losses from which no gradient overflows
 
 
 def cause_of(task: Any, batch: Any, losses: Sequence[float], before: bool) -> tuple[str, str]:
@@ -23,35 +26,62 @@ def cause_of(task: Any, batch: Any, losses: Sequence[float], before: bool) -> tu
     losses: those up to the one in question, of this epoch and the last ones before it.
     before: whether the weights are still those that the loss was computed with.
     """
-    rate = task.optimizer.param_groups[0].get("lr")
-    remedy = f"Try a smaller rate: lr={_smaller(rate)}, or clip_grad_norm=1.0."
     found = _in_data(task, batch)
     if found is not None:
         return found
     rising = _rising(losses)
     if rising:
-        return f"the learning rate is too large (lr={_shown(rate)}): {rising}", remedy
+        return _too_fast(task, batch, rising)
     if before:
-        found = _in_outputs(task, batch)
-    if found is not None:
-        return found[0], found[1] or remedy
-    return f"the weights grew without limit (lr={_shown(rate)})", remedy
+        found = _in_parameters(task, batch, losses) or _in_outputs(task, batch)
+    return found or _too_fast(task, batch, "the weights grew without limit")
+
+
+def _too_fast(task: Any, batch: Any, sign: str) -> tuple[str, str]:
+    """Name the rate, and the columns whose size makes it too large, with the sign of it."""
+    rate = task.optimizer.param_groups[0].get("lr")
+    cause = f"the learning rate is too large (lr={_shown(rate)})"
+    large = _large(task, batch)
+    if large is None:
+        return f"{cause}: {sign}", f"Try a smaller rate: lr={_smaller(rate)}, or clip_grad_norm=1.0."
+    name, size = large
+    letter = "x" if name.startswith("input") else "y"
+    return (
+        f"{cause} for the {name}, whose values are as large as {size:.4g}: {sign}",
+        f"Scale such columns, as ({letter} - {letter}.mean(0)) / {letter}.std(0).",
+    )
 
 
 def _in_data(task: Any, batch: Any) -> tuple[str, str] | None:
+    where = "of the data" if isinstance(task.source, Rows) else "of the batch"
+    for name, array in _arrays(task, batch):
+        place = _first_not_finite(array)
+        if place is not None:
+            return f"the {name} has {place} {where}", "Remove such rows, or fill the gaps, before training."
+    return None
+
+
+def _large(task: Any, batch: Any) -> tuple[str, float] | None:
+    """Return the input or target with the largest column, and its largest value; None where all are of usual size."""
+    found = []
+    for name, array in _arrays(task, batch):
+        if array.dtype.kind == "f" and array.size:
+            sizes = np.abs(array.reshape(len(array), -1)).mean(axis=0, dtype=np.float64)
+            found.append((float(sizes.max()), name, float(np.abs(array).max())))
+    size, name, most = max(found, default=(0.0, "", 0.0))
+    return (name, most) if size > LARGE else None
+
+
+def _arrays(task: Any, batch: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the inputs and targets of all rows, or of the batch, with what they are called."""
     source = task.source
     whole = source.batch(source.tensors) if isinstance(source, Rows) else batch
     if whole is None:
-        return None
-    where = "of the data" if isinstance(source, Rows) else "of the batch"
+        return
     for kind, values in (("input", whole.inputs), ("target", [whole.target])):
         tensors = [t for t in flat(values) if isinstance(t, TensorBase)]
         for number, tensor in enumerate(tensors):
-            place = _first_not_finite(tensor._array)
-            if place is not None:
-                name = f"{kind} {number + 1}" if len(tensors) > 1 else kind
-                return f"the {name} has {place} {where}", "Remove such rows, or fill the gaps, before training."
-    return None
+            yield f"{kind} {number + 1}" if len(tensors) > 1 else kind, tensor._array
 
 
 def _first_not_finite(array: Any) -> str | None:
@@ -65,11 +95,21 @@ def _first_not_finite(array: Any) -> str | None:
     return f"{array[first]} in row {first[0]}{columns} ({len(bad)} such values)"
 
 
+def _in_parameters(task: Any, batch: Any, losses: Sequence[float]) -> tuple[str, str] | None:
+    """Look at the weights that the failed pass began with."""
+    name = next((name for name, p in task.model.named_parameters() if not np.isfinite(p._array).all()), None)
+    if name is None:
+        return None
+    last = next((loss for loss in reversed(losses) if math.isfinite(loss)), math.inf)
+    if np.isnan(task.model.get_parameter(name)._array).any() and abs(last) < MODERATE:
+        cause = f"the parameter {name} is nan after a step from a loss of {last:.4g}"
+        remedy = "Keep the argument away from there, as torch.sqrt(z + 1e-12)."
+        return f"{cause}: a derivative was not finite, as that of sqrt or of a norm at 0", remedy
+    return f"the parameter {name} is no longer finite after the step before", _too_fast(task, batch, "")[1]
+
+
 def _in_outputs(task: Any, batch: Any) -> tuple[str, str] | None:
-    """Look at the weights and the outputs of every module, in the forward pass that failed."""
-    for name, parameter in task.model.named_parameters():
-        if not np.isfinite(parameter._array).all():
-            return f"the parameter {name} is no longer finite after the step before", ""
+    """Look at the outputs of every module, in the forward pass that failed."""
     trail: list[tuple[str, Any]] = []
     hooks = [module.register_forward_hook(_noting(name, trail)) for name, module in task.model.named_modules()]
     try:
@@ -83,11 +123,15 @@ def _in_outputs(task: Any, batch: Any) -> tuple[str, str] | None:
     for name, result in trail:
         if not _finite(result):
             which = f"module {name!r} ({type(task.model.get_submodule(name)).__name__})" if name else "model"
-            return f"the output of the {which} is not finite, though its weights are", ""
+            sign = f"the output of the {which} is not finite"
+            fast, remedy = _too_fast(task, batch, sign)
+            return (fast if _large(task, batch) else f"{sign}, though its weights are"), remedy
     arrays = [t._array for t in flat([output]) if isinstance(t, TensorBase)]
     if not arrays or not all(_finite(array) for array in arrays):
         return None
     low, high = min(float(a.min()) for a in arrays), max(float(a.max()) for a in arrays)
+    if max(-low, high) > GROWN:
+        return _too_fast(task, batch, f"the outputs grew to {high if high > -low else low:.4g}")
     cause = (
         f"the outputs are finite, between {low:.4g} and {high:.4g}, but their loss is not: it takes a logarithm of 0 "
         "or of a negative number, divides by 0, or overflows"
@@ -121,7 +165,8 @@ def _rising(losses: Sequence[float]) -> str:
     low, last = finite[lowest], finite[-1]
     if last <= 10 * abs(low) or lowest == len(finite) - 1:
         return ""
-    return f"the loss rose from {low:.4g} to {last:.4g} in the last {len(finite) - 1 - lowest} steps"
+    steps = len(finite) - 1 - lowest
+    return f"the loss rose from {low:.4g} to {last:.4g} in the last {f'{steps} steps' if steps > 1 else 'step'}"
 
 
 def _shown(rate: Any) -> str:
