@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from fanin.compiler.native import ir, target
 from fanin.compiler.native.product import Products, ProductShape
+from fanin.compiler.native.product.kernel import Place
 from fanin.compiler.native.target import Isa, Library, compiled, named, runs_here
 from fanin.compiler.native.vector import I1, I64, POINTER, function, width_of
 from tests.compiler.networks import Case, train
 from tests.compiler.test_native_networks import EXAMPLES, Drawn, assert_same, cases
-from tests.compiler.test_product import assert_close, bound, ending_at_a_page, operands, shape_of
+from tests.compiler.test_product import assert_close, bound, ending_at_a_page, indices, operands, shape_of
 
 # Registers of 64 bytes where there are none: LLVM makes two of each. Names and widths are those of AVX-512.
 WIDE = replace(named("avx2"), name="avx512", vector_bytes=64, registers=32)
@@ -28,9 +29,9 @@ FIRST = 5  # rows before those of the product
 ROWS = ((1, 3), (3, 64), (8, 8), (17, 17), (31, 1), (70, 33))  # and terms of a sum
 
 
-def weighted(code: Any, acc: Any, row: Any, column: Any, context: Sequence[Any]) -> None:
+def weighted(code: Any, acc: Any, at: Place, context: Sequence[Any]) -> None:
     """out[column] = weight[column] * max(acc, 0): the rows of the one column, as they are seen when it is turned."""
-    out, weight = context
+    (row, column), (out, weight) = indices(code, at), context
     element, width = acc.type.element if width_of(acc) > 1 else acc.type, width_of(acc)
     held = code.load(code.at(weight, column, element), element, width)
     code.store(code.mul(held, code.maximum(acc, code.like(0, acc))), code.at(out, code.b.add(row, column), element))

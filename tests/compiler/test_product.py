@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from fanin.compiler.native import ir
 from fanin.compiler.native.product import Products, ProductShape
 from fanin.compiler.native.product import plan as product_plan
+from fanin.compiler.native.product.kernel import Place
 from fanin.compiler.native.product.plan import copies, inner_blocks, plan
 from fanin.compiler.native.target import Isa, Library, assembly, compiled, named, runs_here
 from fanin.compiler.native.vector import I1, I64, POINTER, function, width_of
@@ -310,18 +311,23 @@ def test_accumulation_known_beforehand(static: bool) -> None:
 GUARDED = [(13, 21, 34), (1, 40, 64), (30, 1, 64), (5, 3, 200), (20, 18, 800)]
 
 
-def bias_and_relu(code: Any, acc: Any, row: Any, column: Any, context: Sequence[Any]) -> None:
+def indices(code: Any, place: Place) -> tuple[Any, Any]:
+    """Return the row and the column of a register."""
+    return code.b.add(place.row, I64(place.down)), code.b.add(place.column, I64(place.right))
+
+
+def bias_and_relu(code: Any, acc: Any, at: Place, context: Sequence[Any]) -> None:
     """out[row, column] = max(acc + bias[column], 0), where context[2] points to the number of columns."""
-    out, bias, columns = context
+    (row, column), (out, bias, columns) = indices(code, at), context
     element, width = acc.type.element if width_of(acc) > 1 else acc.type, width_of(acc)
     acc = code.add(acc, code.load(code.at(bias, column, element), element, width))
     place = code.b.add(code.b.mul(row, code.load(columns, I64)), column)
     code.store(code.maximum(acc, code.like(0, acc)), code.at(out, place, element))
 
 
-def mask_and_copy(code: Any, acc: Any, row: Any, column: Any, context: Sequence[Any]) -> None:
+def mask_and_copy(code: Any, acc: Any, at: Place, context: Sequence[Any]) -> None:
     """Two outputs: acc * mask, and acc itself."""
-    masked, mask, copy, columns = context
+    (row, column), (masked, mask, copy, columns) = indices(code, at), context
     element, width = acc.type.element if width_of(acc) > 1 else acc.type, width_of(acc)
     place = code.b.add(code.b.mul(row, code.load(columns, I64)), column)
     held = code.load(code.at(mask, place, element), element, width)
@@ -382,7 +388,8 @@ class Scaled:
     factor: float
     columns: int
 
-    def __call__(self, code: Any, acc: Any, row: Any, column: Any, context: Sequence[Any]) -> None:
+    def __call__(self, code: Any, acc: Any, at: Place, context: Sequence[Any]) -> None:
+        row, column = indices(code, at)
         place = code.b.add(code.b.mul(row, I64(self.columns)), column)
         element = acc.type.element if width_of(acc) > 1 else acc.type
         code.store(code.mul(acc, code.like(self.factor, acc)), code.at(context[0], place, element))

@@ -12,6 +12,7 @@ from fanin.compiler.graph import Value
 from fanin.compiler.native import elementwise
 from fanin.compiler.native.frame import Frame, immediate, operand_type
 from fanin.compiler.native.loops.access import Access, aligned
+from fanin.compiler.native.product.kernel import Place
 from fanin.compiler.native.vector import I64, Code, element_type, width_of
 from fanin.compiler.passes.plan import Group
 from fanin.compiler.passes.views import dense, is_number
@@ -21,14 +22,16 @@ from fanin.compiler.passes.views import dense, is_number
 class Term:
     """One operand of an epilogue.
 
-    kind: "member" (a result before it, by number), "number" (what is always known), "slot" (a number in the context),
-          or "load" (memory, with its pointer and row stride in the context).
+    kind:  "member" (a result before it, by number), "number" (what is always known), "slot" (a number in the context),
+           or "load" (memory, with its pointer and row stride in the context).
+    step:  its column stride. moves: whether its row stride is something else than 0.
     """
 
     kind: str
     what: Any
     element: str
     step: int = 0
+    moves: bool = True
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Epilogue:
         if is_number(x):
             return Term("slot", self._slot(("number", x, str(kind)), lambda: [self.frame.scalar(x, kind)]), str(kind))
         access = self._seen(aligned(self.refs[x], value.shape))
-        return Term("load", self._memory(access), access.base.dtype.str, access.strides[1])
+        return Term("load", self._memory(access), access.base.dtype.str, access.strides[1], access.strides[0] != 0)
 
     def _seen(self, access: Access) -> Access:
         return Access(access.base, access.offset, access.strides[::-1]) if self.turned else access
@@ -106,14 +109,14 @@ class Epilogue:
             self.context.extend(make())
         return self._slots[key]
 
-    def __call__(self, code: Code, acc: Any, row: Any, column: Any, context: Sequence[Any]) -> None:
+    def __call__(self, code: Code, acc: Any, place: Place, context: Sequence[Any]) -> None:
         """Compute the chain for one register and store what leaves it."""
         found = [acc]
         width = width_of(acc)
         for value, line in zip(self.members, self.lines, strict=True):
             if value is not self.members[0]:
                 operands = [
-                    self._operand(code, value, i, term, found, (row, column), context, width)
+                    self._operand(code, value, i, term, found, place, context, width)
                     for i, term in enumerate(line.terms)
                 ]
                 found.append(elementwise.emit(code, value, operands))
@@ -121,10 +124,10 @@ class Epilogue:
         for value, line, x in zip(self.members, self.lines, found, strict=True):
             if line.stored is not None:
                 kind = element_type(value.dtype)
-                code.store(x, _address(code, context, line.stored, 1, (row, column), kind))
+                code.store(x, _address(code, context, line.stored, (1, True), place, kind))
 
     def _operand(
-        self, code: Code, value: Value, i: int, term: Term, found: list[Any], place: Any, context: Any, width: int
+        self, code: Code, value: Value, i: int, term: Term, found: list[Any], place: Place, context: Any, width: int
     ) -> Any:
         kind = operand_type(value, i)
         if term.kind == "number":
@@ -135,14 +138,25 @@ class Epilogue:
             x = found[term.what]
         else:
             own = element_type(np.dtype(term.element))
-            x = _read(code, _address(code, context, term.what, term.step, place, own), own, term.step, width)
+            address = _address(code, context, term.what, (term.step, term.moves), place, own)
+            x = _read(code, address, own, term.step, width)
         return x if value.op is not None and value.op.name == "cast" else code.cast(x, kind)
 
 
-def _address(code: Code, context: Any, slot: int, step: int, place: Any, kind: Any) -> Any:
-    row, column = place
-    offset = code.b.mul(row, context[slot + 1])
-    return code.at(context[slot], stepped_by(code, offset, column, step), kind)
+def _address(code: Code, context: Any, slot: int, strides: tuple[int, bool], place: Place, kind: Any) -> Any:
+    """Return where an operand lies, whose column stride and whether it has a row stride are known here.
+
+    Only the first row of a tile is found by multiplying; each other one is one addition behind the one before.
+    """
+    (step, moves), known = strides, place.known
+    if (slot, 0) not in known:
+        offset = code.b.mul(place.row, context[slot + 1]) if moves else I64(0)
+        known[slot, 0] = code.at(context[slot], stepped_by(code, offset, place.column, step), kind)
+    row = place.down if moves else 0
+    for r in range(1, row + 1):
+        if (slot, r) not in known:
+            known[slot, r] = code.at(known[slot, r - 1], context[slot + 1], kind)
+    return code.at(known[slot, row], I64(place.right * step), kind) if place.right else known[slot, row]
 
 
 def _read(code: Code, address: Any, kind: Any, step: int, width: int) -> Any:

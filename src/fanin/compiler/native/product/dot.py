@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fanin.compiler.native import ir
-from fanin.compiler.native.product.kernel import Arguments, Finish, begin, finish_register, held_or, repeated
+from fanin.compiler.native.product.kernel import Arguments, Finish, Place, begin, finish_register, held_or, repeated
 from fanin.compiler.native.product.plan import pieces_of
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I32, I64, Code, element_type, width_of
@@ -125,13 +125,13 @@ def _finish(
     context: Sequence[Any],
 ) -> None:
     element = element_type(dot.dtype)
+    corner = Place(code.b.add(at[0], given.row), code.b.add(at[1], given.column))
     for r, start, total in _totals(code, dot, sums):
         m, n = code.b.add(at[0], I64(r)), code.b.add(at[1], I64(start))
         place = code.at(given.c, code.b.add(code.b.mul(m, given.c_row), n), element)
         if dot.accumulates:
             (total,) = held_or(code, given.accumulate, [place], [total], code.add)
-        where = code.b.add(at[0], given.row), r, code.b.add(at[1], given.column), start
-        finish_register(code, finish, total, where, place, context)
+        finish_register(code, finish, total, corner.at(r, start), place, context)
 
 
 def _totals(code: Code, dot: Dot, sums: list[list[Any]]) -> Iterator[tuple[int, int, Any]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fanin.compiler.native import ir
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I1, I32, I64, POINTER, Code, function, width_of
 
-Epilogue = Callable[[Code, Any, Any, Any, Sequence[Any]], None]
+Epilogue = Callable[[Code, Any, "Place", Sequence[Any]], None]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,28 @@ _TYPES = [POINTER, I64, I64, I64, POINTER, I64, I64, POINTER, I64, I64, I64, I64
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a register of results lies: at row `row` + `down` and column `column` + `right` of C.
+
+    known: addresses in the epilogue's operands; the registers of a tile share it, since each row lies behind another.
+    """
+
+    row: Any
+    column: Any
+    down: int = 0
+    right: int = 0
+    known: dict[tuple[int, int], Any] = field(default_factory=dict)
+
+    def at(self, down: int, right: int) -> Place:
+        """Return the place so many rows and columns further on in the same tile."""
+        return replace(self, down=down, right=right)
+
+    def turned(self) -> Place:
+        """Return the same place where rows are called columns."""
+        return Place(self.column, self.row, self.right, self.down, self.known)
+
+
+@dataclass(frozen=True)
 class Finish:
     """What happens to the finished registers: an epilogue, or (None) a store to C.
 
@@ -74,16 +96,12 @@ def begin(module: ir.Module, isa: Isa, name: str, finish: Finish) -> tuple[Any, 
     return made, code, Arguments(*made.args[: len(_TYPES)]), list(made.args[len(_TYPES) :])
 
 
-def finish_register(
-    code: Code, finish: Finish, acc: Any, at: tuple[Any, int, Any, int], place: Any, context: Sequence[Any]
-) -> None:
-    """Hand a finished register over: `at` says its row and column as (row, more, column, more), `place` its address."""
+def finish_register(code: Code, finish: Finish, acc: Any, place: Place, c: Any, context: Sequence[Any]) -> None:
+    """Hand a finished register over to the epilogue, or store it in C, at the address `c`."""
     if finish.epilogue is None:
-        code.store(acc, place)
+        code.store(acc, c)
     else:
-        row, column = code.b.add(at[0], I64(at[1])), code.b.add(at[2], I64(at[3]))
-        first, second = (column, row) if finish.turned else (row, column)
-        finish.epilogue(code, acc, first, second, context)
+        finish.epilogue(code, acc, place.turned() if finish.turned else place, context)
 
 
 def _not_unrolled(module: ir.Module) -> Any:

@@ -19,6 +19,7 @@ from fanin.compiler.native import ir
 from fanin.compiler.native.product.kernel import (
     Arguments,
     Finish,
+    Place,
     begin,
     finish_register,
     held_or,
@@ -159,8 +160,9 @@ class _Kernel:
             sums = held_or(code, self.given.accumulate, places, sums)
         if not tile.empty:
             sums = self._sums(operands, sums + zeros * (tile.chains - 1))
+        corner = Place(row, column)
         for (r, start, _), acc, place in zip(tile.places, sums, places, strict=True):
-            finish_register(code, self.finish, acc, (row, r, column, start), place, self.context)
+            finish_register(code, self.finish, acc, corner.at(r, start), place, self.context)
 
     def _sums(self, operands: _Operands, sums: list[Any]) -> list[Any]:
         """Run over K; `sums` are the accumulators of the chains, one after the other."""
@@ -200,7 +202,8 @@ class _Kernel:
                     carried[r] = code.fma(code.b.shuffle_vector(x, x, order), y, carried[r])
                 carried[:2] = [self.at(carried[0], side), self.at(carried[1], side * width)]
         values[:2] = sums[:2]
-        return [code.add(x, self._together(y, width)) for x, y in zip(held, sums[2:], strict=True)]
+        found = [self._together(x, width) for x in sums[2:]]
+        return [code.add(x, y) for x, y in zip(held, found, strict=True)] if self.tile.accumulates else found
 
     def _together(self, x: Any, width: int) -> Any:
         """Return the sum of the parts of a register that are `width` lanes each; they are a power of two."""
