@@ -56,6 +56,39 @@ def test_changed_and_replaced_weights_count_at_once(model: torch.nn.Module) -> N
         np.testing.assert_allclose(compiled(x).numpy(), model(x).numpy(), rtol=1e-5)
 
 
+def set_data(w: torch.Tensor) -> None:
+    w.data = torch.ones(8, 5)
+
+
+def set_out(w: torch.Tensor) -> None:
+    torch.add(torch.ones(8, 5), 0.5, out=w.resize_(0))
+
+
+def share(w: torch.Tensor) -> None:
+    w.set_(w.detach() + 2)
+
+
+MOVES = {"data": set_data, "set_": share, "out": set_out, "resize_": lambda w: w.resize_(8, 5).fill_(3)}
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_whatever_gives_a_buffer_other_memory_is_noticed(move: str) -> None:
+    class Weighted(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("weight", torch.zeros(8, 5))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x @ self.weight.T
+
+    model = Weighted()
+    compiled, x = torch.compile(model), torch.ones(1, 5)
+    compiled(x)
+    MOVES[move](model.weight)
+    assert model(x).sum() != 0
+    np.testing.assert_array_equal(compiled(x).numpy(), model(x).numpy())
+
+
 def test_threads_do_not_disturb_each_other(model: torch.nn.Module) -> None:
     compiled, rows = torch.compile(model), list(torch.randn(4, 1, 5))
     with torch.no_grad():

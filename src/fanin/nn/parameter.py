@@ -9,7 +9,7 @@ import numpy as np
 from fanin._core.dtypes import default_numpy, from_numpy, to_numpy
 from fanin._core.errors import ArgumentError, ArgumentTypeError, MissingNameError, StateError
 from fanin.tensor import Size, Tensor
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import Changes, TensorBase
 from fanin.tensor.device import check_device, device
 
 
@@ -153,6 +153,7 @@ class UninitializedTensorMixin:
         self.__class__ = self.cls_to_become
         del self.__dict__["_wanted"]
         self._array = np.zeros(Size(shape), wanted)  # type: ignore[misc]
+        Changes.count += 1
 
     def share_memory_(self) -> Any:
         """Raise RuntimeError: there is no memory yet."""

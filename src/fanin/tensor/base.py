@@ -39,9 +39,19 @@ class TensorBase:
 
 
 class Changes:
-    """How often something was changed that a compiled function may have taken for granted: modules, flags, groups."""
+    """How often something was changed that a compiled function may have taken for granted.
+
+    Modules, flags, groups of parameters, and where a tensor's memory lies.
+    """
 
     count = 0
+
+
+def move(x: TensorBase, array: Any) -> None:
+    """Let a tensor that exists have other memory; compiled functions then look where it lies."""
+    moved = x.__dict__.get("_array") is not array  # not read as a field, which would be noted while capturing
+    x._array = array
+    Changes.count += moved
 
 
 def known(array: Any) -> bool:

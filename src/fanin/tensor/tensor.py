@@ -14,7 +14,7 @@ from fanin._core.missing import refuse_of_tensor
 from fanin.ops.arithmetic import sum_to
 from fanin.tensor import printing
 from fanin.tensor.backward import backward
-from fanin.tensor.base import Changes, TensorBase, known, version_counter
+from fanin.tensor.base import Changes, TensorBase, known, move, version_counter
 from fanin.tensor.description import Description
 from fanin.tensor.device import check_device
 from fanin.tensor.functions import shaping
@@ -147,7 +147,7 @@ class Tensor(Methods, InPlaceMethods, Operators, Description):
     def data(self, new: Any) -> None:
         if not isinstance(new, TensorBase):
             raise ArgumentTypeError(f"data must be a Tensor, got {type(new).__name__}")
-        self._array = new._array
+        move(self, new._array)
         self._base = None
 
     @property

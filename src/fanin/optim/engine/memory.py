@@ -12,7 +12,7 @@ import numpy as np
 
 from fanin._core.addresses import address
 from fanin._core.errors import ShapeError
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import TensorBase, move
 from fanin.tensor.tape import wrap
 
 
@@ -180,7 +180,7 @@ def _moved(value: Any, place: Any, name: str) -> Any:
             f"state {name!r} has not the shape of its parameter. Was it saved with another model?"
         )
     place[...] = array.reshape(place.shape)
-    value._array = place
+    move(value, place)
     value._base, value._node, value._requires_grad = None, None, False
     return value
 

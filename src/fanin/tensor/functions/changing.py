@@ -11,7 +11,7 @@ from fanin._core.errors import InPlaceError, OperationError, ShapeError
 from fanin.ops.index import overwrite
 from fanin.ops.op import Op
 from fanin.ops.rules import broadcast_shape
-from fanin.tensor.base import TensorBase
+from fanin.tensor.base import TensorBase, move
 from fanin.tensor.functions import arithmetic
 from fanin.tensor.functions.operands import as_operand, number
 from fanin.tensor.grad_mode import mode
@@ -208,7 +208,7 @@ def fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Any:
 
 def set_(self: Any, source: Any = None) -> Any:
     """Let the tensor share the memory of another one, or hold no elements."""
-    self._array = np.empty(0, self._array.dtype) if source is None else source._array
+    move(self, np.empty(0, self._array.dtype) if source is None else source._array)
     bump(self)
     return self
 
@@ -223,5 +223,5 @@ def resize_(self: Any, *size: Any, **unused: Any) -> Any:
     kept = self._array.reshape(-1)[: int(np.prod(shape, dtype=np.int64))]
     made = np.zeros(int(np.prod(shape, dtype=np.int64)), self._array.dtype)
     made[: kept.size] = kept
-    self._array = made.reshape(shape)
+    move(self, made.reshape(shape))
     return self

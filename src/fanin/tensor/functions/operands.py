@@ -13,7 +13,7 @@ from fanin._core.errors import ArgumentTypeError, CaptureError, DtypeError, Grap
 from fanin.ops.elementwise import cast
 from fanin.ops.op import Op
 from fanin.ops.rules import wrap_dims
-from fanin.tensor.base import TensorBase, known
+from fanin.tensor.base import TensorBase, known, move
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.operators import operand
 from fanin.tensor.tape import apply, wrap
@@ -106,10 +106,10 @@ def store_out(out: Any, result: Any, function: str = "") -> Any:
     if mode.capture is not None and target.shape == array.shape:
         return mode.capture.store(out, array)
     if mode.capture is not None:
-        out._array = converted(result, from_numpy(target.dtype))._array
+        move(out, converted(result, from_numpy(target.dtype))._array)
         return out
     if target.shape != array.shape:
-        out._array = np.empty(array.shape, target.dtype)
+        move(out, np.empty(array.shape, target.dtype))
     np.copyto(out._array, array, casting="unsafe")
     return out
 
