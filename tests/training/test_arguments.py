@@ -127,6 +127,21 @@ def test_wrong_target_shapes_get_the_advice_of_the_loop() -> None:
         torch.fit(model, (x, y.reshape(-1)), nn.MSELoss(), optimizer, engine="eager")
 
 
+@pytest.mark.parametrize("engine", ["eager", "native", "auto"])
+def test_targets_that_are_no_probabilities_are_told_whatever_carries_out_the_steps(engine: str) -> None:
+    _, x, y, _ = linear()
+    for low, high in ((0.0, 2.0), (-1.0, 1.0)):
+        target = torch.where(y > 0, high, low)
+        model = nn.Linear(3, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        with pytest.warns(torch.advice.TargetOutOfRange, match=f"lie between {low:g} and {high:g}; outside"):
+            torch.fit(model, (x, target), nn.BCEWithLogitsLoss(), optimizer, engine=engine)
+        before = weights(model)
+        with pytest.raises(RuntimeError, match="all elements of target should be between 0 and 1"):
+            torch.fit(nn.Sequential(model, nn.Sigmoid()), (x, target), nn.BCELoss(), optimizer, engine=engine)
+        np.testing.assert_array_equal(weights(model)["weight"], before["weight"])
+
+
 # What it refuses ------------------------------------------------------------------------------------------------------
 
 X, Y = np.zeros((12, 3)), np.zeros((12, 1))

@@ -9,8 +9,10 @@ from typing import Any
 
 from fanin._core.advice import give
 from fanin._core.errors import ArgumentError, ArgumentTypeError
-from fanin.nn import Module
+from fanin.nn import BCELoss, BCEWithLogitsLoss, Module
+from fanin.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
 from fanin.optim import Optimizer
+from fanin.tensor.functions.creation import full_like
 from fanin.training.callbacks import Callbacks, Training
 from fanin.training.checkpoint import CheckpointFile, Parts, fingerprint, streams_of
 from fanin.training.data import (
@@ -28,6 +30,8 @@ from fanin.training.metrics import metrics_of
 from fanin.training.schedule import schedule_of
 from fanin.training.source import Rows, Source
 from fanin.training.weights import Members
+
+_OF_PROBABILITIES = {BCELoss: binary_cross_entropy, BCEWithLogitsLoss: binary_cross_entropy_with_logits}
 
 
 def fit(
@@ -171,6 +175,8 @@ def prepared(
         raise ArgumentError(
             "fit: an epoch has no steps: with drop_last, the batch size must be at most the number of rows"
         )
+    if engine != "eager":
+        _look_at_targets(source, loss)
     schedule = schedule_of(scheduler, optimizer, epochs, source.steps)
     task = Task(model, loss, optimizer, source, schedule.per_step, clip_grad_norm, threads, aside, members)
     parts = Parts(model, optimizer, schedule.scheduler, streams_of(source, generator))
@@ -187,6 +193,15 @@ def prepared(
         _saving(checkpoint, resume, parts, task),
         progress=progress,
     )
+
+
+def _look_at_targets(source: Source, loss: Any) -> None:
+    """Let a loss of probabilities say of all targets what it says in eager code: compiled steps look at no values."""
+    look = _OF_PROBABILITIES.get(type(loss))
+    if look is None or not isinstance(source, Rows) or source.paired or not source.tensors[-1].is_floating_point():
+        return
+    target = source.tensors[-1].detach()
+    look(full_like(target, 0.5), target)
 
 
 def _judge(validation: Any, train: Source, model: Any, loss: Any, metrics: Any, batch_size: int | None) -> Judge | None:
