@@ -27,6 +27,7 @@ KNOWN = {
         "nn_loss.likelihoods", "nn_loss_words.messages", "nn_margin_loss.margin_mistakes",
         "tensor_arithmetic.integer_division", "tensor_indexing.words_of_writing_errors",
         "tensor_indexing.writing_errors", "torch_modules.Embedding_error_0",
+        "tensor_numbers.tensors_that_integers_do_not_hold",
     ],
     "a dtype is refused when the graph is carried out": [
         *(f"tensor_arithmetic.promotion[{name}]" for name in ("floor_divide", "remainder", "fmod", "pow")),
@@ -60,7 +61,7 @@ FLOORS = {
     "nn_parametrize": (1, 0), "nn_prune": (10, 80),
     # Texts, files, draws, batches: nothing that a captured function could do.
     "nn_containers": (0, 0), "nn_module": (0, 0), "tensor_nodes": (0, 0), "tensor_sampling": (0, 0),
-    "tensor_testing": (0, 0), "utils_data": (0, 0),
+    "tensor_numbers": (0, 0), "tensor_testing": (0, 0), "utils_data": (0, 0),
 }  # fmt: skip
 
 

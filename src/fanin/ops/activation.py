@@ -279,7 +279,7 @@ elu_slope = define(
     "elu_slope",
     on_array(_elu_slope),
     same,
-    vjps=(lambda g, out, x, **numbers: where(x > 0, zeros_like(g), g * out * numbers["input_scale"]),),
+    vjps=(lambda g, out, x, **numbers: where(x >= 0, zeros_like(g), g * out * numbers["input_scale"]),),
     reads=(0,),
     reads_out=True,
 )

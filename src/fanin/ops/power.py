@@ -22,7 +22,7 @@ from fanin.ops.arithmetic import (
 )
 from fanin.ops.elementwise import cast_like, log
 from fanin.ops.op import Op, Spec, define
-from fanin.ops.rules import broadcast, shape_of, to_common, to_float
+from fanin.ops.rules import broadcast, refuse_overflow, shape_of, to_common, to_float
 
 
 def _power(a: Any, b: Any) -> Any:
@@ -75,6 +75,8 @@ def _power_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     base, exponent = inputs
     if exponent.__class__ is int and exponent < 0 and base.dtype.kind in "iu":
         raise _negative_exponent()  # before it becomes a number without a sign
+    if exponent.__class__ is int:
+        refuse_overflow([exponent], base.dtype)
     if base.__class__ is np.ndarray and base.dtype.kind == "f" and exponent.__class__ in (int, float):
         return inputs
     return to_common(inputs)

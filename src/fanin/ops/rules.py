@@ -130,10 +130,11 @@ def _number(value: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def refuse_overflow(numbers: Sequence[Any], dtype: np.dtype[Any]) -> None:
-    """Refuse integers that an integer dtype does not hold; those without a sign take small negative ones."""
+    """Refuse numbers that an integer dtype does not hold; those without a sign take small negative integers."""
     if dtype.kind in "iu":
-        most = int(np.iinfo(dtype).max)
-        if any(isinstance(n, int) and not -most - (dtype.kind == "i") <= n <= most for n in numbers):
+        info = np.iinfo(dtype)
+        most, least = int(info.max), {int: -int(info.max) - (dtype.kind == "i"), float: int(info.min)}
+        if any(isinstance(n, kind) and not least[kind] <= n <= most for n in numbers for kind in (int, float)):
             raise DtypeError(f"value cannot be converted to type {dtype} without overflow")
 
 

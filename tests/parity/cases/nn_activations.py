@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.parity.harness import DTYPES, case, raises, sample, with_gradients
+from tests.parity.harness import DTYPES, case, message, raises, sample, with_gradients
 
 # Name in torch.nn, constructor's arguments.
 MODULES: list[tuple[str, dict[str, Any]]] = [
@@ -269,3 +269,25 @@ def texts(torch: Any) -> Any:
     in_place = [getattr(nn, name)(inplace=True) for name in IN_PLACE]
     more = [nn.RReLU(0.1, 0.2, True), nn.Threshold(1, 2.5, True), nn.Softmax(), nn.PReLU(3, 0.5)]
     return [str(module) for module in (*modules, *in_place, *more)]
+
+
+@case(params=DTYPES)
+def second_derivatives_at_zero(torch: Any, dtype: str) -> Any:
+    result = {}
+    for name, settings in [("ELU", {}), ("ELU", {"alpha": 2.5}), ("CELU", {"alpha": 0.5}), ("SELU", {})]:
+        x = torch.tensor([0.0, -0.0, 1e-3, -1e-3], dtype=getattr(torch, dtype), requires_grad=True)
+        (slope,) = torch.autograd.grad(_build(torch, name, settings, dtype)(x).sum(), x, create_graph=True)
+        result[f"{name}({_text(settings)})"] = [slope, *torch.autograd.grad(slope.sum(), x)]
+    return result
+
+
+@case
+def bounds_of_bytes(torch: Any) -> Any:
+    limited, x = torch.nn.functional.hardtanh, torch.tensor([1, 200, 255], dtype=torch.uint8)
+    return [
+        limited(x, 0, 6),
+        limited(x, 0, 255),
+        message(lambda: limited(x), RuntimeError),
+        raises(lambda: limited(x, 0, 300)),
+        raises(lambda: limited(x.char(), -129, 6)),
+    ]

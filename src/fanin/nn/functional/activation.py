@@ -13,7 +13,7 @@ from fanin.ops.arithmetic import less_equal, where
 from fanin.ops.elementwise import cast
 from fanin.ops.index import getitem
 from fanin.ops.op import Op
-from fanin.ops.rules import wrap_dim
+from fanin.ops.rules import refuse_overflow, wrap_dim
 from fanin.ops.shape import reshape_op
 from fanin.random.generator import default_generator
 from fanin.random.unit import unit53
@@ -64,6 +64,11 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
     """
     if min_val > max_val:
         raise ArgumentError("min_val cannot be greater than max_val", remedy=f"Got {min_val} and {max_val}.")
+    require_tensor("hardtanh", input)
+    dtype = input._array.dtype
+    if dtype.kind == "u" and min_val < 0:
+        raise OperationError("cannot do hardtanh on an unsigned type with negative limits")
+    refuse_overflow([min_val, max_val], dtype)
     return _pointwise(ops.hardtanh, input, inplace, {"low": min_val, "high": max_val})
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from fanin._core.errors import InPlaceError, OperationError, ShapeError
 from fanin.ops.index import overwrite
 from fanin.ops.op import Op
-from fanin.ops.rules import broadcast_shape
+from fanin.ops.rules import broadcast_shape, refuse_overflow
 from fanin.tensor.base import TensorBase, move
 from fanin.tensor.functions import arithmetic
 from fanin.tensor.functions.operands import as_operand, number
@@ -163,6 +163,8 @@ def fill_(self: Any, value: Any) -> Any:
         check_writable(self)
         if mode.capture is not None and isinstance(value, TensorBase):
             return store(self, value._array)
+        if not isinstance(value, TensorBase):
+            refuse_overflow([number(value)], self._array.dtype)
         return _set_all(self, value._array.item() if isinstance(value, TensorBase) else value)
     name = "FillBackward0" if isinstance(value, TensorBase) else "FillBackward2"
     return label(apply_in_place(overwrite, (self, value), {}), name)

@@ -8,6 +8,7 @@ import numpy as np
 
 from fanin._core import dtypes
 from fanin._core.errors import ArgumentTypeError, OperationError, ShapeError
+from fanin.ops.rules import refuse_overflow
 from fanin.tensor.base import TensorBase
 from fanin.tensor.functions.data import leaf
 from fanin.tensor.functions.operands import number, require_tensor, to_out
@@ -102,6 +103,7 @@ def full(
 
 
 def _constant(shape: tuple[int, ...], value: Any, kind: np.dtype[Any]) -> Any:
+    refuse_overflow([value], kind)
     with np.errstate(all="ignore"):
         return np.full(shape, np.asarray(value).astype(kind), kind)
 

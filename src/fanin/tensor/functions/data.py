@@ -35,8 +35,7 @@ def data_array(data: Any, dtype: Any = None) -> Any:
         return np.array(data).astype(dtypes.to_numpy(kind))
     wanted = None if dtype is None else dtypes.to_numpy(dtype)
     if data.__class__ is float:
-        with np.errstate(all="ignore"):
-            return np.array(data).astype(dtypes.default_numpy() if wanted is None else wanted)
+        return _cast(np.array(data), wanted, data)
     if isinstance(_first(data), (TensorBase, np.ndarray, np.generic)):
         wanted = _inferred(data) if wanted is None else wanted
         data = _without_tensors(data)
@@ -93,7 +92,7 @@ def _cast(array: Any, wanted: np.dtype[Any] | None, data: Any) -> Any:
     if wanted is None:
         kinds = {"b": array.dtype, "i": dtypes.int64.numpy, "u": array.dtype, "f": dtypes.default_numpy()}
         wanted = dtypes.default_numpy() if not array.size else kinds[array.dtype.kind]
-    if wanted.kind in "iu" and array.dtype.kind in "iu" and array.size:
+    if wanted.kind in "iu" and array.dtype.kind != "b" and array.size:
         _check_range(array, wanted)
     with np.errstate(all="ignore"):
         return array.astype(wanted)
@@ -103,7 +102,7 @@ def _check_range(array: Any, wanted: np.dtype[Any]) -> None:
     if array.dtype.kind == "u" and array.dtype.itemsize == 8:
         raise _overflow()
     info = np.iinfo(wanted)
-    if array.max() > info.max or array.min() < -int(info.max) - 1:
+    if not (array.max() <= info.max and array.min() >= -int(info.max) - 1):  # nan is neither
         raise DtypeError(f"value cannot be converted to type {wanted} without overflow")
 
 

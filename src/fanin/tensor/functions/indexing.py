@@ -8,6 +8,7 @@ import numpy as np
 
 from fanin._core.errors import ArgumentError, ArgumentTypeError, IndexRangeError
 from fanin.ops import index as ops
+from fanin.ops.rules import refuse_overflow
 from fanin.tensor.base import TensorBase, known
 from fanin.tensor.functions.shaping import expand
 from fanin.tensor.grad_mode import mode
@@ -168,6 +169,8 @@ def _set(input: Any, where: Any, value: Any) -> None:
         raise ArgumentTypeError(
             f"can't assign a {type(value).__name__} to a {input.type()}", remedy="Make it a tensor first."
         )
+    if not isinstance(value, TensorBase):
+        refuse_overflow([value], input._array.dtype)
     values: Any = value if isinstance(value, TensorBase) else input._like(value)
     if mode.capture is not None:
         if values._array.dtype != input._array.dtype:

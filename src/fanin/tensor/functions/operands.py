@@ -12,7 +12,7 @@ from fanin._core.dtypes import can_cast, from_numpy, python_dtype, to_numpy
 from fanin._core.errors import ArgumentTypeError, CaptureError, DtypeError, GraphError
 from fanin.ops.elementwise import cast
 from fanin.ops.op import Op
-from fanin.ops.rules import wrap_dims
+from fanin.ops.rules import refuse_overflow, wrap_dims
 from fanin.tensor.base import TensorBase, known, move
 from fanin.tensor.grad_mode import mode
 from fanin.tensor.operators import operand
@@ -191,5 +191,11 @@ def number(value: Any) -> Any:
 
 
 def as_tensor_like(value: Any, like: Any) -> Any:
-    """Return a tensor as it is, and a number as a zero-dimensional tensor of the dtype of `like`."""
-    return value if isinstance(value, TensorBase) else wrap(np.asarray(value).astype(like._array.dtype))
+    """Return a tensor as it is, and a number as a zero-dimensional tensor of the dtype of `like`.
+
+    Raises RuntimeError for a number that an integer dtype does not hold.
+    """
+    if isinstance(value, TensorBase):
+        return value
+    refuse_overflow([number(value)], like._array.dtype)
+    return wrap(np.asarray(value).astype(like._array.dtype))

@@ -11,10 +11,10 @@ from fanin._core.errors import DimensionError, DtypeError, IndexRangeError, Oper
 from fanin.ops import arithmetic
 from fanin.ops import index as ops
 from fanin.ops import shape as shape_ops
-from fanin.ops.rules import wrap_dim
+from fanin.ops.rules import refuse_overflow, wrap_dim
 from fanin.tensor.base import TensorBase, known
 from fanin.tensor.functions.indexing import normalise
-from fanin.tensor.functions.operands import as_tensor_like, require_tensor, to_out
+from fanin.tensor.functions.operands import as_tensor_like, number, require_tensor, to_out
 from fanin.tensor.functions.selecting import (
     along_dim,
     checked_positions,
@@ -304,18 +304,10 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
                 "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                 f"{value._array.ndim} dimension(s)."
             )
+        if known(value._array):
+            refuse_overflow([number(value)], input._array.dtype)
         value = value.to(input.dtype)  # type: ignore[attr-defined]
-    else:
-        _require_fit(value, input._array.dtype)
     return label(apply(arithmetic.where, (mask, as_tensor_like(value, input), input), {}), "MaskedFillBackward0")
-
-
-def _require_fit(value: Any, dtype: np.dtype[Any]) -> None:
-    """Raise RuntimeError for a number outside what an integer dtype holds; fractions are cut off."""
-    if dtype.kind in "iu":
-        info = np.iinfo(dtype)
-        if not -int(info.max) - 1 <= value <= info.max:
-            raise DtypeError(f"value cannot be converted to type {dtype} without overflow")
 
 
 def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
