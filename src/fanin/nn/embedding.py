@@ -6,18 +6,11 @@ from typing import Any
 
 from fanin._core.errors import ArgumentConflictError
 from fanin.nn import functional as F
+from fanin.nn.functional.embedding import padding_row
 from fanin.nn.module import Module
 from fanin.nn.parameter import Parameter
 from fanin.nn.starting_values import fill_normal
 from fanin.tensor.functions.creation import empty
-
-
-def _resolved(padding_idx: int | None, rows: int) -> int | None:
-    if padding_idx is None:
-        return None
-    if not -rows <= padding_idx < rows:
-        raise ArgumentConflictError("Padding_idx must be within num_embeddings")
-    return padding_idx % rows
 
 
 class _Table(Module):
@@ -87,7 +80,7 @@ class Embedding(_Table):
         super().__init__()
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
-        self.padding_idx = _resolved(padding_idx, num_embeddings)
+        self.padding_idx = padding_row(padding_idx, num_embeddings)
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
@@ -194,7 +187,7 @@ class EmbeddingBag(_Table):
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
-        self.padding_idx = _resolved(padding_idx, num_embeddings)
+        self.padding_idx = padding_row(padding_idx, num_embeddings)
         self._set_table(_weight, False, device, dtype)
         self.mode = mode
         self.sparse = sparse

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.dtypes import bool_, category, default_numpy, from_numpy, is_symbol, python_dtype, result_dtype
+from fanin._core.dtypes import bool_, category, default_numpy, from_numpy, result_dtype
 from fanin._core.errors import ArgumentError, DimensionError, DtypeError, ShapeError, UnsupportedDtypeError
 from fanin.ops.op import Spec
 
@@ -41,12 +41,6 @@ def shape_of(value: Any) -> tuple[int, ...]:
     except AttributeError:
         return ()
     return shape
-
-
-def dtype_of(value: Any) -> np.dtype[Any]:
-    """Return the NumPy dtype of an array or spec, or the one that a Python number becomes."""
-    known = isinstance(value, (_NDARRAY, np.generic, Spec)) or is_symbol(value)
-    return value.dtype if known else python_dtype(value)
 
 
 def wrap_dim(dim: int, ndim: int) -> int:

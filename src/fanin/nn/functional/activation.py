@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import ArgumentError, OperationError
-from fanin.nn.functional.checks import named, require_tensor
+from fanin.nn.functional.checks import require_tensor
 from fanin.ops import activation as ops
 from fanin.ops.arithmetic import less_equal, where
 from fanin.ops.elementwise import cast
@@ -19,7 +19,7 @@ from fanin.random.generator import default_generator
 from fanin.random.unit import unit53
 from fanin.tensor.base import TensorBase
 from fanin.tensor.grad_mode import mode
-from fanin.tensor.tape import apply, apply_in_place, wrap
+from fanin.tensor.tape import apply, apply_in_place, label, wrap
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
@@ -392,7 +392,7 @@ def glu(input: Any, dim: int = -1) -> Any:
     before = (slice(None),) * axis
     a = apply(getitem, (input,), {"index": (*before, slice(None, half))})
     b = apply(getitem, (input,), {"index": (*before, slice(half, None))})
-    return named(a * apply(ops.sigmoid, (b,), {}), "GluBackward0")
+    return label(a * apply(ops.sigmoid, (b,), {}), "GluBackward0")
 
 
 def relu_(input: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the functions ask of their arguments, and how their results are called."""
+"""What the functions ask of their arguments."""
 
 from __future__ import annotations
 
@@ -6,13 +6,6 @@ from typing import Any
 
 from fanin._core.errors import ArgumentTypeError
 from fanin.tensor.base import TensorBase
-
-
-def named(result: Any, name: str) -> Any:
-    """Give the operation that made a result PyTorch's name of its backward node, where that is another; return it."""
-    if result._node is not None:
-        result._node.label = name
-    return result
 
 
 def require_tensor(function: str, value: Any, name: str = "input", position: int = 1) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 
 from fanin._core.dtypes import from_numpy, result_dtype
 from fanin._core.errors import DtypeError, OperationError
-from fanin.nn.functional.checks import named, require_tensor
+from fanin.nn.functional.checks import require_tensor
 from fanin.ops import arithmetic, elementwise, linalg, reduce
 from fanin.ops.index import take_rows
 from fanin.ops.rules import broadcast_shape, c_name, wrap_dim, wrap_dims
-from fanin.tensor.tape import apply
+from fanin.tensor.tape import apply, label
 
 
 def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any = None) -> Any:
@@ -81,7 +81,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
             x = apply(arithmetic.expand_op, (x,), {"shape": shape})
         length = apply(linalg.norm, (x,), {"p": 2.0, "dim": dims, "keepdim": True})
         parts.append(x / apply(elementwise.clamp, (length, eps, None), {}))
-    return named(apply(reduce.sum_, (parts[0] * parts[1],), {"dim": dims}), "SumBackward1")
+    return label(apply(reduce.sum_, (parts[0] * parts[1],), {"dim": dims}), "SumBackward1")
 
 
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
@@ -103,7 +103,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     difference = x1 - x2 + eps
     last = (difference._array.ndim - 1,) if difference._array.ndim else ()
     result = apply(linalg.norm, (difference,), {"p": float(p), "dim": last, "keepdim": keepdim})
-    return named(result, "NormBackward1")
+    return label(result, "NormBackward1")
 
 
 def pdist(input: Any, p: float = 2.0) -> Any:
@@ -128,7 +128,7 @@ def pdist(input: Any, p: float = 2.0) -> Any:
     first, second = np.triu_indices(input._array.shape[0], 1)
     plain = {"padding_idx": None, "by_frequency": False}
     difference = apply(take_rows, (input, first), plain) - apply(take_rows, (input, second), plain)
-    return named(apply(linalg.norm, (difference,), {"p": float(p), "dim": (1,)}), "PdistBackward0")
+    return label(apply(linalg.norm, (difference,), {"p": float(p), "dim": (1,)}), "PdistBackward0")
 
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:

@@ -110,7 +110,7 @@ def embedding(
     """
     index = _row_numbers("embedding", input, weight)
     rows = weight._array.shape[0]
-    padding_idx = _padding(padding_idx, rows)
+    padding_idx = padding_row(padding_idx, rows)
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
     how = {"padding_idx": padding_idx, "by_frequency": bool(scale_grad_by_freq)}
@@ -135,7 +135,8 @@ def _row_numbers(function: str, input: Any, weight: Any) -> Any:
     return index
 
 
-def _padding(padding_idx: int | None, rows: int) -> int | None:
+def padding_row(padding_idx: int | None, rows: int) -> int | None:
+    """Return the number of the row that stands for padding, counted from the front."""
     if padding_idx is None:
         return None
     if not -rows <= padding_idx < rows:
@@ -206,7 +207,7 @@ def embedding_bag(
         )
     bag_of, count = _bags(input, offsets, include_last_offset)
     numbers = input.reshape(-1)
-    padding_idx = _padding(padding_idx, len(weight._array))
+    padding_idx = padding_row(padding_idx, len(weight._array))
     rows = embedding(numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
     counted = wrap(np.ones(index.size, np.bool_)) if padding_idx is None else numbers != padding_idx
     if mode == "max":

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanin.nn.functional.checks import named, require_tensor
+from fanin.nn.functional.checks import require_tensor
 from fanin.ops import linalg
 from fanin.tensor.base import TensorBase
-from fanin.tensor.tape import apply
+from fanin.tensor.tape import apply, label
 
 # PyTorch's last step, by the number of dimensions of the input.
 _WITHOUT_BIAS = {1: "SqueezeBackward4", 2: "MmBackward0"}
@@ -33,6 +33,6 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         require_tensor("linear", weight, "weight", 2)
     if bias is None:
         result = apply(linalg.linear, (input, weight), {})
-        return named(result, _WITHOUT_BIAS.get(input._array.ndim, "UnsafeViewBackward0"))
+        return label(result, _WITHOUT_BIAS.get(input._array.ndim, "UnsafeViewBackward0"))
     result = apply(linalg.linear, (input, weight, bias), {})
-    return result if input._array.ndim == 2 else named(result, "ViewBackward0")
+    return result if input._array.ndim == 2 else label(result, "ViewBackward0")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import OperationError, UnsupportedDtypeError
-from fanin.nn.functional.checks import named, require_tensor
+from fanin.nn.functional.checks import require_tensor
 from fanin.ops.index import getitem
 from fanin.ops.shape import cat
-from fanin.tensor.tape import apply, wrap
+from fanin.tensor.tape import apply, label, wrap
 
 # By PyTorch's name and NumPy's: mirrored at the last element, the last element again, from the other end.
 _OTHER_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -49,7 +49,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     padded = input
     for i in range(len(pad) // 2):
         padded = _padded(padded, ndim - 1 - i, int(pad[2 * i]), int(pad[2 * i + 1]), 0 if value is None else value)
-    return padded if padded is input else named(padded, "ConstantPadNdBackward0")
+    return padded if padded is input else label(padded, "ConstantPadNdBackward0")
 
 
 def _padded(input: Any, axis: int, before: int, after: int, value: float) -> Any:
