@@ -1,8 +1,7 @@
 """torch.linalg: norms, systems, determinants and decompositions of matrices.
 
-What has a derivative here: norms, inv, solve, det, slogdet, cholesky, svdvals, eigvalsh, matrix_power, multi_dot,
-vecdot, cross. The other decompositions give their values; a backward pass through them says that it is not part of
-fanin.
+All have derivatives but qr, lstsq, pinv, the factors of lu, and the vectors (not the values) of eigh and svd. A backward
+pass through these says that it is not part of fanin.
 """
 
 from __future__ import annotations
@@ -52,12 +51,22 @@ def inv(A: Any, *, out: Any = None) -> Any:
     """Return the inverse of square matrices.
 
     Raises RuntimeError when a matrix is singular.
+
+    >>> import fanin as torch
+    >>> torch.linalg.inv(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]])
     """
     return _inverse(A, out=out)
 
 
 def det(A: Any) -> Any:
-    """Return the determinants of square matrices."""
+    """Return the determinants of square matrices.
+
+    >>> import fanin as torch
+    >>> torch.linalg.det(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor(8.)
+    """
     return _det(A)
 
 
@@ -65,12 +74,23 @@ def cholesky(A: Any, *, upper: bool = False, out: Any = None) -> Any:
     """Return the lower triangular L with L L^T = A, of positive-definite A (L^T when upper).
 
     Raises RuntimeError when A is not positive-definite.
+
+    >>> import fanin as torch
+    >>> torch.linalg.cholesky(torch.tensor([[4.0, 2.0], [2.0, 5.0]]))
+    tensor([[2., 0.],
+            [1., 2.]])
     """
     return _cholesky(A, upper, out=out)
 
 
 def matrix_power(A: Any, n: int, *, out: Any = None) -> Any:
-    """Return the n-th power of square matrices; a negative n of the inverse."""
+    """Return the n-th power of square matrices; a negative n of the inverse.
+
+    >>> import fanin as torch
+    >>> torch.linalg.matrix_power(torch.tensor([[1.0, 1.0], [0.0, 1.0]]), 3)
+    tensor([[1., 3.],
+            [0., 1.]])
+    """
     return _matrix_power(A, n, out=out)
 
 
@@ -85,12 +105,23 @@ def cross(input: Any, other: Any, *, dim: int = -1, out: Any = None) -> Any:
 
 
 def vander(x: Any, *, N: int | None = None) -> Any:
-    """Return the matrix of powers of a vector: row i holds 1, x[i], ..., x[i] ** (N - 1)."""
+    """Return the matrix of powers of a vector: row i holds 1, x[i], ..., x[i] ** (N - 1).
+
+    >>> import fanin as torch
+    >>> torch.linalg.vander(torch.tensor([2.0, 3.0]), N=3)
+    tensor([[1., 2., 4.],
+            [1., 3., 9.]])
+    """
     return _vander(x, N, True)
 
 
 def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
-    """Return the view of the diagonals of matrices, as a new last dimension."""
+    """Return the view of the diagonals of matrices, as a new last dimension.
+
+    >>> import fanin as torch
+    >>> torch.linalg.diagonal(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
     return A.diagonal(offset, dim1, dim2)
 
 

@@ -66,6 +66,10 @@ def solve(A: Any, B: Any, *, left: bool = True, out: Any = None) -> Any:
     """Return X with A X = B (X A = B when not left); B holds matrices, or vectors.
 
     Raises RuntimeError when A is singular, or the shapes or dtypes do not fit.
+
+    >>> import fanin as torch
+    >>> torch.linalg.solve(torch.tensor([[2.0, 0.0], [0.0, 4.0]]), torch.tensor([2.0, 2.0]))
+    tensor([1.0000, 0.5000])
     """
     _matrices("linalg.solve", A, square=True)
     require_tensor("linalg.solve", B)
@@ -156,7 +160,12 @@ def _tolerance(function: str, value: Any) -> Any:
 
 
 def matrix_rank(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False, out: Any = None) -> Any:
-    """Return how many singular values are above the tolerance."""
+    """Return how many singular values are above the tolerance.
+
+    >>> import fanin as torch
+    >>> torch.linalg.matrix_rank(torch.tensor([[1.0, 2.0], [2.0, 4.0]]))
+    tensor(1)
+    """
     limits = {"atol": _tolerance("matrix_rank", atol), "rtol": _tolerance("matrix_rank", rtol)}
     return to_out(out, apply(decomposition.matrix_rank, (_matrices("linalg.matrix_rank", A),), limits), "matrix_rank")
 
@@ -166,6 +175,12 @@ def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: str | None = None) -> An
 
     residuals are the squared errors of each column, for the drivers gels, gelsd and gelss; else empty, as where A has
     no more rows than its rank.
+
+    >>> import fanin as torch
+    >>> A, B = torch.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]]), torch.tensor([[1.0], [3.0], [5.0]])
+    >>> torch.linalg.lstsq(A, B).solution.round(decimals=4)
+    tensor([[1.],
+            [2.]])
     """
     shape, kind = _matrices("linalg.lstsq", A)._array.shape, A._array.dtype
     require_one_dtype(
@@ -247,7 +262,12 @@ def linalg_svd(A: Any, full_matrices: bool = True, *, driver: Any = None, out: A
 
 
 def svdvals(A: Any, *, driver: Any = None, out: Any = None) -> Any:
-    """Return the singular values in descending order."""
+    """Return the singular values in descending order.
+
+    >>> import fanin as torch
+    >>> torch.linalg.svdvals(torch.tensor([[3.0, 0.0], [0.0, -4.0]]))
+    tensor([4., 3.])
+    """
     return to_out(out, apply(decomposition.singular_values, (_matrices("linalg.svdvals", A),), {}), "linalg.svdvals")
 
 
@@ -260,7 +280,12 @@ def eigh(A: Any, UPLO: str = "L", *, out: Any = None) -> Any:
 
 
 def eigvalsh(A: Any, UPLO: str = "L", *, out: Any = None) -> Any:
-    """Return the eigenvalues of symmetric matrices in ascending order; one triangle of A is read."""
+    """Return the eigenvalues of symmetric matrices in ascending order; one triangle of A is read.
+
+    >>> import fanin as torch
+    >>> torch.linalg.eigvalsh(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
+    tensor([1., 2.])
+    """
     _matrices("linalg.eigvalsh", A, square=True)
     lower = A if UPLO == "L" else A.mT
     return to_out(out, apply(decomposition.eigenvalues, (lower,), {}), "linalg.eigvalsh")

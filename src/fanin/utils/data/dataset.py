@@ -39,7 +39,14 @@ class Dataset(Generic[Row]):
 
 
 class IterableDataset(Dataset[Row]):
-    """Rows in a stream: a subclass gives `__iter__()`."""
+    """Rows in a stream: a subclass gives `__iter__()`.
+
+    >>> from fanin.utils.data import DataLoader, IterableDataset
+    >>> class Counting(IterableDataset):
+    ...     def __iter__(self): return iter(range(3))
+    >>> list(DataLoader(Counting(), batch_size=None))
+    [0, 1, 2]
+    """
 
     def __iter__(self) -> Iterator[Row]:
         raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
@@ -73,7 +80,12 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
 
 class StackDataset(Dataset[Any]):
-    """Several datasets of equal length side by side: rows are tuples, or dicts when given by keyword."""
+    """Several datasets of equal length side by side: rows are tuples, or dicts when given by keyword.
+
+    >>> from fanin.utils.data import StackDataset
+    >>> StackDataset(x=[1, 2], y=[3, 4])[1]
+    {'x': 2, 'y': 4}
+    """
 
     def __init__(self, *args: Dataset[Any], **kwargs: Dataset[Any]) -> None:
         if bool(args) == bool(kwargs):
@@ -94,7 +106,12 @@ class StackDataset(Dataset[Any]):
 
 
 class ConcatDataset(Dataset[Any]):
-    """Datasets one after another."""
+    """Datasets one after another.
+
+    >>> from fanin.utils.data import ConcatDataset
+    >>> list(ConcatDataset([[1, 2], [3]]))
+    [1, 2, 3]
+    """
 
     __class_getitem__: Any = classmethod(GenericAlias)
 
@@ -134,7 +151,12 @@ class ChainDataset(IterableDataset[Any]):
 
 
 class Subset(Dataset[Any]):
-    """The rows of a dataset with the given numbers."""
+    """The rows of a dataset with the given numbers.
+
+    >>> from fanin.utils.data import Subset
+    >>> list(Subset("abcd", [3, 0]))
+    ['d', 'a']
+    """
 
     __class_getitem__: Any = classmethod(GenericAlias)
 

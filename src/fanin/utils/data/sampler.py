@@ -27,7 +27,12 @@ class Sampler:
 
 
 class SequentialSampler(Sampler):
-    """0, 1, 2, ..."""
+    """0, 1, 2, ...
+
+    >>> from fanin.utils.data import SequentialSampler
+    >>> list(SequentialSampler("abc"))
+    [0, 1, 2]
+    """
 
     def __init__(self, data_source: Sized) -> None:
         super().__init__(data_source)
@@ -49,6 +54,10 @@ class RandomSampler(Sampler):
 
     num_samples: how many to draw; all rows once when None.
     generator:   the stream; without one, each pass seeds a private stream from the default one.
+
+    >>> from fanin.utils.data import RandomSampler
+    >>> sorted(RandomSampler("abc"))
+    [0, 1, 2]
     """
 
     def __init__(
@@ -115,7 +124,12 @@ class SubsetRandomSampler(Sampler):
 
 
 class WeightedRandomSampler(Sampler):
-    """Row numbers drawn with probabilities proportional to weights, with or without replacement."""
+    """Row numbers drawn with probabilities proportional to weights, with or without replacement.
+
+    >>> from fanin.utils.data import WeightedRandomSampler
+    >>> list(WeightedRandomSampler([0.0, 1.0], num_samples=3))
+    [1, 1, 1]
+    """
 
     def __init__(
         self,
@@ -149,7 +163,12 @@ class WeightedRandomSampler(Sampler):
 
 
 class BatchSampler(Sampler):
-    """The rows of another sampler in lists of batch_size; the last, shorter one is left out with drop_last."""
+    """The rows of another sampler in lists of batch_size; the last, shorter one is left out with drop_last.
+
+    >>> from fanin.utils.data import BatchSampler, SequentialSampler
+    >>> list(BatchSampler(SequentialSampler(range(5)), batch_size=2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
+    """
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
         super().__init__()
