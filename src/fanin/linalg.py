@@ -1,7 +1,7 @@
 """torch.linalg: norms, systems, determinants and decompositions of matrices.
 
-All have derivatives but qr, lstsq, pinv, the factors of lu, and the vectors (not the values) of eigh and svd. A backward
-pass through these says that it is not part of fanin.
+All have derivatives but qr, lstsq, pinv, the factors of lu, and the vectors (not the values) of eigh and svd. A
+backward pass through these says that it is not part of fanin.
 """
 
 from __future__ import annotations

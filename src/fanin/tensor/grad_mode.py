@@ -100,7 +100,14 @@ class no_grad(_Switch):
 
 
 class enable_grad(_Switch):
-    """Remember operations again, inside `no_grad`."""
+    """Remember operations again, inside `no_grad`.
+
+    >>> import fanin as torch
+    >>> w = torch.ones(2, requires_grad=True)
+    >>> with torch.no_grad(), torch.enable_grad():
+    ...     (w * 2).requires_grad
+    True
+    """
 
     enabled = True
 
@@ -143,7 +150,14 @@ def _current() -> _Mode:
 
 
 class inference_mode(_Switch):
-    """Like `no_grad`, and the results can never take part in a later gradient."""
+    """Like `no_grad`, and the results can never take part in a later gradient.
+
+    >>> import fanin as torch
+    >>> with torch.inference_mode():
+    ...     result = torch.ones(2) * 2
+    >>> result.requires_grad, result.is_inference()
+    (False, True)
+    """
 
     def __new__(cls, mode: Any = True) -> Any:
         """Return a switch, or the decorated function when used as a bare decorator."""
