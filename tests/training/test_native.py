@@ -345,3 +345,17 @@ def test_many_short_epochs_cost_little_python() -> None:
     started = time.perf_counter()
     torch.fit(model, (x, y), nn.MSELoss(), optimizer, epochs=300, batch_size=8, engine="native")
     assert (time.perf_counter() - started) / 300 < 5e-3
+
+
+@pytest.mark.parametrize("loss", [nn.MSELoss, nn.HuberLoss, nn.BCEWithLogitsLoss])
+def test_targets_in_double_precision_give_gradients_in_the_model_s(loss: type[nn.Module]) -> None:
+    """A loss in float64 has gradients in float64, of which the outputs take those in their own dtype."""
+    found = []
+    for engine in ("eager", "native", "numpy"):
+        model, x, y = Setting().prepare()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        history = torch.fit(model, (x, y.sigmoid().double()), loss(), optimizer, epochs=3, engine=engine)
+        assert history.engine == engine
+        found.append(model)
+    for other in found[1:]:
+        check_equal(other, found[0], 1e-5)

@@ -167,8 +167,10 @@ def _add(held: dict[Any, Any], edge: Any, grad: Any) -> None:
     elif isinstance(grad, TensorBase):
         if grad._array.dtype != _dtype_of(edge):
             grad = apply(cast, (grad,), {"dtype": _dtype_of(edge)})
-    elif mode.capture is not None and getattr(grad, "dtype", None) not in (None, _dtype_of(edge)):
-        grad = cast(grad, dtype=_dtype_of(edge))
+    elif mode.capture is not None:
+        own, wanted = getattr(grad, "dtype", None), _dtype_of(edge)
+        if own is not None and own != wanted:  # NumPy takes None for float64: `own not in (None, wanted)` leaves it out
+            grad = cast(grad, dtype=wanted)
     before = held.get(edge)
     held[edge] = grad if before is None else before + grad
 
