@@ -16,6 +16,7 @@ from fanin.nn.state import Stateful
 from fanin.nn.tree import Tree
 from fanin.tensor.base import Changes, TensorBase
 from fanin.tensor.device import check_device, device
+from fanin.tensor.in_place import zero_gradient
 from fanin.tensor.tape import wrap
 
 Self = TypeVar("Self", bound="Module")
@@ -253,7 +254,7 @@ class Module(Tree, Called, Stateful):
             if set_to_none:
                 parameter._grad = None
             elif parameter._grad is not None:
-                parameter._grad.detach_().zero_()
+                zero_gradient(parameter._grad)
 
     def _apply(self: Self, fn: Callable[[Any], Any], recurse: bool = True) -> Self:
         """Replace the values of every parameter, gradient and buffer by what fn makes of them; return the module."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from fanin._core.advice import give
 from fanin._core.errors import ArgumentError, ArgumentTypeError
+from fanin.tensor import Tensor
 from fanin.tensor.base import TensorBase
 from fanin.tensor.functions.conversion import typename
 
@@ -70,9 +71,9 @@ def _separate_names(group: dict[str, Any]) -> None:
 
 
 def _check_parameter(p: Any, differentiable: bool) -> None:
-    if not isinstance(p, TensorBase):
+    if not isinstance(p, Tensor):
         raise ArgumentTypeError(f"optimizer can only optimize Tensors, but one of the params is {typename(p)}")
-    if not differentiable and p._node is not None and not p._retains_grad:
+    if not differentiable and not p.is_leaf and not p._retains_grad:
         raise ArgumentError("can't optimize a non-leaf Tensor")
 
 

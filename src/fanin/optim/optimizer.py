@@ -20,6 +20,7 @@ from fanin.optim.saving import packed, unpacked
 from fanin.tensor.base import Changes
 from fanin.tensor.grad_mode import enable_grad, mode, no_grad
 from fanin.tensor.hooks import RemovableHandle
+from fanin.tensor.in_place import zero_gradient
 
 __all__ = [
     "Optimizer",
@@ -204,7 +205,7 @@ class Optimizer:
                 if set_to_none:
                     p._grad = None
                 elif p._grad is not None:
-                    p._grad.detach_().zero_()
+                    zero_gradient(p._grad)
 
     # Groups -------------------------------------------------------------------------------------------------------
 

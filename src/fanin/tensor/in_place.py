@@ -231,3 +231,12 @@ def reread(x: Any) -> None:
         return
     positions = _positions(base, x)
     place(x, Node(read_view, [base._array], {"positions": positions}, [edge_of(base)], x._array, []))
+
+
+def zero_gradient(grad: Any) -> None:
+    """Fill a gradient with zeros and take it off the tape, as `zero_grad(set_to_none=False)` does."""
+    if not grad.is_leaf:
+        grad.detach_()
+    elif grad.requires_grad:
+        grad.requires_grad_(False)
+    grad.zero_()

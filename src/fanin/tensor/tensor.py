@@ -184,7 +184,12 @@ class Tensor(Methods, InPlaceMethods, Operators, Description):
         return result
 
     def detach_(self) -> Any:
-        """Take the tensor off the tape and return it."""
+        """Take the tensor off the tape and return it.
+
+        Raises RuntimeError for a view, whose history is that of its base.
+        """
+        if self._base is not None and not self._detached:
+            raise GraphError("Can't detach views in-place. Use detach() instead.")
         self._node, self._requires_grad = None, False
         return self
 
@@ -247,7 +252,7 @@ class Tensor(Methods, InPlaceMethods, Operators, Description):
 
         Raises RuntimeError when the tensor requires a gradient, unless forced.
         """
-        if self._requires_grad and not force:
+        if self.requires_grad and not force:
             raise GraphError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         array = self._array
         return array if known(array) else array.__array__()
@@ -359,7 +364,7 @@ class Tensor(Methods, InPlaceMethods, Operators, Description):
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if id(self) in memo:
             return memo[id(self)]
-        if self._node is not None:
+        if not self.is_leaf:
             raise GraphError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
                 "moment.",
@@ -375,7 +380,7 @@ class Tensor(Methods, InPlaceMethods, Operators, Description):
 
     def __reduce__(self) -> tuple[Any, ...]:
         extra = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
-        return _rebuild, (self.__class__, self._array, self._requires_grad, extra)
+        return _rebuild, (self.__class__, self._array, self.requires_grad, extra)
 
 
 _NOT_COPIED = {"_array", "_base", "_counter", "_hooks", "_grad", "_node", "_alias", "_lifted", "_made"}

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from typing import Any
+
 from tests.parity.cases.autograd import leaf
 from tests.parity.harness import DTYPES, case, message, raises
+from tests.parity.tensors import attempt
 
 
 @case
@@ -143,3 +148,45 @@ def words_on_changed_values(torch):
         "relu": change(twice(torch.relu), lambda y: y.zero_()),
         "constant": change(product, lambda factor: factor.add_(1)),
     }
+
+
+@case
+def view_of_what_has_got_a_history(torch: Any) -> Any:
+    """Show that a view knows of a gradient that came into its base after it was taken."""
+
+    def view() -> Any:
+        base = torch.zeros(4)
+        found = base.view(2, 2)
+        base.add_(torch.ones(1, requires_grad=True))
+        return found
+
+    uses = {
+        "numpy": lambda: view().numpy(),
+        "numpy, forced": lambda: view().numpy(force=True).tolist(),
+        "copy": lambda: copy.deepcopy(view()),
+        "optimiser": lambda: torch.optim.SGD([view()], lr=0.1),
+        "saved": lambda: pickle.loads(pickle.dumps(view())).requires_grad,
+    }
+    return {name: attempt(use) for name, use in uses.items()}
+
+
+@case
+def views_are_not_detached_in_place(torch: Any) -> Any:
+    w = torch.ones(4, requires_grad=True)
+    tensors = [w.view(2, 2), (w * 2)[:2], torch.zeros(4)[0], w.detach(), w.detach()[1:].detach(), w * 2]
+    return [attempt(lambda x=x: x.detach_().requires_grad) for x in tensors]
+
+
+@case
+def gradients_that_are_views_become_zero(torch: Any) -> Any:
+    """Show `zero_grad(set_to_none=False)` on gradients that are parts of one buffer, and on one with a history."""
+    net, buffer = torch.nn.Linear(2, 1), torch.ones(3)
+    net.weight.grad, net.bias.grad = buffer[:2].view(1, 2), buffer[2:]
+    net.zero_grad(set_to_none=False)
+    cleared = buffer.clone()
+    buffer.fill_(2)
+    torch.optim.SGD(net.parameters(), lr=0.1).zero_grad(set_to_none=False)
+    torch.autograd.backward(net(torch.ones(1, 2)).exp(), create_graph=True)
+    history = net.bias.grad.grad_fn is not None
+    net.zero_grad(set_to_none=False)
+    return [cleared, buffer, history, net.bias.grad, net.bias.grad.requires_grad]
