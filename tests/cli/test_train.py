@@ -101,6 +101,21 @@ def test_numbers_that_are_read_as_texts_are_noted(fanin: Run) -> None:
     assert (answer.status, answer.err) == (0, "")
 
 
+def test_a_target_of_numbers_that_are_read_as_texts_is_noted_or_refused(fanin: Run) -> None:
+    few = [f"{x};{x % 15},50" for x in range(200)]
+    Path("t.csv").write_text("\n".join(["x;y", *few]) + "\n")
+    answer = fanin("train", "t.csv", "--target", "y", "--held-out", "0", *QUICK)
+    assert (answer.status, answer.err.count("\n")) == (0, 1)
+    assert answer.err.startswith('fanin: note: t.csv, column "y": "0,50" is a category, not a number; for numbers')
+    expected = 'fanin: t.csv: column "y" holds texts, as "0,50": numbers are written with digits and a point alone'
+    assert fanin("train", "t.csv", "--target", "y", "--task", "numbers", *QUICK).err.startswith(expected)
+    Path("t.csv").write_text("\n".join(["x;y", *(f"{x};{x},50" for x in range(200))]) + "\n")
+    answer = fanin("train", "t.csv", "--target", "y", *QUICK)
+    assert (answer.status, answer.err.count("\n")) == (1, 1)
+    assert answer.err.startswith(expected)
+    assert fanin("train", "t.csv", "--target", "y", "--decimal", ",", "--force", *QUICK).status == 0
+
+
 def test_decimal_commas_are_read_alike_by_all_commands(fanin: Run) -> None:
     lines = [f"{x % 17},{x % 3};1.{x % 200 + 100},{x % 7};{x % 13},25" for x in range(100)]
     Path("t.csv").write_text("\n".join(["size;price;y", *lines]) + "\n")

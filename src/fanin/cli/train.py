@@ -133,6 +133,7 @@ def _train(table: TableFile, folder: Path, arguments: argparse.Namespace) -> tup
     prepared = prepare(table, arguments.target, _options(arguments))
     show(*_data(prepared))
     _note_stand_ins(prepared.stand_ins, prepared.source)
+    _note_figures(figures(prepared.target.labels()), prepared.source)
     _note_figures(figures(prepared.X), prepared.source)
     model = _fitted(prepared, arguments)
     model.about_ = about(table, arguments.target, arguments.weight)
@@ -165,6 +166,7 @@ def _train_in_pieces(
     aside = set_aside(table, target, arguments, memory)
     show(*told_in_pieces(table, target, left_out, aside))
     _note_stand_ins(stand_ins(first.drop(arguments.ignore)), table.source)
+    _note_figures(figures(target.labels()), table.source)
     _note_figures(figures(first.drop({arguments.target, *left_out, *arguments.category})), table.source)
     rows = int(target.known.sum()) - len(aside.judged)
     # The values of the target are those of the whole table, and as large as a column of it.

@@ -21,6 +21,7 @@ from fanin._core.errors import TableError
 from fanin.tabular.files.kinds import kind_of
 from fanin.tabular.frames import polars
 from fanin.tabular.inputs.spelling import are_truths
+from fanin.tabular.tasks.figures import figures
 
 TaskName = Literal["classes", "numbers"]
 
@@ -46,6 +47,11 @@ class Target:
     values: NDArray[Any]
     known: NDArray[np.bool_]
 
+    def labels(self) -> polars.DataFrame:
+        """Return the labels that are texts, as a column with their name; none where there are no texts."""
+        texts = self.values.tolist() if self.values.dtype == object else []
+        return polars.DataFrame({self.name: polars.Series(texts, dtype=polars.String)})
+
 
 def tell_target(series: polars.Series, source: str, task: TaskName | None = None) -> Target:
     """Tell the task by the target column, unless it is given, and read its values.
@@ -69,6 +75,8 @@ def tell_target(series: polars.Series, source: str, task: TaskName | None = None
 def numbers_as(series: polars.Series, source: str) -> NDArray[np.float64]:
     """Return the numbers of the rows that have one; raise TableError at the first that is none or too large."""
     parsed = as_numbers(series)
+    if parsed.null_count() == len(series):
+        _refuse_figures(series, source)
     _refuse(series, parsed.is_null() & series.is_not_null(), source, "text where a number is expected")
     _refuse(series, (parsed.abs() > LARGEST).fill_null(False), source, "a number that is infinite or too large")
     values: NDArray[np.float64] = parsed.drop_nulls().to_numpy().astype(np.float64)
@@ -179,10 +187,21 @@ def _check_classes(labels: NDArray[Any], known: polars.Series, source: str) -> N
             f'{source}: the target "{known.name}" has numbers in most rows, but a text in {len(texts):,}: "{texts[0]}"',
             remedy=f"if it means that the number is missing, say so: --missing {shlex.quote(texts[0])}",
         )
+    _refuse_figures(known, source)
     raise TableError(
         f'{source}: the target "{known.name}" has {len(counts):,} different values in {len(labels):,} rows: '
         "classes must repeat (for numbers, ask for the task of numbers)"
     )
+
+
+def _refuse_figures(known: polars.Series, source: str) -> None:
+    """Raise TableError for a column of numbers that are written so that they are texts, as 1.234,5 or 12%."""
+    for text in figures(known.to_frame()).values():
+        raise TableError(
+            f'{source}: column "{known.name}" holds texts, as "{text}": numbers are written with digits and a point '
+            "alone, as 1234.5",
+            remedy="marks as in 1.234,5 can be named: --decimal , --thousands .",
+        )
 
 
 def _refuse(series: polars.Series, failed: polars.Series, source: str, what: str) -> None:
