@@ -181,6 +181,25 @@ def test_a_title_above_the_header_is_told(tmp_path: Path, title: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("content", "column", "note"),
+    [
+        ("Sales of 2024,,\n\na,b,c\n1,2,3\n", "a", 'if the first line, "Sales of 2024", is a title or a comment, '),
+        ("5.1,3.5,setosa\n4.9,3.0,setosa\n", "species", "if the first line is a row and no header, write the names"),
+        ("5,5,setosa\n4,3,setosa\n", "species", "if the first line is a row and no header, write the names"),
+        ("0,1,2\n5,5,a\n", "species", ""),
+        ("a,a\n1,2\n", "a", ""),
+    ],
+)
+def test_a_first_line_that_is_no_header_is_told(tmp_path: Path, content: str, column: str, note: str) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(TableError) as caught:
+        open_table(path).need([column])
+    notes = getattr(caught.value, "__notes__", [])
+    assert len(notes) == bool(note)
+    assert "".join(notes).startswith(note)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with a name")
 def test_a_pipe_is_refused_before_it_is_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "table.csv")

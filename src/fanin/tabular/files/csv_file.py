@@ -14,6 +14,7 @@ from typing import IO, cast
 
 from fanin._core.errors import TableError
 from fanin.tabular.files.csv_blocks import Header, blocks_of, parse
+from fanin.tabular.files.kinds import of_no_header
 from fanin.tabular.files.reading import Reading
 from fanin.tabular.files.table_file import TableFile, Unusable, bytes_of, without_missing
 from fanin.tabular.frames import polars
@@ -183,5 +184,8 @@ def _names(header: str, separator: str, path: Path) -> tuple[str, ...]:
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         listed = ", ".join(f'"{name}"' for name in repeated)
-        raise TableError(f"{path} has more than one column named {listed}: every column needs a name of its own")
+        raise TableError(
+            f"{path} has more than one column named {listed}: every column needs a name of its own",
+            remedy=of_no_header(names),
+        )
     return tuple(names)

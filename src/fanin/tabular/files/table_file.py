@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fanin._core.errors import ArgumentError, TableError
-from fanin.tabular.files.kinds import kind_of
+from fanin.tabular.files.kinds import kind_of, of_no_header
 from fanin.tabular.files.reading import Reading
 from fanin.tabular.frames import polars
 
@@ -158,7 +158,8 @@ class TableFile(ABC):
         listed = ", ".join(f'"{name}"' for name in some) + (", ..." if not near and len(self.names) > 10 else "")
         raise TableError(
             f'{self.source} has no column "{lacking[0]}"; {"did you mean" if near else "it has"} {listed}'
-            + ("?" if near else "")
+            + ("?" if near else ""),
+            remedy="" if near else of_no_header(self.names),
         )
 
     def _plain_frames(
