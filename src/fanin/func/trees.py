@@ -41,11 +41,11 @@ def _collect(value: Any, leaves: list[Any]) -> None:
 
 def _fill(value: Any, others: Any) -> Any:
     if isinstance(value, dict):
-        made = {key: _fill(part, others) for key, part in value.items()}
-        return type(value)(made) if type(value) is not dict else made
+        made = value.copy()  # a defaultdict keeps what it makes
+        made.update((key, _fill(part, others)) for key, part in value.items())
+        return made
     if isinstance(value, (tuple, list)):
         parts = [_fill(part, others) for part in value]
-        if hasattr(value, "_fields"):  # a named tuple
-            return type(value)(*parts)
-        return type(value)(parts)
+        kind = type(value)
+        return kind._make(parts) if hasattr(kind, "_make") else kind(parts)
     return next(others)

@@ -120,6 +120,7 @@ def _drawn_alike(func: Callable[..., Any], args: Any, kwargs: Any, randomness: s
     result = func(*args, **kwargs)
     if not np.array_equal(before, default_generator.get_state()):
         if randomness == "error":
+            default_generator.set_state(before)
             raise OperationError(
                 "vmap: called random operation while in randomness error mode. Please either use the 'same' or "
                 "'different' randomness flags on vmap or perform the randomness operation out of vmap"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from collections import defaultdict
+from typing import Any, NamedTuple
 
 from tests.parity.harness import case, message, raises, sample, with_gradients
 
@@ -89,6 +90,35 @@ def examples(torch: Any) -> Any:
         "gradients": f.vmap(f.grad(cubic))(a),
         "of a leaf": with_gradients(torch, lambda x: f.vmap(lambda row: row.exp().sum())(x), a.requires_grad_()),
     }
+
+
+class Pair(NamedTuple):
+    """A named tuple of a user's."""
+
+    first: Any
+    second: Any
+
+
+@case
+def containers(torch: Any) -> Any:
+    f, x = room(torch), sample(torch, 4, 3)
+    ordered = f.vmap(lambda row: row.sort(descending=True))(x)
+    best = f.vmap(lambda row: {"top": row.topk(2), "most": row.max(0)})(x)
+    kept = f.vmap(lambda row: defaultdict(list, {"sum": row.sum()}))(x)
+    return {
+        "sort": [type(ordered).__name__, ordered.values, ordered.indices],
+        "topk": [best["top"].indices, best["most"].values],
+        "in and out": f.vmap(lambda pair: Pair(pair.first + 1, pair.second.sum()))(Pair(x, x * x))._asdict(),
+        "defaultdict": [type(kept).__name__, kept["sum"], kept["absent"]],
+        "jacobian": f.jacrev(lambda row: Pair(row * 2, row.prod()))(x[0]).second,
+    }
+
+
+@case
+def a_refused_draw_leaves_the_generator_alone(torch: Any) -> Any:
+    torch.manual_seed(3)
+    refused = raises(lambda: room(torch).vmap(lambda x: x + torch.rand(()))(sample(torch, 3)))
+    return [refused, torch.rand(2)]
 
 
 @case
