@@ -144,6 +144,9 @@ def test_levels_outside_are_refused() -> None:
     model = TabularRegressor(**{**QUICK, "epochs": 1}, quantiles=(0.1, 0.9)).fit(X, y)
     with pytest.raises(ValueError, match=r"must lie between 0.1 and 0.9"):
         model.predict_quantiles(X, (0.05,))
+    for coverage in (0, 1.0, [0.5, 0.9], "0.9", None):
+        with pytest.raises(ValueError, match="coverage must be one number between 0 and 1, not"):
+            model.predict_interval(X, coverage)
     assert np.array_equal(model.predict_quantiles(X), model.predict_quantiles(X, (0.1, 0.9)))
     with pytest.raises(ValueError, match="quantiles must lie between 0 and 1"):
         TabularRegressor(**QUICK, quantiles=(0.0, 0.5)).fit(X, y)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -190,8 +191,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]
         """
         inputs = self._encoded(X)
         self._need_one_target("predict_interval")
-        if not 0 < coverage < 1:
-            raise ArgumentError(f"coverage must lie between 0 and 1, not {coverage!r}")
+        if not (isinstance(coverage, Real) and 0 < coverage < 1):
+            raise ArgumentError(f"coverage must be one number between 0 and 1, not {coverage!r}")
         if not self._levels:
             centre = self._in_units(self._ensemble_of(0), inputs)
             width = upper(np.abs(self._errors), coverage, self._error_weights)
