@@ -156,6 +156,17 @@ def test_there_are_as_many_threads_as_processors_that_may_be_used(monkeypatch: p
     assert found == [len(allowed), 1, 2]
 
 
+def test_workers_begin_apart_and_then_help_each_other() -> None:
+    waiting = many._Waiting(7, 3)
+    assert [waiting.take(worker) for worker in (0, 1, 2, 0, 1)] == [0, 2, 4, 1, 3]
+    assert [waiting.take(worker) for worker in (0, 1, 2)] == [6, 5, None]  # the last ones of the third stretch
+    few = many._Waiting(5, 2)
+    assert sorted(iter(lambda: few.take(1), None)) == [0, 1, 2, 3, 4]
+    some = many._Waiting(4, 2)
+    some.clear()
+    assert some.take(0) is None
+
+
 def test_ctrl_c_ends_all_jobs_after_their_epoch() -> None:
     before = signal.getsignal(signal.SIGINT)
     jobs = jobs_of(3)
