@@ -40,21 +40,38 @@ def _filled(make: Any, size: tuple[Any, ...], dtype: Any, requires_grad: bool, d
 def zeros(
     *size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None, out: Any = None, **unused: Any
 ) -> Any:
-    """Return a tensor of zeros: `zeros(2, 3)` or `zeros((2, 3))`."""
+    """Return a tensor of zeros: `zeros(2, 3)` or `zeros((2, 3))`.
+
+    >>> import fanin as torch
+    >>> torch.zeros(2, 3)
+    tensor([[0., 0., 0.],
+            [0., 0., 0.]])
+    """
     return to_out(out, _filled(np.zeros, size_argument(size, unused), dtype, requires_grad, device))
 
 
 def ones(
     *size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None, out: Any = None, **unused: Any
 ) -> Any:
-    """Return a tensor of ones: `ones(2, 3)` or `ones((2, 3))`."""
+    """Return a tensor of ones: `ones(2, 3)` or `ones((2, 3))`.
+
+    >>> import fanin as torch
+    >>> torch.ones((2, 2), dtype=torch.int64)
+    tensor([[1, 1],
+            [1, 1]])
+    """
     return to_out(out, _filled(np.ones, size_argument(size, unused), dtype, requires_grad, device))
 
 
 def empty(
     *size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None, out: Any = None, **unused: Any
 ) -> Any:
-    """Return a tensor whose values are not set; fanin sets them to zero, so that a forgotten fill shows."""
+    """Return a tensor whose values are not set; fanin sets them to zero, so that a forgotten fill shows.
+
+    >>> import fanin as torch
+    >>> torch.empty(2, 3).shape
+    torch.Size([2, 3])
+    """
     return to_out(out, _filled(np.zeros, size_argument(size, unused), dtype, requires_grad, device))
 
 
@@ -116,24 +133,46 @@ def _like(make: Any, input: Any, dtype: Any, requires_grad: bool, device: Any, u
 
 
 def zeros_like(input: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None, **unused: Any) -> Any:
-    """Return zeros of the shape and dtype of another tensor."""
+    """Return zeros of the shape and dtype of another tensor.
+
+    >>> import fanin as torch
+    >>> torch.zeros_like(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[0, 0],
+            [0, 0]])
+    """
     return _like(np.zeros, input, dtype, requires_grad, device, unused)
 
 
 def ones_like(input: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None, **unused: Any) -> Any:
-    """Return ones of the shape and dtype of another tensor."""
+    """Return ones of the shape and dtype of another tensor.
+
+    >>> import fanin as torch
+    >>> torch.ones_like(torch.tensor([1, 2]), dtype=torch.float32)
+    tensor([1., 1.])
+    """
     return _like(np.ones, input, dtype, requires_grad, device, unused)
 
 
 def empty_like(input: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None, **unused: Any) -> Any:
-    """Return a tensor of the shape and dtype of another one, its values not set (zero in fanin)."""
+    """Return a tensor of the shape and dtype of another one, its values not set (zero in fanin).
+
+    >>> import fanin as torch
+    >>> x = torch.empty_like(torch.tensor([[1, 2, 3]]))
+    >>> x.shape, x.dtype
+    (torch.Size([1, 3]), torch.int64)
+    """
     return _like(np.zeros, input, dtype, requires_grad, device, unused)
 
 
 def full_like(
     input: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None, **unused: Any
 ) -> Any:
-    """Return a tensor of the shape and dtype of another one, filled with one value."""
+    """Return a tensor of the shape and dtype of another one, filled with one value.
+
+    >>> import fanin as torch
+    >>> torch.full_like(torch.tensor([1, 2]), 7)
+    tensor([7, 7])
+    """
     value = number(fill_value)
     return _like(lambda shape, kind: _constant(shape, value, kind), input, dtype, requires_grad, device, unused)
 
@@ -188,7 +227,12 @@ def _progression(start: Any, step: Any, count: int, whole: bool, kind: np.dtype[
 
 
 def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, **keywords: Any) -> Any:
-    """Return start, start + step, ... up to and including end; PyTorch's old form, `arange` is the usual one."""
+    """Return start, start + step, ... up to and including end; PyTorch's old form, `arange` is the usual one.
+
+    >>> import fanin as torch
+    >>> torch.range(1, 2, 0.5)
+    tensor([1.0000, 1.5000, 2.0000])
+    """
     start, end = (0, start) if end is None else (start, end)
     count = int((end - start) / step + 1)
     values = float(start) + np.arange(count) * float(step)
@@ -260,7 +304,12 @@ def logspace(
     device: Any = None,
     **unused: Any,
 ) -> Any:
-    """Return base ** v for `steps` values v from start to end at equal distances."""
+    """Return base ** v for `steps` values v from start to end at equal distances.
+
+    >>> import fanin as torch
+    >>> torch.logspace(-1, 2, 4)
+    tensor([  0.1000,   1.0000,  10.0000, 100.0000])
+    """
     values, kind = _steps(start, end, steps, dtype)
     return leaf(np.power(float(base), values.astype(np.float64)).astype(kind), requires_grad, device)
 
@@ -275,7 +324,13 @@ def eye(
     out: Any = None,
     **unused: Any,
 ) -> Any:
-    """Return the n x m matrix with ones on the diagonal and zeros elsewhere."""
+    """Return the n x m matrix with ones on the diagonal and zeros elsewhere.
+
+    >>> import fanin as torch
+    >>> torch.eye(2, 3)
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     if n < 0 or (m is not None and m < 0):
         raise ShapeError(f"n must be greater or equal to 0, got {n if n < 0 else m}")
     kind = dtypes.default_numpy() if dtype is None else dtypes.to_numpy(dtype)
