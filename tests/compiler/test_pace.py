@@ -77,6 +77,19 @@ def test_a_processor_that_has_to_wake_up_gets_time_for_it() -> None:
     assert share(taken, 2, since=2 * WAKING) > 0.9
 
 
+def test_long_steps_that_gain_nothing_yet_are_given_more_time() -> None:
+    """A second processor works after 150 ms of being asked to, until nobody asks for 100 ms; one does all till then."""
+    asked = idle = 0.0
+
+    def seconds(threads: int, _: float) -> float:
+        nonlocal asked, idle
+        idle = 0.0 if threads == 2 else idle + 0.013
+        asked = 0.0 if idle > 0.1 else asked + 0.0135 * (threads - 1)
+        return 0.0135 if threads == 2 and asked < 0.15 else 0.013 / threads
+
+    assert share(paced(seconds, until=8.0, call=10), 2, since=1.0) > 0.95
+
+
 def test_a_single_thread_far_behind_gets_one_piece_only() -> None:
     far = paced(lambda threads, _: 1e-3 if threads == 2 else HOPELESS * 1.1e-3, until=0.2)
     near = paced(lambda threads, _: 1e-3 if threads == 2 else HOPELESS * 0.9e-3, until=0.2)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 # caches are cold.
 TRIALS, PIECE = 4, 1e-3
 # More threads are tried for so many seconds, unless they are better before: a processor of a virtual machine that had
-# nothing to do works only after 50 to 100 ms.
-WAKING = 0.05
+# nothing to do works only after 50 to 100 ms. Where they take hardly longer, as while one processor does the work of
+# two, waiting costs nothing, and they are given more time.
+WAKING, PATIENCE, HARDLY = 0.05, 0.25, 1.15
 # A single thread so much slower in one piece is not looked at any longer.
 HOPELESS = 1.2
 # Seconds until the other number is tried again, the first time; twice as many each time that it turns out slower.
@@ -41,7 +42,9 @@ class _Trial:
             return True
         if len(self.pieces) < TRIALS:
             return False
-        return self.threads == 1 or self.spent >= WAKING or (other is not None and self.seconds < other)
+        if self.threads == 1 or other is None:
+            return self.threads == 1 or self.spent >= WAKING
+        return self.seconds < other or self.spent >= (PATIENCE if self.seconds < HARDLY * other else WAKING)
 
 
 class Pace:
