@@ -31,7 +31,14 @@ def tril(input: Any, diagonal: int = 0, *, out: Any = None) -> Any:
 
 
 def triu(input: Any, diagonal: int = 0, *, out: Any = None) -> Any:
-    """Return the upper triangle, with zeros below the given diagonal."""
+    """Return the upper triangle, with zeros below the given diagonal.
+
+    >>> import fanin as torch
+    >>> torch.triu(torch.ones(3, 3), diagonal=1)
+    tensor([[0., 1., 1.],
+            [0., 0., 1.],
+            [0., 0., 0.]])
+    """
     return _triangle("triu", ops.triu, input, diagonal, out)
 
 
@@ -42,12 +49,24 @@ def _triangle(name: str, op: Any, input: Any, diagonal: int, out: Any) -> Any:
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, **unused: Any) -> Any:
-    """Return the row and column numbers of the elements of a lower triangle, as two rows."""
+    """Return the row and column numbers of the elements of a lower triangle, as two rows.
+
+    >>> import fanin as torch
+    >>> torch.tril_indices(2, 2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
     return _triangle_indices(np.tril_indices(row, offset, col), dtype, device)
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, **unused: Any) -> Any:
-    """Return the row and column numbers of the elements of an upper triangle, as two rows."""
+    """Return the row and column numbers of the elements of an upper triangle, as two rows.
+
+    >>> import fanin as torch
+    >>> torch.triu_indices(3, 3, offset=1)
+    tensor([[0, 0, 1],
+            [1, 2, 2]])
+    """
     return _triangle_indices(np.triu_indices(row, offset, col), dtype, device)
 
 
@@ -57,7 +76,12 @@ def _triangle_indices(found: Any, dtype: Any, device: Any) -> Any:
 
 
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
-    """Return the view of a diagonal of two dimensions, as a new last dimension."""
+    """Return the view of a diagonal of two dimensions, as a new last dimension.
+
+    >>> import fanin as torch
+    >>> torch.diagonal(torch.tensor([[1, 2], [3, 4]])), torch.diagonal(torch.tensor([[1, 2], [3, 4]]), offset=1)
+    (tensor([1, 4]), tensor([2]))
+    """
     ndim = require_tensor("diagonal", input)._array.ndim
     dim1, dim2 = wrap_dim(dim1, ndim), wrap_dim(dim2, ndim)
     if dim1 == dim2:
@@ -83,12 +107,23 @@ def diag(input: Any, diagonal: int = 0, *, out: Any = None) -> Any:
 
 
 def diagflat(input: Any, offset: int = 0) -> Any:
-    """Return the matrix with all elements of a tensor on its diagonal."""
+    """Return the matrix with all elements of a tensor on its diagonal.
+
+    >>> import fanin as torch
+    >>> torch.diagflat(torch.tensor([[1], [2]]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     return diag(input.reshape(-1), offset)
 
 
 def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
-    """Return matrices whose diagonals are the vectors along the last dimension."""
+    """Return matrices whose diagonals are the vectors along the last dimension.
+
+    >>> import fanin as torch
+    >>> torch.diag_embed(torch.tensor([[1, 2], [3, 4]])).shape
+    torch.Size([2, 2, 2])
+    """
     shape = require_tensor("diag_embed", input)._array.shape
     ndim = len(shape) + 1
     dim1, dim2 = wrap_dim(dim1, ndim), wrap_dim(dim2, ndim)
@@ -103,7 +138,12 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> A
 
 
 def trace(input: Any) -> Any:
-    """Return the sum of a matrix's diagonal."""
+    """Return the sum of a matrix's diagonal.
+
+    >>> import fanin as torch
+    >>> torch.trace(torch.tensor([[1, 2], [3, 4]]))
+    tensor(5)
+    """
     if require_tensor("trace", input)._array.ndim != 2:
         raise OperationError(f"trace: expected a matrix, but got tensor with dim {input._array.ndim}")
     return label(diagonal(input).sum(), "TraceBackward0")
@@ -125,7 +165,14 @@ def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
 
 
 def block_diag(*tensors: Any) -> Any:
-    """Return the matrix with the given matrices along its diagonal, zeros elsewhere."""
+    """Return the matrix with the given matrices along its diagonal, zeros elsewhere.
+
+    >>> import fanin as torch
+    >>> torch.block_diag(torch.tensor([[1, 2]]), torch.tensor([[3], [4]]))
+    tensor([[1, 2, 0],
+            [0, 0, 3],
+            [0, 0, 4]])
+    """
     parts = [atleast_2d(x) for x in require_tensors("block_diag", tensors)]
     for x in parts:
         if x._array.ndim > 2:
@@ -142,7 +189,15 @@ def block_diag(*tensors: Any) -> Any:
 
 
 def cartesian_prod(*tensors: Any) -> Any:
-    """Return all combinations of one element of each vector, one row each, the last one changing fastest."""
+    """Return all combinations of one element of each vector, one row each, the last one changing fastest.
+
+    >>> import fanin as torch
+    >>> torch.cartesian_prod(torch.tensor([1, 2]), torch.tensor([3, 4]))
+    tensor([[1, 3],
+            [1, 4],
+            [2, 3],
+            [2, 4]])
+    """
     given = require_tensors("cartesian_prod", tensors[0] if len(tensors) == 1 and is_list(tensors[0]) else tensors)
     for x in given:
         if x._array.ndim != 1:
@@ -153,7 +208,14 @@ def cartesian_prod(*tensors: Any) -> Any:
 
 
 def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
-    """Return all choices of r elements of a vector in their order, one row each."""
+    """Return all choices of r elements of a vector in their order, one row each.
+
+    >>> import fanin as torch
+    >>> torch.combinations(torch.tensor([1, 2, 3]))
+    tensor([[1, 2],
+            [1, 3],
+            [2, 3]])
+    """
     if require_tensor("combinations", input)._array.ndim != 1:
         raise OperationError(f"Expect a 1D vector, but got shape {list(input._array.shape)}")
     if r < 0:
@@ -166,7 +228,13 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
 
 
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    """Return the matrix of powers of a vector: row i holds x[i] ** (N - 1), ..., x[i] ** 0, or the reverse."""
+    """Return the matrix of powers of a vector: row i holds x[i] ** (N - 1), ..., x[i] ** 0, or the reverse.
+
+    >>> import fanin as torch
+    >>> torch.vander(torch.tensor([2, 3]), N=3)
+    tensor([[4, 2, 1],
+            [9, 3, 1]])
+    """
     if x._array.ndim != 1:
         raise DimensionError("x must be a one-dimensional tensor.")
     n = x._array.size if N is None else N

@@ -74,23 +74,47 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Any:
 
 
 def hstack(tensors: Any, *, out: Any = None) -> Any:
-    """Return the tensors side by side: along the second dimension, vectors along their only one."""
+    """Return the tensors side by side: along the second dimension, vectors along their only one.
+
+    >>> import fanin as torch
+    >>> torch.hstack([torch.tensor([[1], [2]]), torch.tensor([[3], [4]])])
+    tensor([[1, 3],
+            [2, 4]])
+    """
     given = [atleast_1d(x) for x in _some("hstack", tensors)]
     return cat(given, 0 if given[0]._array.ndim == 1 else 1, out=out)
 
 
 def vstack(tensors: Any, *, out: Any = None) -> Any:
-    """Return the tensors below each other, vectors as rows."""
+    """Return the tensors below each other, vectors as rows.
+
+    >>> import fanin as torch
+    >>> torch.vstack([torch.tensor([1, 2]), torch.tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
     return cat([atleast_2d(x) for x in _some("vstack", tensors)], 0, out=out)
 
 
 def dstack(tensors: Any, *, out: Any = None) -> Any:
-    """Return the tensors behind each other, along the third dimension."""
+    """Return the tensors behind each other, along the third dimension.
+
+    >>> import fanin as torch
+    >>> torch.dstack([torch.tensor([1, 2]), torch.tensor([3, 4])])
+    tensor([[[1, 3],
+             [2, 4]]])
+    """
     return cat([atleast_3d(x) for x in _some("dstack", tensors)], 2, out=out)
 
 
 def column_stack(tensors: Any, *, out: Any = None) -> Any:
-    """Return the tensors side by side, vectors as columns."""
+    """Return the tensors side by side, vectors as columns.
+
+    >>> import fanin as torch
+    >>> torch.column_stack([torch.tensor([1, 2]), torch.tensor([3, 4])])
+    tensor([[1, 3],
+            [2, 4]])
+    """
     given = _some("column_stack", tensors)
     return hstack([reshape(x, (x.numel(), 1)) if x._array.ndim < 2 else x for x in given], out=out)
 
@@ -151,7 +175,12 @@ def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Any, .
 
 @numpy_names
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
-    """Return at most `chunks` views of equal size along dim, the last one perhaps smaller."""
+    """Return at most `chunks` views of equal size along dim, the last one perhaps smaller.
+
+    >>> import fanin as torch
+    >>> [len(part) for part in torch.chunk(torch.arange(7), 3)]
+    [3, 3, 1]
+    """
     array = require_tensor("chunk", input)._array
     if not array.ndim:
         raise OperationError("chunk expects at least a 1-dimensional tensor")
@@ -166,7 +195,12 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
 
 @numpy_names
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
-    """Return views cut at the indices, or a number of views whose sizes differ by at most 1."""
+    """Return views cut at the indices, or a number of views whose sizes differ by at most 1.
+
+    >>> import fanin as torch
+    >>> [len(part) for part in torch.tensor_split(torch.arange(7), 3)]
+    [3, 2, 2]
+    """
     array = require_tensor("tensor_split", input)._array
     if not array.ndim:
         raise OperationError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
@@ -217,7 +251,12 @@ def _even_split(function: str, input: Any, parts: Any, dim: int, least: int) -> 
 
 @numpy_names
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
-    """Return the views that remain when dim is taken out, one for each position along it."""
+    """Return the views that remain when dim is taken out, one for each position along it.
+
+    >>> import fanin as torch
+    >>> torch.unbind(torch.tensor([[1, 2], [3, 4]]), dim=1)
+    (tensor([1, 3]), tensor([2, 4]))
+    """
     array = require_tensor("unbind", input)._array
     if not array.ndim:
         raise DimensionError("Dimension specified as 0 but tensor has no dimensions")
@@ -253,7 +292,13 @@ def repeat(input: Any, *repeats: Any, **keywords: Any) -> Any:
 
 
 def tile(input: Any, *dims: Any, **keywords: Any) -> Any:
-    """Return the tensor repeated as often as said along each dimension, the last ones when fewer are named."""
+    """Return the tensor repeated as often as said along each dimension, the last ones when fewer are named.
+
+    >>> import fanin as torch
+    >>> torch.tile(torch.tensor([[1, 2], [3, 4]]), (2,))
+    tensor([[1, 2, 1, 2],
+            [3, 4, 3, 4]])
+    """
     times = sizes(named_or_rest("tile", "dims", dims, keywords))
     return repeat(input, (1,) * (input._array.ndim - len(times)) + times)
 
@@ -308,21 +353,39 @@ def _repeated(counts: Any, n: int, length: int | None) -> Any:
 
 
 def flip(input: Any, *dims: Any, **keywords: Any) -> Any:
-    """Return a copy with the order along the dimensions reversed."""
+    """Return a copy with the order along the dimensions reversed.
+
+    >>> import fanin as torch
+    >>> torch.flip(torch.tensor([[1, 2], [3, 4]]), dims=(0, 1))
+    tensor([[4, 3],
+            [2, 1]])
+    """
     axes = sizes(named_or_rest("flip", "dims", dims, keywords))
     wrapped = wrap_dims(axes, require_tensor("flip", input)._array.ndim) if axes else ()
     return apply(ops.flip, (input,), {"dims": wrapped})
 
 
 def fliplr(input: Any) -> Any:
-    """Return a copy with the columns in reverse order."""
+    """Return a copy with the columns in reverse order.
+
+    >>> import fanin as torch
+    >>> torch.fliplr(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 1],
+            [4, 3]])
+    """
     if input._array.ndim < 2:
         raise OperationError("Input must be >= 2-d.")
     return flip(input, 1)
 
 
 def flipud(input: Any) -> Any:
-    """Return a copy with the rows in reverse order."""
+    """Return a copy with the rows in reverse order.
+
+    >>> import fanin as torch
+    >>> torch.flipud(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[3, 4],
+            [1, 2]])
+    """
     if input._array.ndim < 1:
         raise OperationError("Input must be >= 1-d.")
     return flip(input, 0)
@@ -350,7 +413,13 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
 
 
 def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
-    """Return a copy turned k times by 90 degrees from the first towards the second of two dimensions."""
+    """Return a copy turned k times by 90 degrees from the first towards the second of two dimensions.
+
+    >>> import fanin as torch
+    >>> torch.rot90(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 4],
+            [1, 3]])
+    """
     if input._array.ndim < 2:
         raise OperationError(f"expected total dims >= 2, but got total dims = {input._array.ndim}")
     a, b = (wrap_dim(d, input._array.ndim) for d in dims)

@@ -29,6 +29,11 @@ def vector_norm(
     """Return (sum |x| ** ord) ** (1 / ord) over the dimensions; the largest |x| for inf, the count of non-zeros for 0.
 
     At 0 the gradient is 0.
+
+    >>> import fanin as torch
+    >>> x = torch.tensor([[3.0, -4.0], [6.0, 8.0]])
+    >>> torch.linalg.vector_norm(x, dim=1), torch.linalg.vector_norm(x, ord=float("inf"))
+    (tensor([ 5., 10.]), tensor(8.))
     """
     x = _floating("linalg.vector_norm", converted(require_tensor("linalg.vector_norm", x), dtype))
     order = float(number(ord))
@@ -56,7 +61,12 @@ def _floating(function: str, x: Any) -> Any:
 def matrix_norm(
     A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None, out: Any = None
 ) -> Any:
-    """Return the norm of matrices: 'fro', 'nuc' (sum of singular values), or inf, -inf, 1, -1, 2, -2."""
+    """Return the norm of matrices: 'fro', 'nuc' (sum of singular values), or inf, -inf, 1, -1, 2, -2.
+
+    >>> import fanin as torch
+    >>> torch.linalg.matrix_norm(torch.tensor([[1.0, -2.0], [3.0, 4.0]]), ord=1)
+    tensor(6.)
+    """
     A = _floating("linalg.matrix_norm", converted(require_tensor("linalg.matrix_norm", A), dtype))
     if A._array.ndim < 2:
         raise ShapeError(f"linalg.matrix_norm: The input tensor A must have at least 2 dimensions, got {A._array.ndim}")
@@ -109,7 +119,12 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out
 def linalg_norm(
     A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
 ) -> Any:
-    """Return a vector norm, or a matrix norm when two dimensions (or a matrix and an order) are given."""
+    """Return a vector norm, or a matrix norm when two dimensions (or a matrix and an order) are given.
+
+    >>> import fanin as torch
+    >>> torch.linalg.norm(torch.tensor([[3.0, 0.0], [0.0, 4.0]])), torch.linalg.norm(torch.tensor([3.0, -4.0]), ord=1)
+    (tensor(5.), tensor(7.))
+    """
     require_tensor("linalg.norm", A)
     if ord is None:
         return vector_norm(A, 2, dim, keepdim, dtype=dtype, out=out)
@@ -125,7 +140,13 @@ def linalg_norm(
 
 @numpy_names
 def renorm(input: Any, p: float, dim: int, maxnorm: float, *, out: Any = None) -> Any:
-    """Return the tensor with every slice along dim whose p-norm is above maxnorm scaled down to it."""
+    """Return the tensor with every slice along dim whose p-norm is above maxnorm scaled down to it.
+
+    >>> import fanin as torch
+    >>> torch.renorm(torch.tensor([[3.0, 4.0], [0.6, 0.8]]), p=2, dim=0, maxnorm=2)
+    tensor([[1.2000, 1.6000],
+            [0.6000, 0.8000]])
+    """
     if input._array.ndim < 2:
         raise OperationError(f"renorm: input needs at least 2 dimensions, got {input._array.ndim} dimensions")
     dim = wrap_dim(dim, input._array.ndim)
@@ -139,12 +160,22 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float, *, out: Any = None) -
 
 
 def dist(input: Any, other: Any, p: float = 2) -> Any:
-    """Return the p-norm of the difference."""
+    """Return the p-norm of the difference.
+
+    >>> import fanin as torch
+    >>> torch.dist(torch.tensor([1.0, 2.0]), torch.tensor([4.0, 6.0]))
+    tensor(5.)
+    """
     return label(vector_norm(input - other, p), "DistBackward0")
 
 
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
-    """Return the p-norm distances of all pairs of rows: (..., n, d) and (..., m, d) give (..., n, m)."""
+    """Return the p-norm distances of all pairs of rows: (..., n, d) and (..., m, d) give (..., n, m).
+
+    >>> import fanin as torch
+    >>> torch.cdist(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0], [1.0, 0.0]]))
+    tensor([[5., 1.]])
+    """
     for name, x in (("X1", x1), ("X2", x2)):
         _floating("cdist", require_tensor("cdist", x, name))
         if x._array.ndim < 2:
@@ -177,7 +208,12 @@ def softmax(input: Any, dim: Any = None, dtype: Any = None, *, out: Any = None) 
 
 @numpy_names
 def log_softmax(input: Any, dim: Any = None, dtype: Any = None, *, out: Any = None) -> Any:
-    """Return log(softmax(x)) along dim, without overflow: x - logsumexp(x)."""
+    """Return log(softmax(x)) along dim, without overflow: x - logsumexp(x).
+
+    >>> import fanin as torch
+    >>> torch.log_softmax(torch.tensor([0.0, 0.0]), dim=0)
+    tensor([-0.6931, -0.6931])
+    """
     return to_out(out, _softmax(reduce.log_softmax, "log_softmax", input, dim, dtype), "log_softmax")
 
 

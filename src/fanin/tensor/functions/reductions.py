@@ -75,6 +75,11 @@ def mean(
     """Return the mean over the dimensions, all of them when dim is None; nan over no elements.
 
     Raises RuntimeError for integers: convert with .float() first.
+
+    >>> import fanin as torch
+    >>> torch.mean(torch.tensor([[1.0, 2.0], [3.0, 5.0]]), dim=1, keepdim=True)
+    tensor([[1.5000],
+            [4.0000]])
     """
     if dtype is not None:
         input = converted(input, dtype)
@@ -91,7 +96,12 @@ def prod(
     keepdims: bool | None = None,
     out: Any = None,
 ) -> Any:
-    """Return the product over one dimension, or of all elements; integers and bools multiply in int64."""
+    """Return the product over one dimension, or of all elements; integers and bools multiply in int64.
+
+    >>> import fanin as torch
+    >>> torch.prod(torch.tensor([[1, 2], [3, 4]]), dim=0)
+    tensor([3, 8])
+    """
     if dtype is not None:
         input = converted(input, dtype)
     dim = dim if axis is None else axis
@@ -103,7 +113,12 @@ def prod(
 
 @numpy_names
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
-    """Return the sum, nan counting as 0."""
+    """Return the sum, nan counting as 0.
+
+    >>> import fanin as torch
+    >>> torch.nansum(torch.tensor([1.0, float("nan"), 3.0]))
+    tensor(4.)
+    """
     if dtype is not None:
         input = converted(input, dtype)
     return label(sum(_without_nan(input), dim, keepdim, out=out), "NansumBackward0")
@@ -111,7 +126,12 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
 
 @numpy_names
 def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Any:
-    """Return the mean of what is not nan."""
+    """Return the mean of what is not nan.
+
+    >>> import fanin as torch
+    >>> torch.nanmean(torch.tensor([1.0, float("nan"), 3.0]))
+    tensor(2.)
+    """
     if input._array.dtype.kind != "f":
         raise DtypeError(f"nanmean(): expected input to have floating point or complex dtype but got {input.dtype}")
     if dtype is not None:
@@ -140,7 +160,12 @@ def all(
     keepdims: bool | None = None,
     out: Any = None,
 ) -> Any:
-    """Return whether all elements are not 0; True over no elements."""
+    """Return whether all elements are not 0; True over no elements.
+
+    >>> import fanin as torch
+    >>> torch.all(torch.tensor([[True, False], [True, True]]), dim=1)
+    tensor([False,  True])
+    """
     return _as_bytes(input, _reduce(reduce.all_, input, dim, keepdim, axis, keepdims, out))
 
 
@@ -153,7 +178,12 @@ def any(
     keepdims: bool | None = None,
     out: Any = None,
 ) -> Any:
-    """Return whether some element is not 0; False over no elements."""
+    """Return whether some element is not 0; False over no elements.
+
+    >>> import fanin as torch
+    >>> torch.any(torch.tensor([[0, 0], [0, 3]]), dim=1)
+    tensor([False,  True])
+    """
     return _as_bytes(input, _reduce(reduce.any_, input, dim, keepdim, axis, keepdims, out))
 
 
@@ -164,7 +194,12 @@ def _as_bytes(input: Any, result: Any) -> Any:
 
 @numpy_names
 def count_nonzero(input: Any, dim: Any = None) -> Any:
-    """Return how many elements are not 0."""
+    """Return how many elements are not 0.
+
+    >>> import fanin as torch
+    >>> torch.count_nonzero(torch.tensor([[0, 1], [2, 3]]), dim=0)
+    tensor([1, 2])
+    """
     return sum(apply(arithmetic.not_equal, (input, 0), {}), dim)
 
 
@@ -202,7 +237,14 @@ def min(
     other: Any = None,
     out: Any = None,
 ) -> Any:
-    """Return the smallest element; with dim, (values, indices) along it; with a tensor, the smaller of each pair."""
+    """Return the smallest element; with dim, (values, indices) along it; with a tensor, the smaller of each pair.
+
+    >>> import fanin as torch
+    >>> torch.min(torch.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+    torch.return_types.min(
+    values=tensor([1., 2.]),
+    indices=tensor([0, 1]))
+    """
     return _extreme("min", input, dim if axis is None else axis, keepdim if keepdims is None else keepdims, other, out)
 
 
@@ -264,7 +306,12 @@ def _require_some_along(name: str, input: Any, dim: int) -> None:
 def amax(
     input: Any, dim: Any = (), keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
 ) -> Any:
-    """Return the largest elements over the dimensions; equal ones share the gradient."""
+    """Return the largest elements over the dimensions; equal ones share the gradient.
+
+    >>> import fanin as torch
+    >>> torch.amax(torch.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+    tensor([5., 7.])
+    """
     _require_some_of_all("amax", input, dim if axis is None else axis)
     return _reduce(reduce.amax, input, dim, keepdim, axis, keepdims, out)
 
@@ -272,14 +319,26 @@ def amax(
 def amin(
     input: Any, dim: Any = (), keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None, out: Any = None
 ) -> Any:
-    """Return the smallest elements over the dimensions; equal ones share the gradient."""
+    """Return the smallest elements over the dimensions; equal ones share the gradient.
+
+    >>> import fanin as torch
+    >>> torch.amin(torch.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=(0, 1))
+    tensor(1.)
+    """
     _require_some_of_all("amin", input, dim if axis is None else axis)
     return _reduce(reduce.amin, input, dim, keepdim, axis, keepdims, out)
 
 
 @numpy_names
 def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False, out: Any = None) -> Any:
-    """Return the smallest and the largest elements, of all or along a dimension."""
+    """Return the smallest and the largest elements, of all or along a dimension.
+
+    >>> import fanin as torch
+    >>> torch.aminmax(torch.tensor([3, -1, 2]))
+    torch.return_types.aminmax(
+    min=tensor(-1),
+    max=tensor(3))
+    """
     dims = () if dim is None else dim
     both = (amin(input, dims, keepdim), amax(input, dims, keepdim))
     return return_types.aminmax(label(x, "AminmaxBackward0") for x in both)
@@ -312,7 +371,12 @@ def argmin(
     keepdims: bool | None = None,
     out: Any = None,
 ) -> Any:
-    """Return the index of the smallest element, of all elements or along a dimension; the first among equals."""
+    """Return the index of the smallest element, of all elements or along a dimension; the first among equals.
+
+    >>> import fanin as torch
+    >>> torch.argmin(torch.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+    tensor([0, 1])
+    """
     return _argextreme("argmin", reduce.argmin, input, dim if axis is None else axis, keepdims or keepdim, out)
 
 

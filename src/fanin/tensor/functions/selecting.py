@@ -62,7 +62,12 @@ def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Any:
 
 @numpy_names
 def select(input: Any, dim: int, index: Any) -> Any:
-    """Return the view at one position along dim, without that dimension."""
+    """Return the view at one position along dim, without that dimension.
+
+    >>> import fanin as torch
+    >>> torch.select(torch.tensor([[1, 2], [3, 4]]), 1, -1)
+    tensor([2, 4])
+    """
     array = require_tensor("select", input)._array
     if not array.ndim:
         raise DimensionError("select() cannot be applied to a 0-dim tensor.")
@@ -76,7 +81,12 @@ def select(input: Any, dim: int, index: Any) -> Any:
 
 @numpy_names
 def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
-    """Return the view of `length` positions along dim, from start on."""
+    """Return the view of `length` positions along dim, from start on.
+
+    >>> import fanin as torch
+    >>> torch.narrow(torch.arange(5), 0, 1, 3)
+    tensor([1, 2, 3])
+    """
     array = require_tensor("narrow", input)._array
     if not array.ndim:
         raise OperationError("narrow() cannot be applied to a 0-dim tensor.")
@@ -139,7 +149,14 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
 
 
 def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any = None) -> Any:
-    """Return `gather`, the other dimensions being broadcast; the flattened tensor when dim is None."""
+    """Return `gather`, the other dimensions being broadcast; the flattened tensor when dim is None.
+
+    >>> import fanin as torch
+    >>> x = torch.tensor([[3, 1], [2, 4]])
+    >>> torch.take_along_dim(x, torch.argsort(x, dim=1), dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
     if dim is None:
         return gather(input.reshape(-1), 0, indices.reshape(-1), out=out)
     if input._array.ndim != indices._array.ndim:
@@ -159,7 +176,12 @@ def _without(x: Any, dim: int) -> tuple[int, ...]:
 
 
 def take(input: Any, index: Any) -> Any:
-    """Return the elements of the flattened tensor at the positions of an index tensor, in its shape."""
+    """Return the elements of the flattened tensor at the positions of an index tensor, in its shape.
+
+    >>> import fanin as torch
+    >>> torch.take(torch.tensor([[5, 6], [7, 8]]), torch.tensor([3, 0]))
+    tensor([8, 5])
+    """
     if require_tensor("take", index, "index")._array.dtype != np.int64:
         raise DtypeError(f"take(): Expected a long tensor for index, but got {index.type()}")
     size = input._array.size
@@ -219,7 +241,13 @@ def nonzero(input: Any, *, as_tuple: bool = False, out: Any = None) -> Any:
 
 
 def argwhere(input: Any) -> Any:
-    """Return the indices of the elements that are not 0, one row each."""
+    """Return the indices of the elements that are not 0, one row each.
+
+    >>> import fanin as torch
+    >>> torch.argwhere(torch.tensor([[0, 1], [2, 0]]))
+    tensor([[0, 1],
+            [1, 0]])
+    """
     return nonzero(input)
 
 

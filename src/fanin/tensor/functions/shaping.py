@@ -107,12 +107,22 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 
 def ravel(input: Any) -> Any:
-    """Return the elements as one dimension."""
+    """Return the elements as one dimension.
+
+    >>> import fanin as torch
+    >>> torch.ravel(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 2, 3, 4])
+    """
     return _reshaped(input, (-1,)) if input._array.size else _reshaped(input, (0,))
 
 
 def unflatten(input: Any, dim: int, sizes: Any) -> Any:
-    """Return the tensor with one dimension made into several, of which one size may be -1."""
+    """Return the tensor with one dimension made into several, of which one size may be -1.
+
+    >>> import fanin as torch
+    >>> torch.unflatten(torch.zeros(2, 12), 1, (3, -1)).shape
+    torch.Size([2, 3, 4])
+    """
     shape = input._array.shape
     dim = wrap_dim(dim, len(shape))
     parts = tuple(sizes) if isinstance(sizes, (tuple, list)) else (sizes,)
@@ -143,14 +153,24 @@ def squeeze(input: Any, dim: Any = None) -> Any:
 
 @numpy_names
 def unsqueeze(input: Any, dim: int) -> Any:
-    """Return a view with a dimension of size 1 put in at `dim`."""
+    """Return a view with a dimension of size 1 put in at `dim`.
+
+    >>> import fanin as torch
+    >>> torch.unsqueeze(torch.zeros(2, 3), -1).shape
+    torch.Size([2, 3, 1])
+    """
     shape = require_tensor("unsqueeze", input)._array.shape
     dim = wrap_dim(require_dim("unsqueeze", dim), len(shape) + 1)
     return label(_reshaped(input, (*shape[:dim], 1, *shape[dim:])), "UnsqueezeBackward0")
 
 
 def transpose(input: Any, dim0: int, dim1: int) -> Any:
-    """Return a view with two dimensions swapped."""
+    """Return a view with two dimensions swapped.
+
+    >>> import fanin as torch
+    >>> torch.transpose(torch.zeros(2, 3, 5), 0, -1).shape
+    torch.Size([5, 3, 2])
+    """
     ndim = require_tensor("transpose", input)._array.ndim
     return apply(ops.transpose, (input,), {"dim0": wrap_dim(dim0, ndim), "dim1": wrap_dim(dim1, ndim)})
 
@@ -159,6 +179,11 @@ def t(input: Any) -> Any:
     """Return the transpose of a matrix; a vector or a scalar stays as it is.
 
     Raises RuntimeError for more than two dimensions.
+
+    >>> import fanin as torch
+    >>> torch.t(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[1, 3],
+            [2, 4]])
     """
     ndim = require_tensor("t", input)._array.ndim
     if ndim > 2:
@@ -189,7 +214,12 @@ def permute(input: Any, *dims: Any, **keywords: Any) -> Any:
 
 
 def movedim(input: Any, source: Any, destination: Any) -> Any:
-    """Return a view with the source dimensions moved to the destinations; the others keep their order."""
+    """Return a view with the source dimensions moved to the destinations; the others keep their order.
+
+    >>> import fanin as torch
+    >>> torch.movedim(torch.zeros(2, 3, 5), 0, -1).shape
+    torch.Size([3, 5, 2])
+    """
     ndim = input._array.ndim
     if is_dim(source) != is_dim(destination):
         raise ArgumentTypeError("movedim(): source and destination must both be an int, or both be tuples of ints")
@@ -212,7 +242,12 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
 
 
 def adjoint(input: Any) -> Any:
-    """Return the last two dimensions swapped."""
+    """Return the last two dimensions swapped.
+
+    >>> import fanin as torch
+    >>> torch.adjoint(torch.zeros(2, 3, 5)).shape
+    torch.Size([2, 5, 3])
+    """
     return transpose(input, -2, -1)
 
 
@@ -251,7 +286,13 @@ def expand_as(input: Any, other: Any) -> Any:
 
 
 def broadcast_to(input: Any, *size: Any, **keywords: Any) -> Any:
-    """Return a view of the given shape, dimensions of size 1 repeated."""
+    """Return a view of the given shape, dimensions of size 1 repeated.
+
+    >>> import fanin as torch
+    >>> torch.broadcast_to(torch.tensor([1, 2]), (2, 2))
+    tensor([[1, 2],
+            [1, 2]])
+    """
     return expand(require_tensor("broadcast_to", input), *size, **keywords)
 
 
@@ -268,14 +309,24 @@ def broadcast_shapes(*shapes: Any) -> Any:
 
 
 def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
-    """Return the tensors as views of their common broadcast shape."""
+    """Return the tensors as views of their common broadcast shape.
+
+    >>> import fanin as torch
+    >>> [x.shape for x in torch.broadcast_tensors(torch.zeros(2, 1), torch.zeros(3))]
+    [torch.Size([2, 3]), torch.Size([2, 3])]
+    """
     given = require_tensors("broadcast_tensors", tensors[0] if len(tensors) == 1 and is_list(tensors[0]) else tensors)
     shape = broadcast_shape(*(x._array.shape for x in given))
     return tuple(expand(x, shape) for x in given)
 
 
 def is_same_size(input: Any, other: Any) -> bool:
-    """Say whether two tensors have the same shape."""
+    """Say whether two tensors have the same shape.
+
+    >>> import fanin as torch
+    >>> torch.is_same_size(torch.zeros(2, 3), torch.zeros(3, 2))
+    False
+    """
     same: bool = input._array.shape == other._array.shape
     return same
 
@@ -286,19 +337,34 @@ def is_list(value: Any) -> bool:
 
 
 def atleast_1d(*tensors: Any) -> Any:
-    """Return the tensor, or each of them, with at least one dimension."""
+    """Return the tensor, or each of them, with at least one dimension.
+
+    >>> import fanin as torch
+    >>> torch.atleast_1d(torch.tensor(3))
+    tensor([3])
+    """
     return _each(tensors, lambda x: _reshaped(x, (1,)) if not x._array.ndim else x)
 
 
 def atleast_2d(*tensors: Any) -> Any:
-    """Return the tensor, or each of them, with at least two dimensions, new ones in front."""
+    """Return the tensor, or each of them, with at least two dimensions, new ones in front.
+
+    >>> import fanin as torch
+    >>> torch.atleast_2d(torch.tensor([1, 2]))
+    tensor([[1, 2]])
+    """
     return _each(
         tensors, lambda x: _reshaped(x, (1,) * (2 - x._array.ndim) + x._array.shape) if x._array.ndim < 2 else x
     )
 
 
 def atleast_3d(*tensors: Any) -> Any:
-    """Return the tensor, or each of them, with at least three dimensions: (n,) becomes (1, n, 1), (n, m) (n, m, 1)."""
+    """Return the tensor, or each of them, with at least three dimensions: (n,) becomes (1, n, 1), (n, m) (n, m, 1).
+
+    >>> import fanin as torch
+    >>> torch.atleast_3d(torch.zeros(4, 2)).shape
+    torch.Size([4, 2, 1])
+    """
 
     def raised(x: Any) -> Any:
         shape = atleast_2d(x)._array.shape
@@ -333,7 +399,12 @@ def T(input: Any) -> Any:
 
 
 def swapaxes(input: Any, axis0: int, axis1: int) -> Any:
-    """Return a view with two dimensions swapped."""
+    """Return a view with two dimensions swapped.
+
+    >>> import fanin as torch
+    >>> torch.swapaxes(torch.zeros(2, 3, 5), 1, 2).shape
+    torch.Size([2, 5, 3])
+    """
     return transpose(input, axis0, axis1)
 
 

@@ -49,7 +49,12 @@ def std(
     keepdims: bool | None = None,
     out: Any = None,
 ) -> Any:
-    """Return the standard deviation: the root of the variance, whose divisor is n - correction."""
+    """Return the standard deviation: the root of the variance, whose divisor is n - correction.
+
+    >>> import fanin as torch
+    >>> torch.std(torch.tensor([1.0, 2.0, 3.0, 4.0])), torch.std(torch.tensor([1.0, 3.0]), correction=0)
+    (tensor(1.2910), tensor(1.))
+    """
     return to_out(out, _spread("std", reduce.std, input, dim, unbiased, keepdim, correction, axis, keepdims), "std")
 
 
@@ -80,7 +85,12 @@ def _spread(
 def var_mean(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = _UNSET
 ) -> tuple[Any, Any]:
-    """Return the variance and the mean."""
+    """Return the variance and the mean.
+
+    >>> import fanin as torch
+    >>> torch.var_mean(torch.tensor([[1.0, 3.0], [2.0, 6.0]]), dim=1)
+    (tensor([2., 8.]), tensor([2., 4.]))
+    """
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     found = (var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim))
@@ -91,7 +101,12 @@ def var_mean(
 def std_mean(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = _UNSET
 ) -> tuple[Any, Any]:
-    """Return the standard deviation and the mean."""
+    """Return the standard deviation and the mean.
+
+    >>> import fanin as torch
+    >>> torch.std_mean(torch.tensor([1.0, 3.0]), correction=0)
+    (tensor(1.), tensor(2.))
+    """
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     found = (std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim))
@@ -105,6 +120,11 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     """Return the covariances of variables (rows) over observations (columns): a matrix, a number for one variable.
 
     fweights: how often each observation counts; aweights: how much.
+
+    >>> import fanin as torch
+    >>> torch.cov(torch.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
     """
     if require_tensor("cov", input)._array.ndim > 2:
         raise OperationError(f"cov(): expected input to have two or fewer dimensions but got {input._array.ndim}")
@@ -137,7 +157,13 @@ def _weights(fweights: Any, aweights: Any, x: Any) -> Any:
 
 
 def corrcoef(input: Any) -> Any:
-    """Return the correlations of variables (rows) over observations (columns), in [-1, 1]."""
+    """Return the correlations of variables (rows) over observations (columns), in [-1, 1].
+
+    >>> import fanin as torch
+    >>> torch.corrcoef(torch.tensor([[0.0, 1.0, 2.0], [4.0, 2.0, 0.0]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
     found = cov(input)
     if not found._array.ndim:
         return found / found
@@ -152,6 +178,10 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     """Return how often each number from 0 on occurs, or the sum of its weights.
 
     Raises RuntimeError for anything but a vector of non-negative integers.
+
+    >>> import fanin as torch
+    >>> torch.bincount(torch.tensor([1, 1, 3]), minlength=5)
+    tensor([0, 2, 0, 1, 0])
     """
     array = require_known(
         "bincount",
@@ -176,7 +206,12 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
 
 
 def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0, *, out: Any = None) -> Any:
-    """Return how many elements fall into each of `bins` equal parts of min to max (the data's when both are 0)."""
+    """Return how many elements fall into each of `bins` equal parts of min to max (the data's when both are 0).
+
+    >>> import fanin as torch
+    >>> torch.histc(torch.tensor([1.0, 2.0, 1.0, 4.0]), bins=4, min=0, max=4)
+    tensor([0., 2., 1., 1.])
+    """
     require_tensor("histc", input)
     if bins <= 0:
         raise OperationError(f"bins must be > 0, but got {bins} for dimension 0")
@@ -190,7 +225,12 @@ def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0, *, out: Any =
 def histogram(
     input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False, out: Any = None
 ) -> Any:
-    """Return (hist, bin_edges): the number (or weight) of elements in each interval, and the bounds."""
+    """Return (hist, bin_edges): the number (or weight) of elements in each interval, and the bounds.
+
+    >>> import fanin as torch
+    >>> torch.histogram(torch.tensor([1.0, 2.0, 1.0, 4.0]), bins=4, range=(0.0, 4.0)).hist
+    tensor([0., 2., 1., 1.])
+    """
     require_tensor("histogram", input)
     low, high = (0.0, 0.0) if range is None else map(float, range)
     if hasattr(bins, "_array"):

@@ -97,7 +97,12 @@ def _source(function: str, input: Any, positions: Any, src: Any) -> Any:
 
 
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
-    """Return a copy with src added at the places that index names; several may meet at one place."""
+    """Return a copy with src added at the places that index names; several may meet at one place.
+
+    >>> import fanin as torch
+    >>> torch.scatter_add(torch.zeros(3), 0, torch.tensor([0, 2, 0]), torch.tensor([1.0, 2.0, 3.0]))
+    tensor([4., 0., 2.])
+    """
     dim, positions = checked_positions("scatter_add", input, dim, index)
     if not positions.size:
         return input.clone()
@@ -114,6 +119,10 @@ def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, i
     """Return a copy in which the src values of one place are combined: "sum", "prod", "mean", "amax" or "amin".
 
     include_self says whether what the input holds there takes part.
+
+    >>> import fanin as torch
+    >>> torch.scatter_reduce(torch.zeros(2), 0, torch.tensor([0, 1, 0]), torch.tensor([1.0, 2.0, 3.0]), "amax")
+    tensor([3., 2.])
     """
     if reduce not in _REDUCE:
         raise OperationError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
@@ -187,7 +196,12 @@ def _rows(function: str, input: Any, dim: int, index: Any) -> tuple[int, Any]:
 
 
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1, out: Any = None) -> Any:
-    """Return a copy with alpha * source added to the slices along dim whose numbers are in index."""
+    """Return a copy with alpha * source added to the slices along dim whose numbers are in index.
+
+    >>> import fanin as torch
+    >>> torch.index_add(torch.ones(3), 0, torch.tensor([0, 2, 0]), torch.tensor([1.0, 2.0, 3.0]), alpha=10)
+    tensor([41.,  1., 21.])
+    """
     dim, rows = _rows("index_add", input, dim, index)
     _require_slices("index_add", input, dim, rows, source)
     source = source if alpha == 1 else source * alpha
@@ -252,7 +266,12 @@ def _require_slices(function: str, input: Any, dim: int, rows: Any, source: Any)
 
 
 def index_copy(input: Any, dim: int, index: Any, source: Any, *, out: Any = None) -> Any:
-    """Return a copy with the slices along dim whose numbers are in index replaced by those of source."""
+    """Return a copy with the slices along dim whose numbers are in index replaced by those of source.
+
+    >>> import fanin as torch
+    >>> torch.index_copy(torch.zeros(3), 0, torch.tensor([2, 0]), torch.tensor([5.0, 6.0]))
+    tensor([6., 0., 5.])
+    """
     dim, rows = _rows("index_copy", input, dim, index)
     _require_slices("index_copy", input, dim, rows, source)
     place = along_dim(dim, rows) if input._array.ndim else ()
@@ -261,7 +280,13 @@ def index_copy(input: Any, dim: int, index: Any, source: Any, *, out: Any = None
 
 
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
-    """Return a copy with the slices along dim whose numbers are in index set to one value."""
+    """Return a copy with the slices along dim whose numbers are in index set to one value.
+
+    >>> import fanin as torch
+    >>> torch.index_fill(torch.zeros(2, 3), 1, torch.tensor([0, 2]), 7)
+    tensor([[7., 0., 7.],
+            [7., 0., 7.]])
+    """
     array = require_tensor("index_fill", input)._array
     dim = wrap_dim(dim, array.ndim)
     positions = index._array
@@ -311,7 +336,12 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
 
 
 def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
-    """Return a copy with the elements where the mask is true taken from source, one after the other."""
+    """Return a copy with the elements where the mask is true taken from source, one after the other.
+
+    >>> import fanin as torch
+    >>> torch.masked_scatter(torch.zeros(3), torch.tensor([True, False, True]), torch.tensor([5.0, 6.0]))
+    tensor([5., 0., 6.])
+    """
     require_mask("masked_scatter_", mask)
     if source._array.dtype != input._array.dtype:
         raise DtypeError(
@@ -339,34 +369,63 @@ def _taken_in_turn(input: Any, mask: Any, source: Any) -> Any:
 
 
 def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
-    """Return a copy with values written, or added, at the elements that index tensors select."""
+    """Return a copy with values written, or added, at the elements that index tensors select.
+
+    >>> import fanin as torch
+    >>> torch.index_put(torch.zeros(2, 2), (torch.tensor([0, 1]), torch.tensor([1, 0])), torch.tensor([5.0, 6.0]))
+    tensor([[0., 5.],
+            [6., 0.]])
+    """
     index = normalise(tensors_in(indices), input._array.shape)
     _require_same_dtype("index_put", input, require_tensor("index_put", values, "values"))
     return _put(input, index, values, "IndexPutBackward0", accumulate)
 
 
 def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
-    """Return a copy with source written, or added, at positions of the flattened tensor."""
+    """Return a copy with source written, or added, at positions of the flattened tensor.
+
+    >>> import fanin as torch
+    >>> torch.put(torch.zeros(2, 2), torch.tensor([3, 0]), torch.tensor([5.0, 6.0]))
+    tensor([[6., 0.],
+            [0., 5.]])
+    """
     _require_same_dtype("put", input, source)
     flat = _put(input.reshape(-1), (index._array,), source.reshape(index._array.shape), "", accumulate)
     return label(flat.reshape(input._array.shape), "PutBackward0")
 
 
 def select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
-    """Return a copy with src written at one position along dim."""
+    """Return a copy with src written at one position along dim.
+
+    >>> import fanin as torch
+    >>> torch.select_scatter(torch.zeros(2, 2), torch.tensor([5.0, 6.0]), 1, 0)
+    tensor([[5., 0.],
+            [6., 0.]])
+    """
     return _put(input, along_dim(wrap_dim(dim, input._array.ndim), index), src, "SelectScatterBackward0")
 
 
 def slice_scatter(
     input: Any, src: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Any:
-    """Return a copy with src written at a slice along dim."""
+    """Return a copy with src written at a slice along dim.
+
+    >>> import fanin as torch
+    >>> torch.slice_scatter(torch.zeros(5), torch.tensor([5.0, 6.0]), start=1, end=5, step=2)
+    tensor([0., 5., 0., 6., 0.])
+    """
     place = along_dim(wrap_dim(dim, input._array.ndim), slice(start, end, step))
     return _put(input, place, src, "SliceScatterBackward0")
 
 
 def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
-    """Return a copy with src written along a diagonal."""
+    """Return a copy with src written along a diagonal.
+
+    >>> import fanin as torch
+    >>> torch.diagonal_scatter(torch.zeros(2, 2), torch.tensor([5.0, 6.0]))
+    tensor([[5., 0.],
+            [0., 6.]])
+    """
     moved = input.movedim((dim1, dim2), (-2, -1))
     rows, columns = moved._array.shape[-2:]
     i = np.arange(max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns)))
