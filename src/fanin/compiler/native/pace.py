@@ -42,8 +42,10 @@ class _Trial:
             return True
         if len(self.pieces) < TRIALS:
             return False
-        if self.threads == 1 or other is None:
-            return self.threads == 1 or self.spent >= WAKING
+        if self.threads == 1:
+            return True
+        if other is None:
+            return self.spent >= WAKING
         return self.seconds < other or self.spent >= (PATIENCE if self.seconds < HARDLY * other else WAKING)
 
 
