@@ -14,6 +14,7 @@ from fanin.compiler.native import executable, memory, wakes
 from fanin.compiler.native.executable import Executable
 from fanin.compiler.native.module import Builder
 from fanin.compiler.native.planned import planned
+from fanin.compiler.native.sharing import meets
 from fanin.compiler.native.target import named
 from fanin.compiler.passes.plan import COPY, WHOLE, Group
 from fanin.compiler.passes.views import own
@@ -169,8 +170,9 @@ def test_who_overwrites_what_somebody_reads_waits_for_it() -> None:
     (writer,) = (g for g in made.plan.groups if any(made.plan.homes.get(v, ("", 0))[0] == "state" for v in g.stored))
     assert len(readers) == 2
     assert {group.level for group in (*readers, writer)} == {writer.level}
-    assert not builder._meet(readers[1], readers[0])
-    assert [builder._meet(writer, reader) for reader in readers] == [True, True]
-    assert [builder._meet(reader, writer) for reader in readers] == [True, True]
+    first, second, change = map(builder._touched, (*readers, writer))
+    assert not meets(second, first)
+    assert [meets(change, reads) for reads in (first, second)] == [True, True]
+    assert [meets(reads, change) for reads in (first, second)] == [True, True]
     rest = [group for group in made.plan.groups if group not in (*readers, writer) and group.level == writer.level]
-    assert any(builder._meet(group, readers[0]) for group in rest)  # which reads what that one writes
+    assert any(meets(builder._touched(group), first) for group in rest)  # which reads what that one writes

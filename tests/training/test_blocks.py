@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 import fanin as torch
 from fanin import nn
 from fanin._core.errors import DivergenceError
-from fanin.compiler.native import turns
+from fanin.compiler.native import executable, turns
 from fanin.compiler.native.orders import draw_orders
 from fanin.compiler.native.pace import Pace
 from fanin.compiler.native.shuffle import randperm
@@ -43,6 +43,10 @@ def dropout() -> Any:
 
 def normalised() -> Any:
     return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 1))
+
+
+def wide() -> Any:
+    return nn.Sequential(nn.Linear(3, 80), nn.Tanh(), nn.Dropout(0.3), nn.Linear(80, 80), nn.ReLU(), nn.Linear(80, 1))
 
 
 @pytest.fixture
@@ -227,6 +231,23 @@ def test_a_second_thread_draws(model: Any, rows: int, seeded: bool, beside: list
     assert beside == [2, 2, 2]
     check_same(trained(setting, True, 13, threads=1), alone)
     assert len(beside) == 3
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+@pytest.mark.parametrize("rows", [323, 340])
+def test_a_last_batch_that_one_thread_takes_leaves_two_for_the_others(
+    rows: int, clip: float | None, beside: list[int], taken: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A last batch of 3 rows has nothing to share; one of 20 has some of its products."""
+    teams: list[int] = []
+    monkeypatch.setattr(turns, "team_of", lambda threads: teams.append(threads) or executable.team_of(threads))
+    setting = Setting(model=wide, optimizer=OPTIMIZERS["adam"], rows=rows, batch_size=32, epochs=9, clip=clip)
+    alone = trained(setting, False, threads=1)
+    check_same(trained(setting, True, threads=1), alone)
+    assert not beside
+    check_same(trained(setting, True, threads=2), alone)
+    assert taken[-1] >= 8
+    assert teams == [2]
 
 
 def test_a_second_thread_draws_until_a_loss_diverges(beside: list[int]) -> None:

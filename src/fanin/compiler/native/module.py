@@ -25,6 +25,7 @@ from fanin.compiler.native.leaving import Exit, emit_exit, late_groups
 from fanin.compiler.native.loops.nest import Nest
 from fanin.compiler.native.memory import Layout
 from fanin.compiler.native.product import Products
+from fanin.compiler.native.sharing import Sharing
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I1, I64, POINTER, Code, element_type, function
 from fanin.compiler.native.wakes import Wake
@@ -33,6 +34,8 @@ from fanin.compiler.passes.products import parts_of, product_work
 
 # Elements of an elementwise kernel that are worth a thread of their own, and of a part of one.
 ELEMENTS_OF_A_PART = 8192
+# A product's operations in the time of one on an element in memory.
+FLOPS_OF_A_MOVE = 4
 # A kernel of so few elements costs no more than its call.
 ELEMENTS_INLINED = 32
 
@@ -178,63 +181,61 @@ class Builder:
 
     def _whole(self, frame: Frame, groups: list[Group]) -> None:
         """Write a level of work on whole values, with a barrier before what another thread may have prepared."""
-        since: list[Group] = []
+        sharing = Sharing(len(self.plan.tiling.lanes))
         for group in groups:
             if self._look(frame, group):
-                since = []
+                sharing.meet()
             if id(group) in self._followed:
                 continue
             wake = self.wakes.get(group.number)
             together = [group] if wake is None else [group, wake.loop]
-            if any(self._meet(mine, earlier) for earlier in since for mine in together):
-                self._wait(frame)
-                since = []
-            since += together
-            if wake is None:
-                self._shared(frame, group)
+            touched, parts = [self._touched(g) for g in together], list(self._parts(group))
+            owner = None
+            if len(parts) > 1:
+                waits = sharing.share(touched)
             else:
+                fixed = 0 if group.kind == "host" else None
+                owner, waits = sharing.take(touched, sum(map(_work, together)), fixed)
+            if waits:
+                self._wait(frame)
+            if len(parts) > 1 and wake is not None:
                 self._with_wake(frame, group, wake)
-
-    def _shared(self, frame: Frame, group: Group) -> None:
-        """Write a group's parts, each for one thread."""
-        parts = list(self._parts(group))
-        for number, (start, count) in enumerate(parts):
-            with self._taken(frame.code, group, number, len(parts)):
-                self._call(frame, group, count, I64(start), I64(0), I1(1))
+                continue
+            for number, (start, count) in enumerate(parts):
+                with self._taken(frame.code, number, len(parts), owner):
+                    if wake is None:
+                        self._call(frame, group, count, I64(start), I64(0), I1(1))
+                    else:
+                        self._part(frame, group, wake, I64(0), group.extent[0])
 
     def _with_wake(self, frame: Frame, product: Group, wake: Wake) -> None:
         """Write a product and the loop that follows it, part by part."""
-        code, (total, columns) = frame.code, product.extent
+        code, total = frame.code, product.extent[0]
         whole, rest = divmod(total, wake.rows)
         low, high = self._share(code, whole + bool(rest))
-
-        def both(first: Any, rows: int) -> None:
-            self._call(frame, product, rows, first, self.thread, I1(1))
-            self._call(frame, wake.loop, rows * columns, code.b.mul(first, I64(columns)), self.thread, I1(1))
-
         with code.loop(low, _least(code, high, whole), name="part") as part:
-            both(code.b.mul(part, I64(wake.rows)), wake.rows)
+            self._part(frame, product, wake, code.b.mul(part, I64(wake.rows)), wake.rows)
         if rest:
             with code.b.if_then(code.b.icmp_signed(">", high, I64(whole))):
-                both(I64(whole * wake.rows), rest)
+                self._part(frame, product, wake, I64(whole * wake.rows), rest)
+
+    def _part(self, frame: Frame, product: Group, wake: Wake, first: Any, rows: int) -> None:
+        """Write some rows of a product, and of the loop that follows it."""
+        code, columns = frame.code, product.extent[1]
+        self._call(frame, product, rows, first, self.thread, I1(1))
+        self._call(frame, wake.loop, rows * columns, code.b.mul(first, I64(columns)), self.thread, I1(1))
 
     @contextmanager
-    def _taken(self, code: Code, group: Group, number: int, parts: int) -> Iterator[None]:
-        """Let one of the threads do what is written inside: a part of a group."""
+    def _taken(self, code: Code, number: int, parts: int, owner: int | None) -> Iterator[None]:
+        """Let one of the threads do what is written inside: a part of a group, or all that its owner does."""
         if self._is_single:
             yield
             return
-        if parts == 1:  # kernels of one part go round, so that neighbours that do not meet run side by side
-            turn = code.b.srem(I64(0 if group.kind == "host" else group.number), self.threads)
-        else:
-            turn = code.b.sdiv(code.b.mul(I64(number), self.threads), I64(parts))
+        if owner is not None:
+            number, parts = owner, len(self.plan.tiling.lanes)
+        turn = code.b.sdiv(code.b.mul(I64(number), self.threads), I64(parts))
         with code.b.if_then(code.b.icmp_signed("==", turn, self.thread)):
             yield
-
-    def _meet(self, group: Group, earlier: Group) -> bool:
-        """Say whether a group reads, or overwrites, what an earlier one of its level wrote or read."""
-        mine, theirs = self._touched(group), self._touched(earlier)
-        return bool(mine[1] & (theirs[0] | theirs[1]) or theirs[1] & mine[0])
 
     def _touched(self, group: Group) -> tuple[set[Any], set[Any]]:
         """Return the places that a group reads and those that it writes."""
@@ -312,6 +313,14 @@ class Builder:
 
 def _least(code: Code, a: Any, n: int) -> Any:
     return code.b.select(code.b.icmp_signed("<", a, I64(n)), a, I64(n))
+
+
+def _work(group: Group) -> float:
+    """Return roughly how long a group takes, in operations on one element."""
+    size = _size(group.extent)
+    if group.kind == "product":
+        return product_work(group.members[0]) / FLOPS_OF_A_MOVE + size
+    return float(size * len(group.members))
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -27,8 +27,8 @@ from fanin.compiler.native.team import task
 
 # Rows to draw from which on waking a second thread, some 20 us, pays: drawing takes 4 ns a row.
 ROWS_OF_A_TEAM = 50_000
-# What native code is told first, 0 for orders that are there already; the counter of those that are drawn lies in a
-# barrier's memory. Then what it is told of each of two programs.
+# What native code is told first, 0 for orders that are there already. The counter is a barrier's memory: orders that
+# are drawn are counted there, or threads meet there between two programs. Then what it is told of each of two programs.
 HEAD, EACH = ("epochs", "programs", "orders", "counter"), ("context", "function", "steps", "key")
 
 # Whether a thread of its own for drawing is quicker, by program.
@@ -82,7 +82,8 @@ def take_turns(turns: Sequence[Turn], epochs: int, threads: int | None, drawing:
     else:
         keys[1][1] += np.uint64(turns[0].steps)
     if drawing is None:
-        pace, most = first.pace, min(turn.code.threads_for(epochs * turn.steps, threads) for turn in turns)
+        # A last batch of few rows has nothing to share, but the others have.
+        pace, most = first.pace, max(turn.code.threads_for(epochs * turn.steps, threads) for turn in turns)
     else:
         pace = _PACES.setdefault(first, Pace())
         most = min(2, cores() if threads is None else threads) if drawing.rows >= ROWS_OF_A_TEAM else 1

@@ -9,7 +9,7 @@ from typing import Any
 
 from fanin.compiler.native import ir
 from fanin.compiler.native.barrier import GENERATION, YIELD
-from fanin.compiler.native.helpers.barrier import load_shared, wait_until
+from fanin.compiler.native.helpers.barrier import emit_barrier, load_shared, wait_until
 from fanin.compiler.native.helpers.orders import add_draw, field, place_of
 from fanin.compiler.native.product.kernel import prefetch
 from fanin.compiler.native.target import Isa
@@ -24,8 +24,9 @@ _LINE = 8  # rows of a line of it
 def text(isa: Isa) -> str:
     """Return LLVM's text of void turns(int64 *told, int64 thread, int64 threads).
 
-    Where the orders are there, the programs run in all threads. Otherwise they run in the first one, and the last one
-    draws: it may be ahead by any number of epochs. One thread does both.
+    Where the orders are there, the programs run in all threads, which wait for each other between two: a program that
+    has nothing to share runs in the first one. Otherwise both run in the first one, and the last one draws: it may be
+    ahead by any number of epochs. One thread does both.
     """
     module = ir.Module("turns")
     draw = add_draw(module, isa)
@@ -43,6 +44,7 @@ def text(isa: Isa) -> str:
             drawing.draw_all(epochs)
         b.ret_void()
     thread, threads = b.select(draws, I64(0), thread), b.select(draws, I64(1), threads)
+    barrier = b.inttoptr(counter, POINTER)
     turns = [_Turn(code, told, i) for i in (0, 1)]
     has_two = b.icmp_signed(">", programs, I64(1))
     with code.loop(0, epochs) as epoch:
@@ -54,8 +56,10 @@ def text(isa: Isa) -> str:
         turns[1].move_key(again, turns[0].steps)
         turns[0].run(epoch, thread, threads)
         with b.if_then(has_two):
+            emit_barrier(code, barrier, threads)
             turns[0].move_key(is_first, turns[1].steps)
             turns[1].run(epoch, thread, threads)
+            emit_barrier(code, barrier, threads)
     b.ret_void()
     return str(module)
 
@@ -122,7 +126,7 @@ class _Turn:
     def move_key(self, when: Any, steps: Any) -> None:
         """Count steps of the other program, so that the key and the own steps together count all.
 
-        The first thread does so while the other program runs, at whose end all threads meet.
+        The first thread does so before the other program runs, at whose end all threads meet.
         """
         code = self._code
         with code.b.if_then(when):
