@@ -107,24 +107,19 @@ def test_what_becomes_slower_is_left_and_found_again() -> None:
     assert share([t for t in taken if t[0] > 14.0], 2) > 0.9
 
 
-def test_threads_that_are_quick_only_while_they_are_tried_are_left_at_once() -> None:
+@pytest.mark.parametrize("since", [0.0, 2.0])
+def test_threads_that_are_quick_only_while_they_are_tried_are_left_at_once(since: float) -> None:
     """Two threads are interrupted in every longer call, as where other programs want the processors."""
-    since = 0.0
-
-    def step_of(threads: int, steps: int, when: float) -> float:
-        interrupted = threads == 2 and steps > 2 and when > since
-        return 1e-3 if threads == 1 else 5e-3 if interrupted else 5e-4
-
-    for since in (0.0, 2.0):
-        pace, now, lost = Pace(), 0.0, 0.0
-        while now < 20.0:
-            threads, steps = pace.choose(2, 50)
-            step = step_of(threads, steps, now)
-            pace.note(threads, step, steps)
-            now += step * steps
-            lost += step * steps if step == 5e-3 else 0.0
-        assert lost < 4.0, since
-        assert pace.choose(2, 50)[0] == 1 or pace._trial is not None
+    pace, now, lost = Pace(), 0.0, 0.0
+    while now < 20.0:
+        threads, steps = pace.choose(2, 50)
+        interrupted = threads == 2 and steps > 2 and now > since
+        step = 1e-3 if threads == 1 else 5e-3 if interrupted else 5e-4
+        pace.note(threads, step, steps)
+        now += step * steps
+        lost += step * steps * interrupted
+    assert lost < 4.0
+    assert pace.choose(2, 50)[0] == 1 or pace._trial is not None
 
 
 def test_threads_are_trusted_again_when_they_have_kept_up() -> None:
