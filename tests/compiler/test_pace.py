@@ -107,30 +107,6 @@ def test_what_becomes_slower_is_left_and_found_again() -> None:
     assert share([t for t in taken if t[0] > 14.0], 2) > 0.9
 
 
-@pytest.mark.parametrize("since", [0.0, 2.0])
-def test_threads_that_are_quick_only_while_they_are_tried_are_left_at_once(since: float) -> None:
-    """Two threads are interrupted in every longer call, as where other programs want the processors."""
-    pace, now, lost = Pace(), 0.0, 0.0
-    while now < 20.0:
-        threads, steps = pace.choose(2, 50)
-        interrupted = threads == 2 and steps > 2 and now > since
-        step = 1e-3 if threads == 1 else 5e-3 if interrupted else 5e-4
-        pace.note(threads, step, steps)
-        now += step * steps
-        lost += step * steps * interrupted
-    assert lost < 4.0
-    assert pace.choose(2, 50)[0] == 1 or pace._trial is not None
-
-
-def test_threads_are_trusted_again_when_they_have_kept_up() -> None:
-    def seconds(threads: int, when: float) -> float:
-        return 1e-3 if threads == 1 else 5e-3 if 2.0 < when < 3.5 else 5e-4
-
-    taken = paced(seconds, until=12.0)
-    assert share([t for t in taken if 2.6 < t[0] < 3.5], 1) > 0.6
-    assert share([t for t in taken if t[0] > 6.0], 2) > 0.9
-
-
 def test_another_most_is_kept_to() -> None:
     pace = Pace()
     for number in range(200):

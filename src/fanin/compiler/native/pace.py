@@ -20,10 +20,6 @@ WAKING, PATIENCE, HARDLY = 0.05, 0.25, 1.15
 HOPELESS = 1.2
 # Seconds until the other number is tried again, the first time; twice as many each time that it turns out slower.
 AGAIN, LATEST = 0.3, 3.0
-# So many seconds in which several threads take longer than a single one took are no accident. A trial is so short that
-# threads may never be interrupted in it; in a longer call they are where other programs want the processors, and each
-# then waits for the one that has none.
-DISAPPOINTING = 0.02
 # How quickly the least time that was seen is forgotten, a call.
 GROWTH = 1.05
 
@@ -63,8 +59,6 @@ class Pace:
         self.seconds: dict[int, float] = {}
         self._trial: _Trial | None = None
         self._since, self._wait = 0.0, AGAIN
-        self._lost: list[tuple[float, float]] = []  # of the last calls that disappointed: a step, and all
-        self._distrust = AGAIN  # how long several threads are not tried again when they have disappointed
 
     def choose(self, threads: int, steps: int) -> tuple[int, int]:
         """Return how many threads to use, of 1 or `threads`, and for how many of the next steps."""
@@ -82,7 +76,6 @@ class Pace:
         if self._trial is None:
             self.seconds[threads] = min(seconds, GROWTH * self.seconds.get(threads, math.inf))
             self._since += seconds * steps
-            self._look_for_disappointment(threads, seconds, seconds * steps)
             return
         trial = self._trial
         trial.pieces.append(seconds)
@@ -91,26 +84,11 @@ class Pace:
         if trial.is_over(min(others, default=None)):
             self._end(trial)
 
-    def _look_for_disappointment(self, threads: int, step: float, spent: float) -> None:
-        """Try a single thread at once where several take longer, call after call, than one did."""
-        if threads == 1 or step <= HOPELESS * self.seconds.get(1, math.inf):
-            if threads > 1:
-                self._distrust = max(AGAIN, self._distrust - spent)
-            self._lost = []
-            return
-        self._lost.append((step, spent))
-        if len(self._lost) > 1 and sum(spent for _, spent in self._lost) >= DISAPPOINTING:
-            self.seconds[threads] = min(step for step, _ in self._lost)
-            self._trial, self._lost = _Trial(1), []
-            self._distrust = min(LATEST, 2 * self._distrust)
-
     def _end(self, trial: _Trial) -> None:
         known = trial.threads in self.seconds
         self.seconds[trial.threads] = trial.seconds
         better = trial.seconds <= min(self.seconds.values())
         self._wait = min(LATEST, 2 * self._wait) if known and not better else AGAIN
-        if trial.threads == 1 and better:
-            self._wait = self._distrust
         self._trial, self._since = None, 0.0
 
     def _best(self, threads: int) -> int:
