@@ -25,7 +25,16 @@ DTYPES = [np.float32, np.float64, np.int64, np.bool_]
 def same(a: Any, b: Any) -> bool:
     """Say whether two manifests hold the same."""
     plain = [
-        (m.arena, m.lanes, m.work, m.calls_back, m.looks_at_indices, m.stops, *(kind for kind, _ in m.sources))
+        (
+            m.arena,
+            m.lanes,
+            m.work,
+            m.calls_back,
+            m.looks_at_indices,
+            m.stops,
+            m.together,
+            *(kind for kind, _ in m.sources),
+        )
         for m in (a, b)
     ]
     values = [[what for _, what in m.sources] for m in (a, b)]
@@ -48,19 +57,22 @@ def same(a: Any, b: Any) -> bool:
     st.booleans(),
 )
 def test_round_trip(number: int, sources: list[tuple[str, Any]], flag: bool) -> None:
-    made = Manifest(number, (("arena", None), *sources), 1 + number % 7, number + 1, number % 3, flag, not flag)
+    made = Manifest(
+        number, (("arena", None), *sources), 1 + number % 7, number + 1, number % 3, flag, not flag, 1 + number % 8
+    )
     assert same(Manifest.from_bytes(made.to_bytes()), made)
 
 
 def test_a_difference_is_seen() -> None:
-    made = Manifest(64, (("arena", None), ("constant", np.ones(3))), 2, 10, 0, False, True)
+    made = Manifest(64, (("arena", None), ("constant", np.ones(3))), 2, 10, 0, False, True, 1)
     for other in (
-        Manifest(128, made.sources, 2, 10, 0, False, True),
-        Manifest(64, made.sources, 2, 10, 0, True, True),
-        Manifest(64, made.sources, 2, 10, 0, False, False),
-        Manifest(64, (("arena", None), ("constant", np.ones(3, np.float32))), 2, 10, 0, False, True),
-        Manifest(64, (("arena", None), ("constant", np.zeros(3))), 2, 10, 0, False, True),
-        Manifest(64, (("arena", None), ("data", 0)), 2, 10, 0, False, True),
+        Manifest(128, made.sources, 2, 10, 0, False, True, 1),
+        Manifest(64, made.sources, 2, 10, 0, True, True, 1),
+        Manifest(64, made.sources, 2, 10, 0, False, False, 1),
+        Manifest(64, made.sources, 2, 10, 0, False, True, 8),
+        Manifest(64, (("arena", None), ("constant", np.ones(3, np.float32))), 2, 10, 0, False, True, 1),
+        Manifest(64, (("arena", None), ("constant", np.zeros(3))), 2, 10, 0, False, True, 1),
+        Manifest(64, (("arena", None), ("data", 0)), 2, 10, 0, False, True, 1),
     ):
         assert not same(made, other)
 

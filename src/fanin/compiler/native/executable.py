@@ -99,7 +99,7 @@ class Executable:
         """Return the plan as text: the kernels in order, what each reads and stores, and where the bytes lie."""
         from fanin.compiler.native.explain import explain
 
-        return explain(self.plan, self.layout, self.isa, self.work, WORK_OF_A_TEAM)
+        return explain(self.plan, self.layout, self.isa, self.work, WORK_OF_A_TEAM, self.together)
 
     def _without_code(self) -> list[Value]:
         return [group.members[0] for group in self.plan.groups if group.kind == "host"]
@@ -258,6 +258,11 @@ class Executable:
     def stops(self) -> bool:
         """Whether a step whose watched output is not finite leaves the state as it was."""
         return self.manifest.stops
+
+    @property
+    def together(self) -> int:
+        """How many steps are taken together: a run begins where an epoch does, or whole such stretches later."""
+        return self.manifest.together
 
     @property
     def work(self) -> int:

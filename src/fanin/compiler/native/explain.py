@@ -24,7 +24,7 @@ _ON = {ROWS: "rows", SUM: "sums"}
 _HEAD = ("level", "kind", "works on", "extent", "parts", "bytes read", "written", "operations -> what is stored")
 
 
-def explain(plan: Plan, layout: Layout, isa: Isa, work: int, worth: int) -> str:
+def explain(plan: Plan, layout: Layout, isa: Isa, work: int, worth: int, together: int = 1) -> str:
     """Return a plan as text.
 
     Names of values are those in the text of the simplified graph; bytes are of values, counted once each, however often
@@ -35,11 +35,12 @@ def explain(plan: Plan, layout: Layout, isa: Isa, work: int, worth: int) -> str:
         isa: that it has code for.
         work: the floating-point operations of a step.
         worth: so many of them in a run are worth a second thread.
+        together: how many steps are taken together.
     """
     names = Names(plan)
     parts = Builder(plan, layout, isa)
     rows = [_row(group, plan, layout, names, parts) for group in plan.groups]
-    blocks = [_header(plan, layout, isa, work, worth), _table(rows), _hosted(plan), _state(plan, names)]
+    blocks = [_header(plan, layout, isa, work, worth, together), _table(rows), _hosted(plan), _state(plan, names)]
     return "\n\n".join([*(block for block in blocks if block), _memory(plan, layout)])
 
 
@@ -93,17 +94,19 @@ def without_internals(plan: Plan) -> dict[Value, Value]:
 # The header -----------------------------------------------------------------------------------------------------------
 
 
-def _header(plan: Plan, layout: Layout, isa: Isa, work: int, worth: int) -> str:
+def _header(plan: Plan, layout: Layout, isa: Isa, work: int, worth: int, together: int) -> str:
     cut = plan.tiling
     fma = ", fused multiply-add" if isa.fma else ""
     how = "streamed" if cut.streamed else "whole"
     each, last = cut.lanes[0][1], cut.lanes[-1][1]
     lanes = f"{_of(len(cut.lanes), 'lane')} of {each}" + (f", the last of {last}" if last != each else "")
+    remain = f"{together} steps, where all of it is finite; the kernels below take the steps that remain"
     lines = (
         ("code for", f"{isa.name}: {isa.registers} registers of {isa.vector_bytes} bytes{fma}"),
         ("batch", f"{how}: {_of(cut.rows, 'row')}, {lanes}, in blocks of {min(cut.block, each)}"),
         ("threads", _threads(len(cut.lanes), work, worth)),
         ("a step", f"{work:,} floating-point operations in products, {_of(len(plan.groups), 'kernel')}"),
+        *([("together", remain)] if together > 1 else []),
         ("arena", f"{layout.arena:,} bytes"),
     )
     return "\n".join(f"{name:<10}{text}" for name, text in lines)

@@ -22,6 +22,7 @@ class Manifest:
     calls_back:       how many operations of a step have no code, and are evaluated with NumPy.
     looks_at_indices: whether a step may meet an index out of range.
     stops:            whether a step whose watched output is not finite leaves the state as it was.
+    together:         how many steps are taken together, where nothing is wrong with them.
     """
 
     arena: int
@@ -31,13 +32,14 @@ class Manifest:
     calls_back: int
     looks_at_indices: bool
     stops: bool
+    together: int
 
     def to_bytes(self) -> bytes:
         """Return the manifest as bytes, for `from_bytes`."""
         arrays = [what for kind, what in self.sources if kind == "constant"]
         sources = [(kind, None if kind == "constant" else what) for kind, what in self.sources]
         kinds = [(array.dtype.str, array.shape) for array in arrays]
-        numbers = (self.lanes, self.work, self.calls_back, self.looks_at_indices, self.stops)
+        numbers = (self.lanes, self.work, self.calls_back, self.looks_at_indices, self.stops, self.together)
         told = repr((self.arena, sources, *numbers)), repr(kinds)
         return packed([*(text.encode() for text in told), *(array.tobytes() for array in arrays)])
 

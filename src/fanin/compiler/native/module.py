@@ -22,6 +22,7 @@ from fanin.compiler.native.helpers.quick import emit_quick
 from fanin.compiler.native.ir.parts import parts_of as parts_of_module
 from fanin.compiler.native.kernels import emit_group, pack_shape
 from fanin.compiler.native.leaving import Exit, emit_exit, late_groups
+from fanin.compiler.native.lookahead import STEPS, emit_steps
 from fanin.compiler.native.loops.nest import Nest
 from fanin.compiler.native.memory import Layout
 from fanin.compiler.native.product import Products
@@ -29,6 +30,7 @@ from fanin.compiler.native.sharing import Sharing
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I1, I64, POINTER, Code, element_type, function
 from fanin.compiler.native.wakes import Wake
+from fanin.compiler.passes.lookahead import Linear
 from fanin.compiler.passes.plan import Group, Plan
 from fanin.compiler.passes.products import parts_of, product_work
 
@@ -43,8 +45,10 @@ ELEMENTS_INLINED = 32
 class Builder:
     """Writes the module of a plan."""
 
-    def __init__(self, plan: Plan, layout: Layout, isa: Isa, way_out: Exit | None = None) -> None:
-        self.plan, self.layout, self.isa, self.way_out = plan, layout, isa, way_out
+    def __init__(
+        self, plan: Plan, layout: Layout, isa: Isa, way_out: Exit | None = None, model: Linear | None = None
+    ) -> None:
+        self.plan, self.layout, self.isa, self.way_out, self.model = plan, layout, isa, way_out, model
         self.module = ir.Module("fanin")
         self.module.triple = isa.triple
         self.products = Products(self.module, isa)
@@ -298,9 +302,14 @@ class Builder:
         sources, numbers = (code.load(code.at(context, I64(i), I64), I64) for i in (0, 1))
         sources, numbers = (code.b.inttoptr(p, POINTER) for p in (sources, numbers))
         each, begin, steps = (code.load(code.at(context, I64(i), I64), I64) for i in (2, 3, 4))
-        with code.loop(begin, code.b.add(begin, steps), name="step") as i:
-            row = code.at(numbers, code.b.mul(i, each), element_type("f8"))
-            left = code.b.call(step, [sources, row, i, thread, threads])
+        end = code.b.add(begin, steps)
+
+        def numbers_of(i: Any) -> Any:
+            return code.at(numbers, code.b.mul(i, each), element_type("f8"))
+
+        single = self._left_over(code, sources, numbers_of, begin, end)
+        with single as (low, high), code.loop(low, high, name="step") as i:
+            left = code.b.call(step, [sources, numbers_of(i), i, thread, threads])
             if self.way_out is not None:
                 with code.b.if_then(left, likely=False):
                     notes = code.at(sources, I64(len(self.layout.sources) + EXTRA.index("notes")), I64)
@@ -309,6 +318,20 @@ class Builder:
                     code.b.ret_void()
         code.b.ret_void()
         return made
+
+    @contextmanager
+    def _left_over(self, code: Code, sources: Any, numbers_of: Any, begin: Any, end: Any) -> Iterator[tuple[Any, Any]]:
+        """Yield the steps that are taken one by one: all, or those that could not be taken together."""
+        if self.model is None:
+            yield begin, end
+            return
+        ahead = emit_steps(self.module, self.plan, self.layout, self.isa, self.model)
+        with code.loop(begin, end, STEPS, name="stretch") as first:
+            last, low = code.b.add(first, I64(STEPS)), code.variable(first)
+            with code.b.if_then(code.b.icmp_signed("<=", last, end)):
+                taken = code.b.call(ahead, [sources, numbers_of(first), first])
+                code.set(low, code.b.select(taken, last, first))
+            yield code.get(low), code.lesser(last, end)
 
 
 def _least(code: Code, a: Any, n: int) -> Any:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from fanin.compiler import positions
 from fanin.compiler.graph import Graph
-from fanin.compiler.native import target
+from fanin.compiler.native import elementwise, target
 from fanin.compiler.native.leaving import Exit, exit_of
+from fanin.compiler.native.lookahead import STEPS
 from fanin.compiler.native.machine import NativeMachine
 from fanin.compiler.native.manifest import Manifest
 from fanin.compiler.native.memory import Layout, lay_out
 from fanin.compiler.native.module import Builder
+from fanin.compiler.passes.lookahead import Linear, linear
 from fanin.compiler.passes.lower import lower
 from fanin.compiler.passes.narrow import without_narrow_products
 from fanin.compiler.passes.plan import Plan
@@ -32,12 +34,16 @@ def prepared(graph: Graph) -> Graph:
 
 @dataclass(frozen=True)
 class Planned:
-    """What is computed when (plan), where it lies (layout), where a step may be left, and on what machine (isa)."""
+    """What is computed when (plan), where it lies (layout), where a step may be left, and on what machine (isa).
+
+    model: of steps of one row that are taken together.
+    """
 
     plan: Plan
     layout: Layout
     way_out: Exit | None
     isa: target.Isa
+    model: Linear | None = None
 
     @property
     def text(self) -> str:
@@ -49,7 +55,7 @@ class Planned:
         return target.compiled(self._builder().parts(), self.isa)
 
     def _builder(self) -> Builder:
-        return Builder(self.plan, self.layout, self.isa, self.way_out)
+        return Builder(self.plan, self.layout, self.isa, self.way_out, self.model)
 
     def manifest(self) -> Manifest:
         """Return what has to be known of the code to run it."""
@@ -62,10 +68,12 @@ class Planned:
             calls_back=sum(group.kind == "host" for group in self.plan.groups),
             looks_at_indices=positions.any_in(graph),
             stops=self.way_out is not None and self.way_out.loss is not None,
+            together=1 if self.model is None else STEPS,
         )
 
 
 def planned(graph: Graph, isa: target.Isa, watched: int | None = None) -> Planned:
     """Return how a graph is carried out on a machine; `watched` is the number of an output that has to be finite."""
-    plan = schedule(prepared(graph), NativeMachine(isa))
-    return Planned(plan, lay_out(plan), exit_of(plan, watched), isa)
+    ready = prepared(graph)
+    plan = schedule(ready, NativeMachine(isa))
+    return Planned(plan, lay_out(plan), exit_of(plan, watched), isa, linear(ready, elementwise.has_code))

@@ -264,7 +264,7 @@ class Blocks:
     def _call(self, epochs: int, tables: Sequence[Any], drawing: Drawing | None) -> None:
         codes = [program.epochs.executable for program in self._programs]
         threads = self._task.threads
-        if len(codes) == 1 and drawing is None:
+        if len(codes) == 1 and drawing is None and codes[0].together == 1:
             codes[0].run(tables[0], len(tables[0]), threads=threads)
             return
         keys = [program.own_key(self._key) if len(codes) > 1 else None for program in self._programs]

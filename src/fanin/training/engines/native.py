@@ -59,6 +59,11 @@ class NativeProgram(Program):
         return (self.execute if self.epochs is None else self.epochs.executable).stops
 
     @property
+    def together(self) -> int:
+        """How many steps are taken together: calls are of multiples of that, so that results do not depend on time."""
+        return 1 if self.epochs is None else self.epochs.executable.together
+
+    @property
     def taken(self) -> int:
         """The steps of the last run that were completed."""
         assert self.epochs is not None
@@ -216,7 +221,7 @@ class NativeEngine(GraphEngine):
         except IndexRangeError:
             _count_as_taken(program.scalars, counted, program.taken, count)
             raise
-        self._pace(count, time.perf_counter() - started)
+        self._pace(count, time.perf_counter() - started, program.together)
         self._key[1] += np.uint64(count)
         bad = np.flatnonzero(~np.isfinite(losses[:count]))
         if len(bad):
@@ -242,12 +247,12 @@ class NativeEngine(GraphEngine):
             scheduler.step()
         return np.array(rows, np.float64).reshape(len(rows), len(scalars))
 
-    def _pace(self, count: int, seconds: float) -> None:
-        """Let the next call take about as long as may pass between two looks."""
+    def _pace(self, count: int, seconds: float, together: int) -> None:
+        """Let the next call take about as long as may pass between two looks, and whole stretches of steps together."""
         if seconds < PAUSE / 4 and count == self._in_one_call:
             self._in_one_call = min(AT_ONCE, 4 * self._in_one_call)
         elif seconds > PAUSE * 2:
-            self._in_one_call = max(1, self._in_one_call // 2)
+            self._in_one_call = max(together, self._in_one_call // 2)
 
     def _check(self, source: Rows, losses: Any, done: int, rows: Any, size: int) -> None:
         """Raise NotFinite at the first of the latest losses that is NaN or infinite."""
