@@ -109,6 +109,10 @@ def program(model: Any, x: Any, y: Any, loss: Any, isa: str | None = None, **opt
         rule.step()
         return value.detach()
 
+    return captured_program(step, x, y, isa)
+
+
+def captured_program(step: Callable[..., Any], x: Any, y: Any, isa: str | None = None) -> tuple[Epochs, list[Any]]:
     captured = capture(step, (x[:1], y[:1]), {})
     code = Epochs(captured.graph, [x.numpy(), y.numpy()], 0, named(isa) if isa else None)
     return code, [tensor._array for tensor in captured.state_tensors]
@@ -183,6 +187,55 @@ def test_a_loss_of_the_weights_is_not() -> None:
     assert not is_together(model, loss=lambda output, y: (output - y).square().mean() + model.bias.square().sum())
 
 
+def by_rules(weight: Callable[[Any, Any], Any], bias: Callable[[Any, Any], Any], sign: int = 1) -> int:
+    """Return how many steps are taken together that change the weights and the bias by what rules make of the error."""
+    model = nn.Linear(3, 1)
+
+    def step(row: Any, target: Any) -> Any:
+        with torch.no_grad():
+            error = model(row) - target
+            model.weight -= weight(row, error)
+            change = bias(row, error).reshape(1)
+            model.bias.sub_(change) if sign > 0 else model.bias.add_(change)
+            return error.square().mean()
+
+    return captured_program(step, *data(3))[0].executable.together
+
+
+def test_rules_that_do_not_fit_together_are_not() -> None:
+    def on_row(row: Any, error: Any) -> Any:
+        return 0.1 * error * row
+
+    def alone(row: Any, error: Any) -> Any:
+        return 0.1 * error
+
+    assert by_rules(on_row, alone) == STEPS
+    assert by_rules(on_row, alone, sign=-1) == 1
+    assert by_rules(on_row, lambda row, error: 0.2 * error) == 1
+    assert by_rules(on_row, lambda row, error: 0.1 * row[:, :1]) == 1
+    assert by_rules(lambda row, error: on_row(row, error) * row, alone) == 1
+    assert by_rules(lambda row, error: 0.1 * error, alone) == 1
+
+
+def test_a_slope_that_is_always_the_same_is_not() -> None:
+    assert not is_together(nn.Linear(3, 1), loss=lambda output, y: (output - y).mean())
+
+
+def test_rates_of_their_own_are_not() -> None:
+    model = nn.Linear(3, 1)
+    rule = torch.optim.SGD([{"params": [model.weight]}, {"params": [model.bias], "lr": 0.1}], lr=0.05)
+
+    def step(row: Any, target: Any) -> Any:
+        rule.zero_grad()
+        value = nn.functional.mse_loss(model(row), target)
+        value.backward()
+        rule.step()
+        return value.detach()
+
+    code, _ = captured_program(step, *data(3))
+    assert code.executable.together == 1
+
+
 def test_a_loss_of_the_row_is_not() -> None:
     class Beside(nn.Linear):
         def forward(self, x: Any) -> Any:
@@ -242,9 +295,10 @@ def test_rates_that_are_too_large() -> None:
 
 
 @pytest.mark.parametrize("isa", HERE)
-@pytest.mark.parametrize("number", [50, -1, 2**40])
-def test_a_row_that_does_not_exist(number: int, isa: str) -> None:
+@pytest.mark.parametrize(("number", "targets"), [(50, 50), (-1, 50), (2**40, 50), (45, 40)])
+def test_a_row_that_does_not_exist(number: int, targets: int, isa: str) -> None:
     x, y = data(3)
+    y = y[:targets]
     order, rates = np.arange(24), np.full((24, 1), 0.05)
     code, state = program(nn.Linear(3, 1), x, y, nn.MSELoss(), isa)
     start = [array.copy() for array in state]
