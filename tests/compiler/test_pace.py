@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from fanin.compiler.native.pace import AGAIN, HOPELESS, LATEST, PIECE, TRIALS, WAKING, Pace
+from fanin.compiler.native.pace import AGAIN, HOPELESS, LATEST, MOST, PATIENCE, PIECE, TRIALS, WAKING, Pace, pace_of
 
 Taken = list[tuple[float, int, int]]
 
@@ -56,7 +56,7 @@ def test_short_steps_are_tried_for_about_a_millisecond() -> None:
 
 
 def test_the_other_number_is_tried_again_at_growing_intervals() -> None:
-    taken = paced(lambda threads, _: 1e-3 * threads, until=40.0, call=20)
+    taken = paced(lambda threads, _: 5e-4 * threads, until=40.0, call=40)
     begins = [
         when for (_, before, _), (when, threads, _) in pairwise(taken) if threads == 2 and before == 1 and when > WAKING
     ]
@@ -75,6 +75,44 @@ def test_a_processor_that_has_to_wake_up_gets_time_for_it() -> None:
     asleep = 0.6 * WAKING
     taken = paced(lambda threads, when: 1e-3 if threads == 1 else 2e-3 if when < asleep else 5e-4, until=0.8 * AGAIN)
     assert share(taken, 2, since=2 * WAKING) > 0.9
+
+
+def test_long_steps_are_given_time_once_however_slow_they_seem() -> None:
+    """A second processor works after 130 ms of being asked to, and until then every step takes twice as long."""
+    for wakes in (True, False):
+        asked = 0.0
+
+        def seconds(threads: int, _: float, wakes: bool = wakes) -> float:
+            nonlocal asked
+            asked += 0.02 * (threads - 1)
+            return 0.006 if threads == 2 and asked > 0.13 and wakes else 0.01 * threads
+
+        taken = paced(seconds, until=2.0, call=10)
+        if wakes:
+            assert share(taken, 2, since=0.25) > 0.95
+        else:
+            assert sum(when < 0.2 + PATIENCE and threads == 2 for when, threads, _ in taken) >= PATIENCE / 0.02
+            assert share(taken, 1, since=0.2 + PATIENCE) > 0.8
+
+
+def test_what_one_run_has_learned_is_there_for_the_next() -> None:
+    first = pace_of("a program", "of steps")
+    assert pace_of("a program", "of steps") is first
+    assert pace_of("a program", "drawing") is not first
+    for number in range(MOST):
+        assert pace_of(f"program {number}").seconds == {}
+    assert pace_of("a program", "of steps") is not first
+
+
+def test_runs_side_by_side_do_not_mix_their_trials() -> None:
+    pace = Pace()
+    assert pace.choose(2, 1)[0] == 2
+    for _ in range(30):
+        pace.note(1, 1e-6)  # of a run that had begun with one thread
+    assert pace.choose(2, 1)[0] == 2
+    for _ in range(TRIALS):
+        pace.note(2, 0.1)
+    assert pace.choose(2, 1) == (1, 1)
 
 
 def test_long_steps_that_gain_nothing_yet_are_given_more_time() -> None:

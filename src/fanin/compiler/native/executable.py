@@ -22,7 +22,7 @@ from fanin.compiler.native.abi import EARLY, ENTRY, EXTRA, FINE, LATE, OUT_OF_RA
 from fanin.compiler.native.barrier import new_barrier
 from fanin.compiler.native.cache import default_cache
 from fanin.compiler.native.manifest import Manifest
-from fanin.compiler.native.pace import Pace
+from fanin.compiler.native.pace import Pace, pace_of
 from fanin.compiler.native.packing import packed, unpacked
 from fanin.compiler.native.quick import QUICK, builtin, objects_are_known
 from fanin.compiler.native.team import Team
@@ -57,11 +57,12 @@ class Executable:
     def __init__(self, graph: Graph, isa: target.Isa | None = None, *, watched: int | None = None) -> None:
         self.isa = isa or target.chosen()
         self.graph, self.watched = graph, watched
-        self._program = _program(self._key(graph), self._made)
+        self._name = self._key(graph)
+        self._program = _program(self._name, self._made)
         self.manifest = self._program.manifest
         self._hosted = self._without_code() if self.manifest.calls_back else []
         self._failure: BaseException | None = None
-        self._pace = Pace()
+        self._pace = pace_of(self._name)
         self.taken = 0
         self._lock = threading.Lock()  # Python's threads share the arena
         self.address = self._program.library.address(ENTRY)
@@ -289,6 +290,11 @@ class Executable:
     def pace(self) -> Pace:
         """What chooses the number of threads where several may be worth it."""
         return self._pace
+
+    @cached_property
+    def pace_of_drawing(self) -> Pace:
+        """What chooses whether a thread of its own draws the orders that the steps take."""
+        return pace_of(self._name, "drawing")
 
     def check(self) -> None:
         """Raise what went wrong in the last run."""

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -22,7 +21,6 @@ from fanin.compiler.native.barrier import new_barrier
 from fanin.compiler.native.executable import Executable, team_of
 from fanin.compiler.native.kept import library_of
 from fanin.compiler.native.orders import Drawing
-from fanin.compiler.native.pace import Pace
 from fanin.compiler.native.team import task
 
 # Rows to draw from which on waking a second thread, some 20 us, pays: drawing takes 4 ns a row.
@@ -30,9 +28,6 @@ ROWS_OF_A_TEAM = 50_000
 # What native code is told first, 0 for orders that are there already. The counter is a barrier's memory: orders that
 # are drawn are counted there, or threads meet there between two programs. Then what it is told of each of two programs.
 HEAD, EACH = ("epochs", "programs", "orders", "counter"), ("context", "function", "steps", "key")
-
-# Whether a thread of its own for drawing is quicker, by program.
-_PACES: WeakKeyDictionary[Executable, Pace] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ def take_turns(turns: Sequence[Turn], epochs: int, threads: int | None, drawing:
         # A last batch of few rows has nothing to share, but the others have.
         pace, most = first.pace, max(turn.code.threads_for(epochs * turn.steps, threads) for turn in turns)
     else:
-        pace = _PACES.setdefault(first, Pace())
+        pace = first.pace_of_drawing
         most = min(2, cores() if threads is None else threads) if drawing.rows >= ROWS_OF_A_TEAM else 1
     wanted = pace.choose(most, steps)[0] if most > 1 else 1
     note = np.array(told, np.int64)
