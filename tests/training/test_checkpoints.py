@@ -93,6 +93,66 @@ def test_another_start_is_seen() -> None:
     assert not equal(train("sgd", 2)[0], train("sgd", 2, seed=99)[0])
 
 
+class Uncertain(nn.Module):
+    """A squared error of a variance that is learnt, and a mean error that is counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_variance = nn.Parameter(torch.zeros(1))
+        self.register_buffer("seen", torch.zeros(1), persistent=False)
+
+    def forward(self, output: Any, target: Any) -> Any:
+        squares = (output - target).square().mean()
+        self.seen += squares.detach()
+        return (squares * torch.exp(-self.log_variance) + self.log_variance + 0 * self.seen).sum()
+
+
+def learnt(kind: str, epochs: int, seed: int = 0, **options: Any) -> tuple[Any, Any, History]:
+    """Train a model, and the parameters of a loss: a module's, or those that a function reads."""
+    torch.manual_seed(1)
+    x, y = torch.randn(45, 3), torch.randn(45, 1)
+    torch.manual_seed(seed)
+    model, loss = plain(), Uncertain()
+    optimizer = torch.optim.Adam([*model.parameters(), *loss.parameters()], lr=0.05)
+    given = loss if kind == "module" else lambda output, target: loss(output, target)
+    history = torch.fit(model, (x, y), given, optimizer, epochs, batch_size=10, **options)
+    return model, loss, history
+
+
+@pytest.mark.filterwarnings("ignore:fit. 1 of the 5 parameters")
+@pytest.mark.parametrize("engine", ["eager", "numpy", "native"])
+@pytest.mark.parametrize("kind", ["module", "function"])
+def test_what_a_loss_learns_is_saved(kind: str, engine: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    expected, loss, history = learnt(kind, 7, engine=engine)
+    learnt(kind, 3, engine=engine, checkpoint=path)
+    actual, resumed_loss, resumed = learnt(kind, 7, seed=99, engine=engine, checkpoint=path, resume=True)
+    assert equal(actual, expected)
+    assert resumed_loss.log_variance.item() == loss.log_variance.item() != 0
+    assert kind == "function" or resumed_loss.seen.item() == loss.seen.item() != 0
+    assert resumed.losses == history.losses
+
+
+@pytest.mark.filterwarnings("ignore:fit. 1 of the 5 parameters")
+@pytest.mark.parametrize("engine", ["eager", "numpy", "native"])
+@pytest.mark.parametrize("kind", ["module", "function"])
+def test_what_a_loss_has_learnt_goes_back_to_the_best_epoch(kind: str, engine: str) -> None:
+    def rise(training: Any) -> None:
+        if training.epoch == 4:
+            training.optimizer.param_groups[0]["lr"] = 5.0
+
+    _, best, _ = learnt(kind, 4, engine=engine)
+    _, restored, history = learnt(kind, 30, engine=engine, patience=5, callbacks=rise)
+    assert (history.best_epoch, history.stopped) == (4, "patience")
+    assert restored.log_variance.item() == best.log_variance.item() != 0
+
+
+def test_a_checkpoint_of_another_loss_is_refused(tmp_path: Path) -> None:
+    learnt("module", 2, checkpoint=tmp_path / "c.pt")
+    with pytest.raises(StateError, match="loss"):
+        train("sgd", 3, checkpoint=tmp_path / "c.pt", resume=True)
+
+
 def test_explicit_generators_are_saved(tmp_path: Path) -> None:
     def run(epochs: int, **options: Any) -> Any:
         torch.manual_seed(0)

@@ -12,7 +12,7 @@ from fanin._core.errors import CheckpointError, MissingDirectoryError, StateErro
 from fanin.random.generator import Generator, default_generator
 from fanin.serialization import load, save
 from fanin.tensor.tape import wrap
-from fanin.training.weights import Kept, tensors_of
+from fanin.training.weights import Kept
 
 FORMAT = 1
 SHARE = 0.1  # of the time, at most, that is spent on writing
@@ -90,19 +90,28 @@ def _sync_folder(folder: str) -> None:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a run changes, and what therefore is saved; `streams` are the random generators besides the default one."""
+    """What a run changes, and what therefore is saved.
+
+    streams: the random generators besides the default one. loss: which may be trained, too.
+    """
 
     model: Any
     optimizer: Any
     scheduler: Any
     streams: tuple[Any, ...]
+    loss: Any = None
+
+    @property
+    def kept(self) -> Kept:
+        """A copy, empty yet, of all that is trained."""
+        return Kept(self.model, self.loss, self.optimizer)
 
     def state(self) -> dict[str, Any]:
         """Return the state of all, as data that `load` reads without trust."""
         return {
             "model": self.model.state_dict(),
-            # Buffers that a state_dict leaves out count as well.
-            "tensors": {name: tensor.detach() for name, tensor in tensors_of(self.model).items()},
+            # Buffers that a state_dict leaves out count as well, and parameters of the loss.
+            "tensors": {name: tensor.detach() for name, tensor in self.kept.tensors().items()},
             "optimizer": self.optimizer.state_dict(),
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
             "generators": [wrap(Generator.get_state(stream)) for stream in (default_generator, *self.streams)],
@@ -111,7 +120,7 @@ class Parts:
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` returned."""
         self.model.load_state_dict(state["model"])
-        kept = Kept(self.model)
+        kept = self.kept
         kept.load(state["tensors"])
         kept.put_back()
         self.optimizer.load_state_dict(state["optimizer"])
@@ -129,7 +138,7 @@ _SCHEDULED = {"lr", "initial_lr", "max_lr", "min_lr", "momentum", "betas", "base
 
 def fingerprint(parts: Parts, loss: Any, source: Any, clip: float | None) -> dict[str, Any]:
     """Return what two runs must have in common for one to go on where the other stopped."""
-    tensors = {name: f"{list(t.shape)} {t.dtype}" for name, t in tensors_of(parts.model).items()}
+    tensors = {name: f"{list(t.shape)} {t.dtype}" for name, t in parts.kept.tensors().items()}
     loader = source.loader
     return {
         "model": tensors,

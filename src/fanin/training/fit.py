@@ -179,7 +179,7 @@ def prepared(
         _look_at_targets(source, loss)
     schedule = schedule_of(scheduler, optimizer, epochs, source.steps)
     task = Task(model, loss, optimizer, source, schedule.per_step, clip_grad_norm, threads, aside, members)
-    parts = Parts(model, optimizer, schedule.scheduler, streams_of(source, generator))
+    parts = Parts(model, optimizer, schedule.scheduler, streams_of(source, generator), loss)
     return Run(
         Training(model, loss, optimizer, schedule.scheduler, epochs),
         task,

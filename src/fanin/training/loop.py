@@ -74,7 +74,7 @@ class Run:
         """Run to the end."""
         members = self.task.members()
         modes = [module.training for module in members.modules]
-        self.best = Kept(self.task.model)
+        self.best = Kept(self.task.model, self.task.loss, self.task.optimizer)
         try:
             with self.interrupt, product_threads(self.task.threads):
                 return self._go(members)

@@ -1,4 +1,4 @@
-"""Copies of a model's parameters and buffers, to go back to."""
+"""Copies of the parameters and buffers that a run trains, to go back to."""
 
 from __future__ import annotations
 
@@ -75,14 +75,38 @@ def tensors_of(model: Any) -> dict[str, Any]:
     return Members.of(model).tensors
 
 
-class Kept:
-    """One copy of a model's parameters and buffers, in the same memory each time."""
+def tensors_beside(own: Mapping[str, Any], loss: Any, optimizer: Any) -> dict[str, Any]:
+    """Return what is trained besides a model: tensors of the loss, and what else an optimiser holds, by name.
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    own: those of the model. Names have a space, so that they are not those of a model.
+    """
+    seen, found = set(map(id, own.values())), {}
+    if isinstance(loss, Module) and (loss._parameters or loss._buffers or loss._modules):
+        found = {f"loss {name}": tensor for name, tensor in tensors_of(loss).items() if id(tensor) not in seen}
+        seen.update(map(id, found.values()))
+    for number, group in enumerate(() if optimizer is None else optimizer.param_groups):
+        for i, parameter in enumerate(group["params"]):
+            if id(parameter) not in seen and not is_lazy(parameter):
+                found[f"optimizer {number}.{i}"] = parameter
+    return found
+
+
+class Kept:
+    """One copy of the parameters and buffers that are trained, in the same memory each time.
+
+    model: their owner. loss, optimizer: which may have parameters of their own.
+    """
+
+    def __init__(self, model: Any, loss: Any = None, optimizer: Any = None) -> None:
+        self._model, self._loss, self._optimizer = model, loss, optimizer
         self._tensors: dict[str, Any] | None = None
         self.arrays: dict[str, Any] = {}
         self._later: Callable[[], None] | None = None
+
+    def tensors(self, members: Members | None = None) -> dict[str, Any]:
+        """Return all that is trained, by name; `members` are those of the model, where somebody has just looked."""
+        own = (members or Members.of(self._model)).tensors
+        return {**own, **tensors_beside(own, self._loss, self._optimizer)}
 
     def take(self, same: bool = False, members: Members | None = None) -> None:
         """Copy the present values.
@@ -93,7 +117,7 @@ class Kept:
         """
         self._later = None
         if self._tensors is None or not same:
-            self._tensors = (members or Members.of(self._model)).tensors
+            self._tensors = self.tensors(members)
         for name, tensor in self._tensors.items():
             held = self.arrays.get(name)
             if held is None or held.shape != tensor._array.shape or held.dtype != tensor._array.dtype:
@@ -115,8 +139,8 @@ class Kept:
             self._later()
 
     def put_back(self) -> None:
-        """Write the copy into the model."""
-        for name, tensor in tensors_of(self._model).items():
+        """Write the copy back."""
+        for name, tensor in self.tensors().items():
             if name in self.arrays:
                 store(tensor, self.arrays[name])
 

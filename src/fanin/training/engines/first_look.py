@@ -21,7 +21,7 @@ def look_for_symmetry(task: Task, batch: Batch) -> None:
     parameters = [p for group in task.optimizer.param_groups for p in group["params"]]
     if task.optimizer._step_count or not advice.wanted(advice.SymmetricStart) or not any(map(_is_even, parameters)):
         return
-    kept, state = Kept(task.model), Generator.get_state(default_generator)
+    kept, state = Kept(task.model, task.loss), Generator.get_state(default_generator)
     kept.take()
     try:
         task.optimizer.zero_grad()
