@@ -176,3 +176,44 @@ def test_correlations_are_never_beyond_1() -> None:
         size = covariance.diagonal().sqrt()
         beyond += bool(((covariance / size.unsqueeze(1) / size).abs() > 1).any())
     assert beyond > 0
+
+
+# What is no number ----------------------------------------------------------------------------------------------------
+
+FLOATS, MASK = torch.tensor([1.0, 2.0]), torch.tensor([True, False])
+
+
+@pytest.mark.parametrize("value", ["1", b"1", [1.0, 2.0], (1.0, 2.0)], ids=["text", "bytes", "list", "tuple"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda value: torch.clamp(FLOATS, value, 2.0),
+        lambda value: torch.clamp(FLOATS.long(), max=value),
+        lambda value: FLOATS.clone().clamp_(value),
+        lambda value: torch.clamp_min(FLOATS, value),
+        lambda value: torch.where(MASK, FLOATS, value),
+        lambda value: torch.where(MASK, value, FLOATS.long()),
+        lambda value: torch.nn.functional.pad(FLOATS, (1, 1), value=value),
+    ],
+    ids=["clamp", "clamp of integers", "clamp_", "clamp_min", "where", "where first", "pad"],
+)
+def test_texts_and_lists_are_no_numbers(write: Any, value: Any) -> None:
+    with pytest.raises(TypeError, match="must be a real number"):
+        write(value)
+
+
+def test_none_is_no_number_to_choose() -> None:
+    with pytest.raises(TypeError, match="invalid combination"):
+        torch.where(MASK, FLOATS, None)
+
+
+@pytest.mark.parametrize(("dtype", "value"), [("uint8", 300), ("uint8", -1), ("int8", -129), ("int64", float("nan"))])
+def test_padding_that_the_integer_type_does_not_hold(dtype: str, value: float) -> None:
+    with pytest.raises(RuntimeError):
+        torch.nn.functional.pad(torch.tensor([1, 2], dtype=getattr(torch, dtype)), (1, 1), value=value)
+
+
+def test_padding_that_it_holds() -> None:
+    assert torch.nn.functional.pad(torch.tensor([1, 2]), (1, 1), value=1.5).tolist() == [1, 1, 2, 1]
+    assert torch.nn.functional.pad(torch.tensor([1, 2], dtype=torch.int8), (0, 1), value=-128).tolist() == [1, 2, -128]
+    assert torch.nn.functional.pad(torch.tensor([1, 2]), (1, 0), value=None).tolist() == [0, 1, 2]

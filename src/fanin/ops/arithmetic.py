@@ -423,6 +423,7 @@ def _where_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     if not isinstance(condition, np.ndarray) or condition.dtype.kind != "b":
         _where_spec(Spec.of(np.asarray(condition)), Spec.of(a), Spec.of(b))
     given = a, b
+    rules.require_numbers(given)
     a, b = to_common(given)
     if not isinstance(a, np.ndarray):
         a = np.asarray(a, b.dtype)

@@ -207,10 +207,12 @@ def _clamp_promote(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(inputs) < 3 or (inputs[1] is None and inputs[2] is None):
         raise OperationError("torch.clamp: At least one of 'min' or 'max' must not be None")
     x, *bounds = inputs
+    given = [bound for bound in bounds if bound is not None]
+    rules.require_numbers(given)
     if x.__class__ is np.ndarray and x.dtype.kind == "f" and not any(isinstance(b, np.ndarray) for b in bounds):
         return inputs
     present = rules.to_common(tuple(x for x in inputs if x is not None))
-    rules.refuse_overflow(bounds, present[0].dtype)
+    rules.refuse_overflow(given, present[0].dtype)
     filled = iter(present)
     return tuple(None if x is None else next(filled) for x in inputs)
 

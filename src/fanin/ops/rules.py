@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from fanin._core.dtypes import bool_, category, default_numpy, from_numpy, result_dtype
-from fanin._core.errors import ArgumentError, DimensionError, DtypeError, ShapeError, UnsupportedDtypeError
+from fanin._core.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DimensionError,
+    DtypeError,
+    ShapeError,
+    UnsupportedDtypeError,
+)
 from fanin.ops.op import Spec
 
 _NDARRAY = np.ndarray
@@ -123,11 +130,28 @@ def _number(value: Any, dtype: np.dtype[Any]) -> Any:
         return np.asarray(value, dtype)
 
 
-def refuse_overflow(numbers: Sequence[Any], dtype: np.dtype[Any]) -> None:
-    """Refuse numbers that an integer dtype does not hold; those without a sign take small negative integers."""
+# NumPy would read the number that a text spells, nan from None, the real part of a complex number, and all of a list.
+_NO_NUMBERS = (str, bytes, complex, list, tuple, type(None))
+
+
+def require_numbers(values: Sequence[Any]) -> None:
+    """Refuse values that are to be written to elements, or to bound them, and are no real numbers."""
+    for value in values:
+        if isinstance(value, _NO_NUMBERS):
+            raise ArgumentTypeError(f"a value must be a real number, not {type(value).__name__} {value!r}")
+
+
+def refuse_overflow(numbers: Sequence[Any], dtype: np.dtype[Any], *, wraps: bool = True) -> None:
+    """Refuse what is no number, and numbers that an integer dtype does not hold.
+
+    wraps: whether dtypes without a sign take small negative integers.
+    """
+    require_numbers(numbers)
     if dtype.kind in "iu":
         info = np.iinfo(dtype)
         most, least = int(info.max), {int: -int(info.max) - (dtype.kind == "i"), float: int(info.min)}
+        if not wraps:
+            least[int] = int(info.min)
         if any(isinstance(n, kind) and not least[kind] <= n <= most for n in numbers for kind in (int, float)):
             raise DtypeError(f"value cannot be converted to type {dtype} without overflow")
 

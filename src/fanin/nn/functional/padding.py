@@ -10,6 +10,7 @@ import numpy as np
 from fanin._core.errors import OperationError, UnsupportedDtypeError
 from fanin.nn.functional.checks import require_tensor
 from fanin.ops.index import getitem
+from fanin.ops.rules import refuse_overflow
 from fanin.ops.shape import cat
 from fanin.tensor.tape import apply, label, wrap
 
@@ -46,9 +47,11 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
             "Padding length should be less than or equal to two times the input dimension but got padding length "
             f"{len(pad)} and input of dimension {ndim}"
         )
+    value = 0 if value is None else value
+    refuse_overflow([value], input._array.dtype, wraps=False)
     padded = input
     for i in range(len(pad) // 2):
-        padded = _padded(padded, ndim - 1 - i, int(pad[2 * i]), int(pad[2 * i + 1]), 0 if value is None else value)
+        padded = _padded(padded, ndim - 1 - i, int(pad[2 * i]), int(pad[2 * i + 1]), value)
     return padded if padded is input else label(padded, "ConstantPadNdBackward0")
 
 
