@@ -201,8 +201,11 @@ class _Crowd:
         bar, waiting = Progress(progress, self._describe), _Waiting(len(self.jobs), workers)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="fit_many")
         try:
-            # One task for each thread, not for each job: what ends wakes this thread up, which costs 50 us.
-            for future in [pool.submit(self._work, waiting, worker) for worker in range(workers)]:
+            # One task for each thread, not for each job: what ends wakes this thread up, which costs 50 us. No thread
+            # begins before all are there: the first one would keep Python to itself for a millisecond.
+            with self.lock:
+                futures = [pool.submit(self._work, waiting, worker) for worker in range(workers)]
+            for future in futures:
                 while not _done(future):
                     bar.update(sum(self.shares.values()), len(self.jobs))
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,7 +87,10 @@ class Several:
         if not means[best] < run.lowest:
             return
         if best == len(means) - 1:
-            kept.take(same=True)
+            if len(run.history) + len(means) == run.training.epochs:
+                kept.promise(partial(kept.take, same=True))  # mostly nobody asks for it, as the run is over
+            else:
+                kept.take(same=True)
             return
 
         def again() -> None:
