@@ -46,6 +46,17 @@ class Written(nn.Module):
         return self.level + (x @ self.slope)[:, None]
 
 
+class Turned(nn.Module):
+    """A linear model of the columns from the last to the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor([0.3, -0.2, 0.1]))
+
+    def forward(self, x: Any) -> Any:
+        return (x.flip(1) * self.slope).sum(1, keepdim=True)
+
+
 def probability() -> Any:
     return nn.Sequential(nn.Linear(3, 1), nn.Sigmoid())
 
@@ -71,7 +82,8 @@ def test_losses(loss: str, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [lambda: nn.Linear(3, 1, bias=False), Written, lambda: nn.Sequential(nn.Flatten(), nn.Linear(3, 1))]
+    "model",
+    [lambda: nn.Linear(3, 1, bias=False), Written, Turned, lambda: nn.Sequential(nn.Flatten(), nn.Linear(3, 1))],
 )
 def test_models(model: Callable[[], Any]) -> None:
     agrees(replace(ONE, model=model, dtype=torch.float64))

@@ -92,13 +92,18 @@ class Linear:
 
 
 def bare(value: Any) -> Any:
-    """Return what a value shows in another shape; for values of one element, and vectors."""
+    """Return what a value shows in another shape, all its elements in their order."""
     while isinstance(value, Value) and value.op is not None and value.op.name in VIEWS and not value.weak:
         source = value.inputs[0]
-        if not isinstance(source, Value) or source.size != value.size:
+        if not isinstance(source, Value) or source.size != value.size or _reorders(value.op.name, source):
             break
         value = source
     return value
+
+
+def _reorders(view: str, source: Value) -> bool:
+    """Say whether a view may show elements in another order."""
+    return (view == "flip" and source.size > 1) or (view == "permute" and max(source.shape, default=1) < source.size)
 
 
 def is_column(value: Value, order: Value) -> bool:
