@@ -11,7 +11,7 @@ import pytest
 from fanin.compiler.native import orders
 from fanin.compiler.native.helpers import turns
 from fanin.compiler.native.target import assembly, named
-from fanin.random import Generator
+from fanin.random import Generator, randperm
 
 GUARD = 64  # numbers behind an array, which nobody may touch
 UNTOUCHED = -7
@@ -53,3 +53,21 @@ def test_orders_stay_in_their_memory(parts: list[int], n: int) -> None:
         assert (whole[:-GUARD] != UNTOUCHED).all()
     for found, expected in zip(drawing.parts, orders.draw_orders(other, other, True, 4, n, parts), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("epochs", [1, 15, 16, 17, 40])
+def test_orders_are_those_of_one_pass_after_the_other(epochs: int, shared: bool) -> None:
+    base = Generator().manual_seed(3)
+    stream = base if shared else Generator().manual_seed(4)
+    expected = []
+    for _ in range(epochs):  # as PyTorch's loader and sampler draw
+        base._bits.random_raw(2)
+        seed = stream._bits.random_raw(2)[1]
+        expected.append(randperm(Generator().manual_seed(int(seed)), 9))
+    other = Generator().manual_seed(3)
+    second = other if shared else Generator().manual_seed(4)
+    (found,) = orders.draw_orders(other, second, True, epochs, 9, (9,))
+    np.testing.assert_array_equal(found, np.concatenate(expected))
+    for a, b in ((base, other), (stream, second)):
+        np.testing.assert_array_equal(a.get_state(), b.get_state())

@@ -1,7 +1,7 @@
 """Random permutations in native code: `fanin.random.randperm`, number for number, and the same state afterwards.
 
 A permutation orders the rows of each epoch, and an epoch of a small network takes some ten nanoseconds a row. With
-NumPy the permutation takes longer than that; here it takes 2 ns a row. Three parts make it so: the Mersenne Twister's
+NumPy the permutation takes longer than that; here it takes 1 ns a row. Three parts make it so: the Mersenne Twister's
 block is renewed and tempered in vectors; the remainders come from divisions in double precision, which are vectors,
 too; and the swaps are done on numbers of 32 bits, so that twice as many rows stay in the cache.
 

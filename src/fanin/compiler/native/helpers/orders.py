@@ -10,8 +10,12 @@ from typing import Any
 from fanin.compiler.native import ir
 from fanin.compiler.native.helpers.shuffle import BLOCK, add_permute, renew, tempered
 from fanin.compiler.native.orders import FIELDS
+from fanin.compiler.native.shuffles import mixed, transposed
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I32, I64, POINTER, Code, function
+
+# How many private generators are seeded at once, and the words of each.
+SEEDED, WORDS = 16, BLOCK + 1
 
 
 def text(isa: Isa) -> str:
@@ -20,31 +24,41 @@ def text(isa: Isa) -> str:
     draw = add_draw(module, isa)
     made, code = function(module, "orders", [POINTER, I64], isa, internal=False)
     told, epochs = made.args
+    own = own_words(code)
     with code.loop(0, epochs) as epoch:
-        code.b.call(draw, [told, epoch])
+        code.b.call(draw, [told, epoch, epochs, own])
     code.b.ret_void()
     return str(module)
 
 
-def add_draw(module: ir.Module, isa: Isa) -> Any:
-    """Add void draw(int64 *told, int64 epoch), which draws the order of an epoch; it is told `FIELDS`.
+def own_words(code: Code) -> Any:
+    """Return memory for the words of the private generators of some epochs."""
+    return code.b.bitcast(code.b.alloca(ir.ArrayType(I32, SEEDED * WORDS)), POINTER)
 
-    The words of a generator are 624 of 32 bits, followed by the position of the next one.
+
+def add_draw(module: ir.Module, isa: Isa) -> Any:
+    """Add void draw(int64 *told, int64 epoch, int64 epochs, int32 *own), which draws the order of an epoch.
+
+    It is told `FIELDS`, called for one epoch after the other, and given `own_words`, the same every time. The words of
+    a generator are 624 of 32 bits, followed by the position of the next one.
     """
-    permute, skip, seed = add_permute(module, isa), _add_skip(module, isa), _add_seed(module, isa)
-    made, code = function(module, "draw", [POINTER, I64], isa)
-    told, epoch = made.args
+    permute, skip = add_permute(module, isa), _add_skip(module, isa)
+    prepare = _add_prepare(module, isa, skip)
+    made, code = function(module, "draw", [POINTER, I64, I64, POINTER], isa)
+    told, epoch, epochs, own = made.args
     base, stream, rest = (code.b.inttoptr(field(code, told, name), POINTER) for name in ("base", "stream", "rest"))
     private, n, first, second = (field(code, told, name) for name in ("private", "rows", "first", "second"))
-    own = code.b.alloca(ir.ArrayType(I32, BLOCK + 1))
     rows = place_of(code, told, epoch)
-    code.b.call(skip, [base, I64(2)])
     with code.b.if_else(code.b.icmp_signed("!=", private, I64(0))) as (seeded, drawn):
         with seeded:
-            code.b.call(skip, [stream, I64(2)])
-            code.b.call(seed, [own, _last_word(code, stream)])
-            code.b.call(permute, [own, _position(code, own), n, rows])
+            number = code.b.srem(epoch, I64(SEEDED))
+            with code.b.if_then(code.b.icmp_signed("==", number, I64(0))):
+                count = code.lesser(code.b.sub(epochs, epoch), I64(SEEDED))
+                code.b.call(prepare, [base, stream, count, own])
+            words = code.at(own, code.b.mul(number, I64(WORDS)), I32)
+            code.b.call(permute, [words, _position(code, words), n, rows])
         with drawn:
+            code.b.call(skip, [base, I64(2)])
             code.b.call(permute, [stream, _position(code, stream), n, rows])
             code.b.call(skip, [stream, code.b.sub(n, I64(1))])
     with code.loop(0, second) as i:
@@ -89,17 +103,35 @@ def _add_skip(module: ir.Module, isa: Isa) -> Any:
     return made
 
 
-def _add_seed(module: ir.Module, isa: Isa) -> Any:
-    """Add void seed(words, int32 number), which starts the stream of a number."""
-    made, code = function(module, "seed", [POINTER, I32], isa)
-    words, number = made.args
-    b, last = code.b, code.variable(number)
-    code.store(number, words)
-    with code.loop(1, BLOCK) as i:
-        before = code.get(last)
-        mixed = b.mul(b.xor(before, b.lshr(before, I32(30))), I32(1812433253))
-        code.set(last, b.add(mixed, b.trunc(i, I32)))
-        code.store(code.get(last), code.at(words, i, I32))
-    code.store(I32(BLOCK), _position(code, words))
-    b.ret_void()
+def _add_prepare(module: ir.Module, isa: Isa, skip: Any) -> Any:
+    """Add void prepare(base, stream, int64 count, own): what `count` passes draw before their orders, from 1 to SEEDED.
+
+    A seed's words follow from each other, one every six cycles. So the private generators of several passes are seeded
+    side by side, one in each lane.
+    """
+    made, code = function(module, "prepare", [POINTER, POINTER, I64, POINTER], isa)
+    base, stream, count, own = made.args
+    seeds = code.b.bitcast(code.b.alloca(ir.VectorType(I32, SEEDED)), POINTER)
+    code.store(code.lanes(I32, [0] * SEEDED), seeds)
+    with code.loop(0, count) as number:
+        code.b.call(skip, [base, I64(2)])
+        code.b.call(skip, [stream, I64(2)])
+        code.store(_last_word(code, stream), code.at(seeds, number, I32))
+    last = code.variable(code.load(seeds, I32, SEEDED))
+    with code.loop(0, BLOCK, SEEDED) as at:
+        found = []
+        for i in range(SEEDED):
+            word = code.get(last)
+            found.append(word)
+            after = code.splat(code.b.trunc(code.b.add(at, I64(i + 1)), I32), SEEDED)
+            shifted = code.b.xor(word, code.b.lshr(word, code.like(30, word)))
+            code.set(last, code.b.add(code.b.mul(shifted, code.like(1812433253, word)), after))
+        for first in range(0, SEEDED, 8):
+            for i in range(0, SEEDED, 8):
+                block = [mixed(code, x, x, range(first, first + 8)) for x in found[i : i + 8]]
+                for number, words in enumerate(transposed(code, block)):
+                    code.store(words, code.at(own, code.b.add(at, I64((first + number) * WORDS + i)), I32))
+    for number in range(SEEDED):
+        code.store(I32(BLOCK), code.at(own, I64(number * WORDS + BLOCK), I32))
+    code.b.ret_void()
     return made

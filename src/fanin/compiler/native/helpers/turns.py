@@ -10,7 +10,7 @@ from typing import Any
 from fanin.compiler.native import ir
 from fanin.compiler.native.barrier import GENERATION, YIELD
 from fanin.compiler.native.helpers.barrier import emit_barrier, load_shared, wait_until
-from fanin.compiler.native.helpers.orders import add_draw, field, place_of
+from fanin.compiler.native.helpers.orders import add_draw, field, own_words, place_of
 from fanin.compiler.native.product.kernel import prefetch
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.turns import EACH, HEAD
@@ -38,10 +38,10 @@ def text(isa: Isa) -> str:
     apart = b.and_(draws, b.icmp_signed(">", threads, I64(1)))
     is_last = b.icmp_signed("==", thread, b.sub(threads, I64(1)))
     is_first = b.icmp_signed("==", thread, I64(0))
-    drawing = _Drawing(code, draw, orders, counter)
+    drawing = _Drawing(code, draw, orders, counter, epochs)
     with b.if_then(b.and_(apart, b.not_(is_first))):
         with b.if_then(is_last):
-            drawing.draw_all(epochs)
+            drawing.draw_all()
         b.ret_void()
     thread, threads = b.select(draws, I64(0), thread), b.select(draws, I64(1), threads)
     barrier = b.inttoptr(counter, POINTER)
@@ -67,18 +67,19 @@ def text(isa: Isa) -> str:
 class _Drawing:
     """The orders, which one thread draws and another one takes."""
 
-    def __init__(self, code: Code, function: Any, told: Any, counter: Any) -> None:
+    def __init__(self, code: Code, function: Any, told: Any, counter: Any, epochs: Any) -> None:
         self._code, self._function, self._told = code, function, code.b.inttoptr(told, POINTER)
+        self._epochs, self._own = epochs, own_words(code)
         self._counter = code.at(code.b.inttoptr(counter, POINTER), I64(GENERATION), I8)
         self._give_way = code.at(code.b.inttoptr(counter, POINTER), I64(YIELD), I8)
 
     def draw(self, epoch: Any) -> None:
         """Draw the order of an epoch."""
-        self._code.b.call(self._function, [self._told, epoch])
+        self._code.b.call(self._function, [self._told, epoch, self._epochs, self._own])
 
-    def draw_all(self, epochs: Any) -> None:
+    def draw_all(self) -> None:
         """Draw all orders, and count them for the other thread."""
-        with self._code.loop(0, epochs) as epoch:
+        with self._code.loop(0, self._epochs) as epoch:
             self.draw(epoch)
             self._code.b.atomic_rmw("add", self._counter, I32(1), "release")
 
