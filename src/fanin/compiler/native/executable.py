@@ -100,7 +100,7 @@ class Executable:
         """Return the plan as text: the kernels in order, what each reads and stores, and where the bytes lie."""
         from fanin.compiler.native.explain import explain
 
-        return explain(self.plan, self.layout, self.isa, self.work, WORK_OF_A_TEAM, self.together)
+        return explain(self.plan, self.layout, self.isa, self.work, WORK_OF_A_TEAM, self._planned.together)
 
     def _without_code(self) -> list[Value]:
         return [group.members[0] for group in self.plan.groups if group.kind == "host"]

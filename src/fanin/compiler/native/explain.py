@@ -24,7 +24,7 @@ _ON = {ROWS: "rows", SUM: "sums"}
 _HEAD = ("level", "kind", "works on", "extent", "parts", "bytes read", "written", "operations -> what is stored")
 
 
-def explain(plan: Plan, layout: Layout, isa: Isa, work: int, worth: int, together: int = 1) -> str:
+def explain(plan: Plan, layout: Layout, isa: Isa, work: int, worth: int, together: str = "") -> str:
     """Return a plan as text.
 
     Names of values are those in the text of the simplified graph; bytes are of values, counted once each, however often
@@ -35,7 +35,7 @@ def explain(plan: Plan, layout: Layout, isa: Isa, work: int, worth: int, togethe
         isa: that it has code for.
         work: the floating-point operations of a step.
         worth: so many of them in a run are worth a second thread.
-        together: how many steps are taken together.
+        together: what is not taken kernel by kernel.
     """
     names = Names(plan)
     parts = Builder(plan, layout, isa)
@@ -94,19 +94,18 @@ def without_internals(plan: Plan) -> dict[Value, Value]:
 # The header -----------------------------------------------------------------------------------------------------------
 
 
-def _header(plan: Plan, layout: Layout, isa: Isa, work: int, worth: int, together: int) -> str:
+def _header(plan: Plan, layout: Layout, isa: Isa, work: int, worth: int, together: str) -> str:
     cut = plan.tiling
     fma = ", fused multiply-add" if isa.fma else ""
     how = "streamed" if cut.streamed else "whole"
     each, last = cut.lanes[0][1], cut.lanes[-1][1]
     lanes = f"{_of(len(cut.lanes), 'lane')} of {each}" + (f", the last of {last}" if last != each else "")
-    remain = f"{together} steps, where all of it is finite; the kernels below take the steps that remain"
     lines = (
         ("code for", f"{isa.name}: {isa.registers} registers of {isa.vector_bytes} bytes{fma}"),
         ("batch", f"{how}: {_of(cut.rows, 'row')}, {lanes}, in blocks of {min(cut.block, each)}"),
         ("threads", _threads(len(cut.lanes), work, worth)),
         ("a step", f"{work:,} floating-point operations in products, {_of(len(plan.groups), 'kernel')}"),
-        *([("together", remain)] if together > 1 else []),
+        *([("together", f"{together}; the kernels below take what remains")] if together else []),
         ("arena", f"{layout.arena:,} bytes"),
     )
     return "\n".join(f"{name:<10}{text}" for name, text in lines)

@@ -22,6 +22,7 @@ from fanin.compiler.native.helpers.quick import emit_quick
 from fanin.compiler.native.ir.parts import parts_of as parts_of_module
 from fanin.compiler.native.kernels import emit_group, pack_shape
 from fanin.compiler.native.leaving import Exit, emit_exit, late_groups
+from fanin.compiler.native.linear_batch import emit_batch
 from fanin.compiler.native.lookahead import STEPS, emit_steps
 from fanin.compiler.native.loops.nest import Nest
 from fanin.compiler.native.memory import Layout
@@ -30,6 +31,7 @@ from fanin.compiler.native.sharing import Sharing
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I1, I64, POINTER, Code, element_type, function
 from fanin.compiler.native.wakes import Wake
+from fanin.compiler.passes.linear_batch import LinearBatch
 from fanin.compiler.passes.lookahead import Linear
 from fanin.compiler.passes.plan import Group, Plan
 from fanin.compiler.passes.products import parts_of, product_work
@@ -46,7 +48,12 @@ class Builder:
     """Writes the module of a plan."""
 
     def __init__(
-        self, plan: Plan, layout: Layout, isa: Isa, way_out: Exit | None = None, model: Linear | None = None
+        self,
+        plan: Plan,
+        layout: Layout,
+        isa: Isa,
+        way_out: Exit | None = None,
+        model: Linear | LinearBatch | None = None,
     ) -> None:
         self.plan, self.layout, self.isa, self.way_out, self.model = plan, layout, isa, way_out, model
         self.module = ir.Module("fanin")
@@ -321,13 +328,16 @@ class Builder:
 
     @contextmanager
     def _left_over(self, code: Code, sources: Any, numbers_of: Any, begin: Any, end: Any) -> Iterator[tuple[Any, Any]]:
-        """Yield the steps that are taken one by one: all, or those that could not be taken together."""
+        """Yield the steps that are taken kernel by kernel: all, or those that could not be taken as a whole."""
         if self.model is None:
             yield begin, end
             return
-        ahead = emit_steps(self.module, self.plan, self.layout, self.isa, self.model)
-        with code.loop(begin, end, STEPS, name="stretch") as first:
-            last, low = code.b.add(first, I64(STEPS)), code.variable(first)
+        if isinstance(self.model, Linear):
+            size, ahead = STEPS, emit_steps(self.module, self.plan, self.layout, self.isa, self.model)
+        else:
+            size, ahead = 1, emit_batch(self.module, self.plan, self.layout, self.isa, self.model)
+        with code.loop(begin, end, size, name="stretch") as first:
+            last, low = code.b.add(first, I64(size)), code.variable(first)
             with code.b.if_then(code.b.icmp_signed("<=", last, end)):
                 taken = code.b.call(ahead, [sources, numbers_of(first), first])
                 code.set(low, code.b.select(taken, last, first))

@@ -16,6 +16,7 @@ from fanin.compiler.native.machine import NativeMachine
 from fanin.compiler.native.manifest import Manifest
 from fanin.compiler.native.memory import Layout, lay_out
 from fanin.compiler.native.module import Builder
+from fanin.compiler.passes.linear_batch import LinearBatch, linear_batch
 from fanin.compiler.passes.lookahead import Linear, linear
 from fanin.compiler.passes.lower import lower
 from fanin.compiler.passes.narrow import without_narrow_products
@@ -36,19 +37,27 @@ def prepared(graph: Graph) -> Graph:
 class Planned:
     """What is computed when (plan), where it lies (layout), where a step may be left, and on what machine (isa).
 
-    model: of steps of one row that are taken together.
+    model: of steps of one row that are taken together, or of one that takes its batch in one walk.
     """
 
     plan: Plan
     layout: Layout
     way_out: Exit | None
     isa: target.Isa
-    model: Linear | None = None
+    model: Linear | LinearBatch | None = None
 
     @property
     def text(self) -> str:
         """The LLVM text of the program."""
         return self._builder().build()
+
+    @property
+    def together(self) -> str:
+        """What is not taken kernel by kernel, in words."""
+        if self.model is None:
+            return ""
+        ahead = isinstance(self.model, Linear)
+        return f"{STEPS} steps, where all of it is finite" if ahead else "all of a step, where its loss is finite"
 
     def compiled(self) -> bytes:
         """Return the object code of the program."""
@@ -68,7 +77,7 @@ class Planned:
             calls_back=sum(group.kind == "host" for group in self.plan.groups),
             looks_at_indices=positions.any_in(graph),
             stops=self.way_out is not None and self.way_out.loss is not None,
-            together=1 if self.model is None else STEPS,
+            together=STEPS if isinstance(self.model, Linear) else 1,
         )
 
 
@@ -76,4 +85,10 @@ def planned(graph: Graph, isa: target.Isa, watched: int | None = None) -> Planne
     """Return how a graph is carried out on a machine; `watched` is the number of an output that has to be finite."""
     ready = prepared(graph)
     plan = schedule(ready, NativeMachine(isa))
-    return Planned(plan, lay_out(plan), exit_of(plan, watched), isa, linear(ready, elementwise.has_code))
+    return Planned(plan, lay_out(plan), exit_of(plan, watched), isa, _model(ready, plan))
+
+
+def _model(ready: Graph, plan: Plan) -> Linear | LinearBatch | None:
+    if len(plan.tiling.lanes) > 1:
+        return None
+    return linear(ready, elementwise.has_code) or linear_batch(ready, elementwise.has_code)

@@ -110,7 +110,7 @@ def is_column(value: Value, order: Value) -> bool:
     """Say whether a value is one number for each row of the data: the target, or its weight."""
     if value.op is None or value.op.name != "embedding" or value.inputs[1] is not order:
         return False
-    return _is_data(value.inputs[0]) and value.size == 1
+    return is_data(value.inputs[0]) and value.size == order.size
 
 
 def linear(graph: Graph, has_code: Callable[[Value], bool]) -> Linear | None:
@@ -126,25 +126,27 @@ def linear(graph: Graph, has_code: Callable[[Value], bool]) -> Linear | None:
     if len(found) != 1 or len(graph.updates) not in (1, 2) or len(graph.scalars) > 1:
         return None
     dot, row, weight = found[0]
-    changed = {graph.state[i]: _sum(new, graph.state[i]) for i, new in graph.updates}
+    changed = {graph.state[i]: change_of(new, graph.state[i]) for i, new in graph.updates}
     added = changed.pop(weight, None)
-    parts = None if added is None else _factors(added[1], row)
+    parts = None if added is None else factors_of(added[1], row)
     if added is None or parts is None or not parts:
         return None
     bias, total = None, dot
     for bias, also in changed.items():
-        alone = None if also is None or bias.dtype != weight.dtype else _factors(also[1], None)
+        alone = None if also is None or bias.dtype != weight.dtype else factors_of(also[1], None)
         if alone is None or also is None or also[0] != added[0] or Counter(alone) != Counter(parts):
             return None
-        sums = [v for v in graph.values() if _is_sum_of(v, dot, bias)]
+        sums = [v for v in graph.values() if is_sum_of(v, dot, bias)]
         if len(sums) != 1:
             return None
         total = sums[0]
     made = Linear(graph.data[0], row.inputs[0], weight, bias, total, tuple(parts), added[0], graph.outputs[0])
-    return made if _is_all(made, has_code) and any(map(made.waits, parts)) else None
+    is_all = is_made_of_rows([made.loss, *made.factors], total, made.order, has_code)
+    return made if is_all and any(map(made.waits, parts)) else None
 
 
-def _is_data(value: Any) -> bool:
+def is_data(value: Any) -> bool:
+    """Say whether a value is one of the arrays that rows are fetched from."""
     return isinstance(value, Value) and COUNTED in value.attrs
 
 
@@ -161,8 +163,8 @@ def _product(value: Value, graph: Graph) -> tuple[Value, Value, Value] | None:
             continue
         rows, order = row.inputs[:2]
         fits = row.size == weight.size == inner.size <= WIDEST and row.dtype == weight.dtype
-        is_row = _is_data(rows) and rows.ndim == 2 and order is graph.data[0] and fits and row.dtype.kind == "f"
-        if is_row and any(weight is state for state in graph.state) and not _is_data(weight):
+        is_row = is_data(rows) and rows.ndim == 2 and order is graph.data[0] and fits and row.dtype.kind == "f"
+        if is_row and any(weight is state for state in graph.state) and not is_data(weight):
             return value, row, weight
     return None
 
@@ -177,7 +179,7 @@ def _unrounded(value: Any) -> Any:
     return value
 
 
-def _sum(new: Value, state: Value) -> tuple[int, Any] | None:
+def change_of(new: Value, state: Value) -> tuple[int, Any] | None:
     """Return what is added to a state (1), or taken from it (-1); None where it changes in another way."""
     new = _unrounded(new)
     if new.op is None or new.op.name not in ("add", "sub"):
@@ -188,8 +190,11 @@ def _sum(new: Value, state: Value) -> tuple[int, Any] | None:
     return (1 if new.op.name == "add" else -1, change) if _unrounded(old) is state else None
 
 
-def _factors(value: Any, row: Value | None) -> list[Any] | None:
-    """Return the numbers that a row is multiplied by, or, without a row, that a product is made of."""
+def factors_of(value: Any, row: Value | None, is_whole: Callable[[Value], bool] = lambda _: False) -> list[Any] | None:
+    """Return the numbers that a row is multiplied by, or, without a row, that a product is made of.
+
+    is_whole: says whether a value is a factor although it is no number.
+    """
     found: list[Any] = []
     rows, open_ = 0, [value]
     while open_:
@@ -198,31 +203,33 @@ def _factors(value: Any, row: Value | None) -> list[Any] | None:
             rows += 1
         elif isinstance(value, Value) and value.op is not None and value.op.name == "mul" and not is_number(value):
             open_ += value.inputs
-        elif isinstance(value, Value) and value.size != 1:
+        elif isinstance(value, Value) and value.size != 1 and not is_whole(value):
             return None
         else:
             found.append(value)
     return found if rows == (row is not None) else None
 
 
-def _is_sum_of(value: Value, a: Value, c: Value) -> bool:
+def is_sum_of(value: Value, a: Value, c: Value) -> bool:
+    """Say whether a value is the sum of two others, in whatever shape."""
     if value.op is None or value.op.name != "add":
         return False
     x, y = map(bare, value.inputs)
     return (x is a and y is c) or (x is c and y is a)
 
 
-def _is_all(step: Linear, has_code: Callable[[Value], bool]) -> bool:
-    """Say whether the loss and the factors are made of the output, of numbers, and of columns of the data alone."""
-    open_, seen = [step.loss, *step.factors], set()
+def is_made_of_rows(values: list[Value], total: Value, order: Value, has_code: Callable[[Value], bool]) -> bool:
+    """Say whether values are made of the outputs, of numbers, and of columns of the data alone, row by row."""
+    open_, seen = list(values), set()
     while open_:
         value = bare(open_.pop())
-        if not isinstance(value, Value) or id(value) in seen or value is step.total:
+        if not isinstance(value, Value) or id(value) in seen or value is total:
             continue
         seen.add(id(value))
-        if is_number(value) or is_column(value, step.order) or (value.role == CONSTANT and value.size == 1):
+        if is_number(value) or is_column(value, order) or (value.role == CONSTANT and value.size == 1):
             continue
-        if value.op is None or value.op.name not in MAPS or value.size != 1 or not has_code(value):
+        is_map = value.op is not None and value.op.name in MAPS and value.size == total.size
+        if not is_map or not has_code(value):
             return False
         open_ += value.inputs
     return True
