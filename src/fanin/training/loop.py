@@ -193,9 +193,11 @@ class Run:
     def record_block(self, means: list[float], rates: list[float], losses: Any, started: float) -> None:
         """Record epochs that were taken at once, with the losses of their steps; the best weights are kept already."""
         history, count = self.history, len(means)
-        for mean in means:
-            self.waited = 0 if mean < self.lowest else self.waited + 1
-            self.lowest = min(mean, self.lowest)
+        lowest = min(means)
+        if lowest < self.lowest:
+            self.lowest, self.waited = lowest, count - 1 - means.index(lowest)
+        else:
+            self.waited += count
         history.losses += means
         history.rates += rates
         self._recent = [*self._recent[-RECENT:], losses[-RECENT:, -RECENT:].copy()]

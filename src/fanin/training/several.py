@@ -82,7 +82,7 @@ class Several:
         return True
 
     def _keep_best(self, blocks: Any, place: Any, means: list[float]) -> None:
-        best = min(range(len(means)), key=means.__getitem__)
+        best = means.index(min(means))
         kept, run = self._run.best, self._run
         if not means[best] < run.lowest:
             return
