@@ -76,13 +76,17 @@ class _Fusion:
         assert value.op is not None
         along: list[Value] = []
         for x in dict.fromkeys(x for x in inputs_of(value, self.refs) if x in self.waiting):
-            direct = any(x is y for y in value.inputs)
+            direct = all(x is y for y in value.inputs if self._shows(y, x))
             if kind == "loops" and direct and self.waiting[x] == extent and value.op.name not in GATHERS:
                 along += [*(y for y in self._along(x, kind, extent) if y not in set(along)), x]
             else:
                 self._place(x, "loops", self.waiting[x], self._along(x, "loops", self.waiting[x]))
                 self.waiting.pop(x, None)
-        return along
+        return [x for x in along if x in self.waiting]
+
+    def _shows(self, x: object, base: Value) -> bool:
+        """Say whether an input is another value, or some view of it."""
+        return isinstance(x, Value) and not is_number(x) and self.refs[x].base is base
 
     def _place(self, value: Value, kind: str, extent: tuple[int, ...], along: Sequence[Value] = ()) -> None:
         target = self._fitting((*along, value), extent) if kind == "loops" else None
