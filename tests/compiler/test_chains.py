@@ -73,3 +73,17 @@ def test_what_is_read_through_a_view_too_is_complete() -> None:
 
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(8, 20)))
     np.testing.assert_allclose(torch.compile(less_its_first)(x).numpy(), less_its_first(x).numpy(), atol=1e-12)
+
+
+def test_rows_that_read_all_rows_wait_for_them() -> None:
+    rng = np.random.default_rng(0)
+    x, weight, wide = (torch.from_numpy(rng.normal(size=shape)) for shape in ((48, 64), (64, 1), (64, 200)))
+
+    def pairs(x: Any) -> Any:
+        level = x @ weight + 1
+        return (level * level.reshape(1, -1)) @ level, (x @ wide).sum(1)
+
+    compiled = torch.compile(pairs)
+    for found, expected in zip(compiled(x), pairs(x), strict=True):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-10)
+    assert "2 lanes" in compiled.explain_plan()

@@ -62,8 +62,9 @@ def levels_of(
             if base in levels:
                 if on[value] == WHOLE:
                     together = on[base] == WHOLE
-                else:  # a view of rows may show other rows, of other blocks
-                    together = on[base] == ROWS and _shows_rows(x, factors)
+                else:  # a view of rows may show other rows, of other blocks; only a sum over all goes along with that
+                    shows = x in factors or (on[value] == SUM and _is_turned(x, factors))
+                    together = on[base] == ROWS and shows
                 earliest = max(earliest, levels[base] + (0 if together else 1))
         parity = 1 if on[value] == WHOLE else 0
         levels[value] = earliest + ((earliest % 2) ^ parity)
