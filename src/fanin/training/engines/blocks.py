@@ -69,6 +69,8 @@ class Orders:
         # The rows of a batch, and how many batches there are: at most two kinds.
         self.parts = tuple(([(size, whole)] if whole else []) + ends)
         self.sizes = np.repeat(*np.array(self.parts, np.int64).reshape(-1, 2).T)
+        # Unshuffled orders of so many epochs: those of the next block are the same.
+        self._repeated, self._in_sequence = 0, list[NDArray[np.int64]]()
 
     def _takes_all(self, sampler: Any) -> bool:
         if type(sampler) is SequentialSampler:
@@ -91,8 +93,15 @@ class Orders:
             self._base.words(2 * epochs)
             if self._source.is_whole(self.parts[0][0]):
                 return [np.empty(0, np.int64)]  # no rows are fetched
-            ends = accumulate(parts)
-            rows = [np.tile(np.arange(end - part, end), epochs) for part, end in zip(parts, ends, strict=True)]
+            if epochs > self._repeated:
+                ends = accumulate(parts)
+                rows = [np.tile(np.arange(end - part, end), epochs) for part, end in zip(parts, ends, strict=True)]
+                self._repeated, self._in_sequence = epochs, self._of_source(rows)
+            return [rows[: epochs * part] for rows, part in zip(self._in_sequence, parts, strict=True)]
+        return self._of_source(rows)
+
+    def _of_source(self, rows: list[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+        """Return the numbers of rows of the data for numbers of those that are chosen."""
         return rows if self._source.chosen is None else [self._source.chosen[part] for part in rows]
 
     def to_draw(self, epochs: int, empty: Any) -> Drawing | None:
