@@ -11,13 +11,13 @@ from typing import Any
 from fanin.compiler.graph import CONSTANT, COUNTED, SCALAR, Value
 from fanin.compiler.native import elementwise
 from fanin.compiler.native.frame import Frame, immediate, operand_type
-from fanin.compiler.native.shuffles import all_set, gathered, mixed, transposed
+from fanin.compiler.native.lane_shuffles import SQUARE, all_set, gathered, mixed, transposed
 from fanin.compiler.native.vector import F64, I64, element_type
-from fanin.compiler.passes.linear_batch import LinearBatch
-from fanin.compiler.passes.lookahead import Linear, bare, is_column
+from fanin.compiler.passes.linear import LinearStep, bare, is_column
+from fanin.compiler.passes.lookahead import LinearRow
 from fanin.compiler.passes.views import is_number
 
-WIDTH = 8
+WIDTH = SQUARE
 HALF = WIDTH // 2
 # Sums that are added up side by side, as one waits for the other four times as long as it takes.
 CHAINS = 2
@@ -33,7 +33,7 @@ class Lanes:
         numbers: of the rows.
     """
 
-    def __init__(self, frame: Frame, model: Linear | LinearBatch, first: Any = _START) -> None:
+    def __init__(self, frame: Frame, model: LinearStep, first: Any = _START) -> None:
         self.f, self.code, self.model = frame, frame.code, model
         order = frame.pointer(model.order)
         self._order = self.code.at(order, first, I64)
@@ -147,7 +147,7 @@ class Lanes:
         return elementwise.emit(self.code, x, [self._number(i) for i in x.inputs])
 
     def _number_of_step(self, x: Value) -> Any:
-        if isinstance(self.model, Linear):  # each lane is a step, and has but one
+        if isinstance(self.model, LinearRow):  # each lane is a step, and has but one
             return self.code.load(self.f.numbers, F64, WIDTH)
         return self.code.splat(self.f.scalar(x, F64), WIDTH)
 

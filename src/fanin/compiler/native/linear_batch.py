@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from fanin.compiler.native.frame import Frame
+from fanin.compiler.native.lane_shuffles import spread, transposed
 from fanin.compiler.native.lanes import WIDTH, Lanes, kept_loss
-from fanin.compiler.native.shuffles import spread, transposed
 from fanin.compiler.native.vector import I1, I32, I64, POINTER, element_type, function
 from fanin.compiler.passes.linear_batch import LinearBatch
 from fanin.compiler.passes.plan import Plan

@@ -11,17 +11,17 @@ from __future__ import annotations
 from typing import Any
 
 from fanin.compiler.native.frame import Frame
+from fanin.compiler.native.lane_shuffles import all_set, mixed, spread
 from fanin.compiler.native.lanes import HALF, WIDTH, Lanes, kept_loss
-from fanin.compiler.native.shuffles import all_set, mixed, spread
 from fanin.compiler.native.vector import I1, I64, POINTER, element_type, function
-from fanin.compiler.passes.lookahead import Linear
+from fanin.compiler.passes.lookahead import LinearRow
 from fanin.compiler.passes.plan import Plan
 
 # Steps that are taken together.
 STEPS = WIDTH
 
 
-def emit_steps(module: Any, plan: Plan, layout: Any, isa: Any, model: Linear) -> Any:
+def emit_steps(module: Any, plan: Plan, layout: Any, isa: Any, model: LinearRow) -> Any:
     """Write `ahead(sources, numbers, step)`: STEPS steps from `step` on; it says whether they were taken.
 
     Nothing is changed where a row does not exist, or something is not finite: taken one by one, the steps before that
@@ -38,7 +38,7 @@ def emit_steps(module: Any, plan: Plan, layout: Any, isa: Any, model: Linear) ->
 class _Steps:
     """Writes steps of a model, `frame` being that of the first."""
 
-    def __init__(self, frame: Frame, model: Linear) -> None:
+    def __init__(self, frame: Frame, model: LinearRow) -> None:
         self.f, self.code, self.model = frame, frame.code, model
         self.kind = element_type(model.weight.dtype)
         self.lanes = Lanes(frame, model)

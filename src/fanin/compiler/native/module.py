@@ -32,7 +32,7 @@ from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I1, I64, POINTER, Code, element_type, function
 from fanin.compiler.native.wakes import Wake
 from fanin.compiler.passes.linear_batch import LinearBatch
-from fanin.compiler.passes.lookahead import Linear
+from fanin.compiler.passes.lookahead import LinearRow
 from fanin.compiler.passes.plan import Group, Plan
 from fanin.compiler.passes.products import parts_of, product_work
 
@@ -53,7 +53,7 @@ class Builder:
         layout: Layout,
         isa: Isa,
         way_out: Exit | None = None,
-        model: Linear | LinearBatch | None = None,
+        model: LinearRow | LinearBatch | None = None,
     ) -> None:
         self.plan, self.layout, self.isa, self.way_out, self.model = plan, layout, isa, way_out, model
         self.module = ir.Module("fanin")
@@ -332,7 +332,7 @@ class Builder:
         if self.model is None:
             yield begin, end
             return
-        if isinstance(self.model, Linear):
+        if isinstance(self.model, LinearRow):
             size, ahead = STEPS, emit_steps(self.module, self.plan, self.layout, self.isa, self.model)
         else:
             size, ahead = 1, emit_batch(self.module, self.plan, self.layout, self.isa, self.model)

@@ -17,7 +17,7 @@ from fanin.compiler.native.manifest import Manifest
 from fanin.compiler.native.memory import Layout, lay_out
 from fanin.compiler.native.module import Builder
 from fanin.compiler.passes.linear_batch import LinearBatch, linear_batch
-from fanin.compiler.passes.lookahead import Linear, linear
+from fanin.compiler.passes.lookahead import LinearRow, linear_row
 from fanin.compiler.passes.lower import lower
 from fanin.compiler.passes.narrow import without_narrow_products
 from fanin.compiler.passes.plan import Plan
@@ -44,7 +44,7 @@ class Planned:
     layout: Layout
     way_out: Exit | None
     isa: target.Isa
-    model: Linear | LinearBatch | None = None
+    model: LinearRow | LinearBatch | None = None
 
     @property
     def text(self) -> str:
@@ -56,7 +56,7 @@ class Planned:
         """What is not taken kernel by kernel, in words."""
         if self.model is None:
             return ""
-        ahead = isinstance(self.model, Linear)
+        ahead = isinstance(self.model, LinearRow)
         return f"{STEPS} steps, where all of it is finite" if ahead else "all of a step, where its loss is finite"
 
     def compiled(self) -> bytes:
@@ -77,7 +77,7 @@ class Planned:
             calls_back=sum(group.kind == "host" for group in self.plan.groups),
             looks_at_indices=positions.any_in(graph),
             stops=self.way_out is not None and self.way_out.loss is not None,
-            together=STEPS if isinstance(self.model, Linear) else 1,
+            together=STEPS if isinstance(self.model, LinearRow) else 1,
         )
 
 
@@ -88,7 +88,7 @@ def planned(graph: Graph, isa: target.Isa, watched: int | None = None) -> Planne
     return Planned(plan, lay_out(plan), exit_of(plan, watched), isa, _model(ready, plan))
 
 
-def _model(ready: Graph, plan: Plan) -> Linear | LinearBatch | None:
+def _model(ready: Graph, plan: Plan) -> LinearRow | LinearBatch | None:
     if len(plan.tiling.lanes) > 1:
         return None
-    return linear(ready, elementwise.has_code) or linear_batch(ready, elementwise.has_code)
+    return linear_row(ready, elementwise.has_code) or linear_batch(ready, elementwise.has_code)

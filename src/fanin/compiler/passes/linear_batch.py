@@ -15,9 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fanin.compiler.graph import CONSTANT, Graph, Value, in_order
-from fanin.compiler.passes.lookahead import (
+from fanin.compiler.graph import CONSTANT, Graph, Value
+from fanin.compiler.passes.linear import (
     WIDEST,
+    LinearStep,
     bare,
     change_of,
     factors_of,
@@ -27,57 +28,26 @@ from fanin.compiler.passes.lookahead import (
 )
 from fanin.compiler.passes.views import is_number
 
-# Rows from which on they are worth it: with fewer there is nothing to do side by side.
+# As many as there are lanes (native/lanes.py): the last rows are taken together with some before them.
 LEAST_ROWS = 8
 
 
 @dataclass(frozen=True)
-class LinearBatch:
+class LinearBatch(LinearStep):
     """What a step of a linear model is made of that takes a batch.
 
-    order:  names the rows.
-    rows:   that they are taken from, (rows, columns).
-    weight: a state of as many elements as a row.
-    bias:   a state of one element, or None.
-    total:  the outputs for the rows.
     error:  what each row is multiplied by in the sum that changes the weights.
     rate:   the numbers that the sum is multiplied by, but for the sign.
-    sign:   of the change, 1 or -1.
     loss:   of each row.
     summed: the losses' sum.
     result: what is made of that: the one result of the step.
     """
 
-    order: Value
-    rows: Value
-    weight: Value
-    bias: Value | None
-    total: Value
     error: Value
     rate: tuple[Any, ...]
-    sign: int
     loss: Value
     summed: Value
     result: Value
-
-    @property
-    def columns(self) -> int:
-        """The elements of a row."""
-        return self.weight.size
-
-    @property
-    def head(self) -> Value:
-        """What the other values of a row are made of: its output."""
-        return self.total
-
-    @property
-    def target(self) -> Any:
-        """What the output less the head is: nothing."""
-        return None
-
-    def waits(self, x: Any) -> bool:
-        """Say whether something depends on the outputs."""
-        return isinstance(x, Value) and any(value is self.total for value in in_order([x]))
 
 
 def linear_batch(graph: Graph, has_code: Callable[[Value], bool]) -> LinearBatch | None:
@@ -110,7 +80,7 @@ def linear_batch(graph: Graph, has_code: Callable[[Value], bool]) -> LinearBatch
             return None
         total = totals[0]
     loss = summed.inputs[0]
-    made = LinearBatch(order, row.inputs[0], weight, bias, total, error, rate, sign, loss, summed, graph.outputs[0])
+    made = LinearBatch(order, row.inputs[0], weight, bias, total, sign, error, rate, loss, summed, graph.outputs[0])
     values = total, error, loss
     fit = all(x.size == order.size and x.dtype == weight.dtype and made.waits(x) for x in values)
     return made if fit and is_made_of_rows([loss, error], total, order, has_code) else None

@@ -9,8 +9,8 @@ from typing import Any
 
 from fanin.compiler.native import ir
 from fanin.compiler.native.helpers.shuffle import BLOCK, add_permute, renew, tempered
+from fanin.compiler.native.lane_shuffles import SQUARE, mixed, transposed
 from fanin.compiler.native.orders import FIELDS
-from fanin.compiler.native.shuffles import mixed, transposed
 from fanin.compiler.native.target import Isa
 from fanin.compiler.native.vector import I32, I64, POINTER, Code, function
 
@@ -126,9 +126,9 @@ def _add_prepare(module: ir.Module, isa: Isa, skip: Any) -> Any:
             after = code.splat(code.b.trunc(code.b.add(at, I64(i + 1)), I32), SEEDED)
             shifted = code.b.xor(word, code.b.lshr(word, code.like(30, word)))
             code.set(last, code.b.add(code.b.mul(shifted, code.like(1812433253, word)), after))
-        for first in range(0, SEEDED, 8):
-            for i in range(0, SEEDED, 8):
-                block = [mixed(code, x, x, range(first, first + 8)) for x in found[i : i + 8]]
+        for first in range(0, SEEDED, SQUARE):
+            for i in range(0, SEEDED, SQUARE):
+                block = [mixed(code, x, x, range(first, first + SQUARE)) for x in found[i : i + SQUARE]]
                 for number, words in enumerate(transposed(code, block)):
                     code.store(words, code.at(own, code.b.add(at, I64((first + number) * WORDS + i)), I32))
     for number in range(SEEDED):

@@ -8,6 +8,9 @@ from typing import Any
 from fanin.compiler.native import ir
 from fanin.compiler.native.vector import I32, Code
 
+# Rows and columns of what is transposed.
+SQUARE = 8
+
 
 def mixed(code: Code, a: Any, c: Any, lanes: Iterable[int]) -> Any:
     """Return lanes of two vectors, which are counted through."""
