@@ -11,14 +11,22 @@ import pytest
 
 import fanin as torch
 from fanin import nn
-from fanin._core.errors import DivergenceError, IndexRangeError
-from fanin.compiler.capture import capture
-from fanin.compiler.native.epochs import Epochs
-from fanin.compiler.native.target import named
 from fanin.optim import lr_scheduler as schedulers
-from tests.training.by_hand import Setting, weights
+from tests.training.by_hand import Setting
+from tests.training.linear_steps import (
+    HERE,
+    LOSSES,
+    Turned,
+    Written,
+    agrees,
+    check_divergence,
+    check_missing_row,
+    data,
+    frozen,
+    probability,
+    program,
+)
 from tests.training.test_blocks import check_same, trained
-from tests.training.test_lookahead import HERE, LOSSES, Turned, Written, agrees, data, frozen, probability
 
 # 51 rows: four batches of 12, which do not fill the lanes, and one of 3, which is too small.
 SOME = Setting(model=lambda: nn.Linear(3, 1), batch_size=12, rows=51, epochs=3)
@@ -59,26 +67,8 @@ def test_steps_uphill() -> None:
 # Which programs these are ---------------------------------------------------------------------------------------------
 
 
-def program(
-    model: Any, x: Any, y: Any, loss: Any, isa: str | None = None, batch: int = 10, rule: Any = None, **options: Any
-) -> tuple[Epochs, list[Any]]:
-    """Return native code for steps of some rows, and the arrays of its state."""
-    rule = rule or torch.optim.SGD(model.parameters(), **{"lr": 0.05, **options})
-
-    def step(row: Any, target: Any) -> Any:
-        rule.zero_grad()
-        value = loss(model(row), target)
-        value.backward()
-        rule.step()
-        return value.detach()
-
-    captured = capture(step, (x[:batch], y[:batch]), {})
-    code = Epochs(captured.graph, [x.numpy(), y.numpy()], 0, named(isa) if isa else None)
-    return code, [tensor._array for tensor in captured.state_tensors]
-
-
 def is_one_walk(model: Any, columns: int = 3, loss: Any = None, **options: Any) -> bool:
-    code, _ = program(model, *data(columns), loss or nn.MSELoss(), **options)
+    code, _ = program(model, *data(columns), loss or nn.MSELoss(), **{"batch": 10, **options})
     assert code.executable.together == 1
     return "together  all of a step" in code.executable.explain()
 
@@ -179,32 +169,10 @@ def test_epochs_together_and_one_by_one(rows: int, shuffle: bool) -> None:
 
 @pytest.mark.parametrize("bad", [0, 11, 24, 50])
 def test_the_step_at_which_a_loss_is_not_finite(bad: int) -> None:
-    found = {}
-    for engine in ("native", "numpy"):
-        model, x, y = replace(SOME, dtype=torch.float64).prepare()
-        x.numpy()[bad] = np.nan
-        rule = torch.optim.SGD(model.parameters(), lr=0.05)
-        options = {"epochs": 2, "batch_size": 12, "shuffle": False, "restore_best": False, "engine": engine}
-        with pytest.raises(DivergenceError) as caught:
-            torch.fit(model, (x, y), nn.MSELoss(), rule, **options)
-        found[engine] = (caught.value.epoch, caught.value.step), weights(model)
-    assert found["native"][0] == found["numpy"][0] == (1, bad // 12 + 1)
-    for name, expected in found["numpy"][1].items():
-        np.testing.assert_allclose(found["native"][1][name], expected, rtol=1e-9)
+    check_divergence(SOME, bad)
 
 
 @pytest.mark.parametrize("isa", HERE)
 @pytest.mark.parametrize(("number", "targets"), [(50, 50), (-1, 50), (2**40, 50), (45, 40)])
 def test_a_row_that_does_not_exist(number: int, targets: int, isa: str) -> None:
-    x, y = data(3)
-    y = y[:targets]
-    order, rates = np.arange(40), np.full((4, 1), 0.05)
-    code, state = program(nn.Linear(3, 1), x, y, nn.MSELoss(), isa)
-    start = [array.copy() for array in state]
-    order[29] = number
-    with pytest.raises(IndexRangeError):
-        code.run(order, state, rates)
-    assert code.executable.taken == 2
-    code.run(np.arange(20), start, rates[:2])
-    for found, expected in zip(state, start, strict=True):
-        np.testing.assert_array_equal(found, expected)
+    check_missing_row(number, targets, isa, batch=10, steps=4, at=29)

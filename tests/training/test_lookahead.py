@@ -11,66 +11,31 @@ import pytest
 
 import fanin as torch
 from fanin import nn
-from fanin._core.errors import DivergenceError, IndexRangeError
-from fanin.compiler.capture import capture
-from fanin.compiler.native.epochs import Epochs
+from fanin._core.errors import DivergenceError
 from fanin.compiler.native.lookahead import STEPS
-from fanin.compiler.native.target import named, runs_here
 from fanin.optim import lr_scheduler as schedulers
 from fanin.training.engines import native
-from tests.training.by_hand import Setting, fitted, loop, weights
+from tests.training.by_hand import Setting
+from tests.training.linear_steps import (
+    HERE,
+    LOSSES,
+    Turned,
+    Written,
+    agrees,
+    captured_program,
+    check_divergence,
+    check_missing_row,
+    data,
+    frozen,
+    probability,
+    program,
+)
 from tests.training.test_blocks import check_same, trained
 
-HERE = [name for name in ("sse", "avx2", "avx512", "neon") if runs_here(named(name))]
-LOSSES: dict[str, Callable[[], Any]] = {
-    "mse": nn.MSELoss,
-    "logits": nn.BCEWithLogitsLoss,
-    "weighed": lambda: nn.BCEWithLogitsLoss(pos_weight=torch.tensor([3.0])),
-    "mae": nn.L1Loss,
-    "huber": lambda: nn.HuberLoss(delta=0.3),
-    "logcosh": lambda: lambda output, target: torch.log(torch.cosh(output - target)).sum(),
-    "poisson": nn.PoissonNLLLoss,
-}
 ONE = Setting(model=lambda: nn.Linear(3, 1), batch_size=1, rows=51, epochs=3)
 
 
-class Written(nn.Module):
-    """A linear model as a textbook writes it: a vector, a number, and a target without a second dimension."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.slope = nn.Parameter(torch.tensor([0.3, -0.2, 0.1]))
-        self.level = nn.Parameter(torch.tensor(0.5))
-
-    def forward(self, x: Any) -> Any:
-        return self.level + (x @ self.slope)[:, None]
-
-
-class Turned(nn.Module):
-    """A linear model of the columns from the last to the first."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.slope = nn.Parameter(torch.tensor([0.3, -0.2, 0.1]))
-
-    def forward(self, x: Any) -> Any:
-        return (x.flip(1) * self.slope).sum(1, keepdim=True)
-
-
-def probability() -> Any:
-    return nn.Sequential(nn.Linear(3, 1), nn.Sigmoid())
-
-
 # As the explicit loop has it ------------------------------------------------------------------------------------------
-
-
-def agrees(setting: Setting, **options: Any) -> None:
-    by_hand, means = loop(setting)
-    model, history = fitted(setting, **options)
-    within = 1e-9 if setting.dtype is torch.float64 else 1e-5
-    for found, expected in zip(weights(model).values(), weights(by_hand).values(), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=within, atol=within)
-    np.testing.assert_allclose(history.losses, means, rtol=max(within, 1e-5))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -110,31 +75,6 @@ def test_steps_uphill() -> None:
 # Which programs these are ---------------------------------------------------------------------------------------------
 
 
-def program(model: Any, x: Any, y: Any, loss: Any, isa: str | None = None, **options: Any) -> tuple[Epochs, list[Any]]:
-    """Return native code for steps of one row, and the arrays of its state."""
-    rule = torch.optim.SGD(model.parameters(), **{"lr": 0.05, **options})
-
-    def step(row: Any, target: Any) -> Any:
-        rule.zero_grad()
-        value = loss(model(row), target)
-        value.backward()
-        rule.step()
-        return value.detach()
-
-    return captured_program(step, x, y, isa)
-
-
-def captured_program(step: Callable[..., Any], x: Any, y: Any, isa: str | None = None) -> tuple[Epochs, list[Any]]:
-    captured = capture(step, (x[:1], y[:1]), {})
-    code = Epochs(captured.graph, [x.numpy(), y.numpy()], 0, named(isa) if isa else None)
-    return code, [tensor._array for tensor in captured.state_tensors]
-
-
-def data(columns: int, rows: int = 50, dtype: Any = torch.float32) -> tuple[Any, Any]:
-    torch.manual_seed(1)
-    return torch.randn(rows, columns, dtype=dtype), torch.rand(rows, 1, dtype=dtype)
-
-
 @pytest.mark.parametrize("isa", HERE)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("bias", [True, False])
@@ -156,12 +96,6 @@ def test_columns(columns: int, bias: bool, dtype: Any, isa: str) -> None:
             expected[1] -= rate * 2 * error
     for found, exact in zip(state, expected, strict=False):
         np.testing.assert_allclose(found, exact, rtol=within, atol=within)
-
-
-def frozen() -> Any:
-    model = nn.Linear(3, 1)
-    model.bias.requires_grad_(False)
-    return model
 
 
 def is_together(model: Any, columns: int = 3, loss: Any = None, **options: Any) -> bool:
@@ -236,16 +170,7 @@ def test_a_slope_that_is_always_the_same_is_not() -> None:
 def test_rates_of_their_own_are_not() -> None:
     model = nn.Linear(3, 1)
     rule = torch.optim.SGD([{"params": [model.weight]}, {"params": [model.bias], "lr": 0.1}], lr=0.05)
-
-    def step(row: Any, target: Any) -> Any:
-        rule.zero_grad()
-        value = nn.functional.mse_loss(model(row), target)
-        value.backward()
-        rule.step()
-        return value.detach()
-
-    code, _ = captured_program(step, *data(3))
-    assert code.executable.together == 1
+    assert not is_together(model, rule=rule)
 
 
 def test_a_loss_of_the_row_is_not() -> None:
@@ -281,18 +206,7 @@ def test_calls_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("bad", [0, 3, 8, 21, 50])
 def test_the_step_at_which_a_loss_is_not_finite(bad: int) -> None:
-    found = {}
-    for engine in ("native", "numpy"):
-        model, x, y = replace(ONE, dtype=torch.float64).prepare()
-        x.numpy()[bad] = np.nan
-        rule = torch.optim.SGD(model.parameters(), lr=0.05)
-        options = {"epochs": 2, "batch_size": 1, "shuffle": False, "restore_best": False, "engine": engine}
-        with pytest.raises(DivergenceError) as caught:
-            torch.fit(model, (x, y), nn.MSELoss(), rule, **options)
-        found[engine] = (caught.value.epoch, caught.value.step), weights(model)
-    assert found["native"][0] == found["numpy"][0] == (1, bad + 1)
-    for name, expected in found["numpy"][1].items():
-        np.testing.assert_allclose(found["native"][1][name], expected, rtol=1e-9)
+    check_divergence(ONE, bad)
 
 
 def test_rates_that_are_too_large() -> None:
@@ -309,15 +223,4 @@ def test_rates_that_are_too_large() -> None:
 @pytest.mark.parametrize("isa", HERE)
 @pytest.mark.parametrize(("number", "targets"), [(50, 50), (-1, 50), (2**40, 50), (45, 40)])
 def test_a_row_that_does_not_exist(number: int, targets: int, isa: str) -> None:
-    x, y = data(3)
-    y = y[:targets]
-    order, rates = np.arange(24), np.full((24, 1), 0.05)
-    code, state = program(nn.Linear(3, 1), x, y, nn.MSELoss(), isa)
-    start = [array.copy() for array in state]
-    order[13] = number
-    with pytest.raises(IndexRangeError):
-        code.run(order, state, rates)
-    assert code.executable.taken == 13
-    code.run(np.arange(13), start, rates[:13])
-    for found, expected in zip(state, start, strict=True):
-        np.testing.assert_array_equal(found, expected)
+    check_missing_row(number, targets, isa, batch=1, steps=24, at=13)
