@@ -22,6 +22,7 @@ from fanin.random import Generator
 from fanin.training import several
 from fanin.training.engines import blocks
 from fanin.training.interrupt import Interrupt
+from fanin.training.source import Rows
 from tests.training.by_hand import Setting, default_state, weights
 
 OPTIMIZERS = {
@@ -430,3 +431,15 @@ def test_history_counts_all_epochs(taken: list[int]) -> None:
     assert len(history) == len(history.seconds) == len(history.rates) == 100
     assert sum(taken) > 50
     assert all(map(math.isfinite, history.losses))
+
+
+@pytest.mark.parametrize("chosen", [None, np.array([6, 1, 4, 4, 0, 2, 9])])
+def test_unshuffled_orders_of_more_and_of_fewer_epochs(chosen: Any) -> None:
+    data = torch.utils.data.TensorDataset(torch.arange(7 if chosen is None else 10))
+    loader = torch.utils.data.DataLoader(torch.utils.data.Subset(data, range(7)), batch_size=3)
+    orders = blocks.Orders(Rows(loader, data.tensors, 1, False, chosen))
+    rows = np.arange(7) if chosen is None else chosen
+    for epochs in (2, 5, 3):
+        whole, rest = orders.draw(epochs)
+        np.testing.assert_array_equal(whole, np.tile(rows[:6], epochs))
+        np.testing.assert_array_equal(rest, np.tile(rows[6:], epochs))
