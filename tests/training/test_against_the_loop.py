@@ -249,6 +249,32 @@ def test_several_inputs_and_targets() -> None:
     check_equal(results[1], results[0], 1e-6)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_clipping_is_of_what_the_optimiser_changes(engine: str) -> None:
+    """A parameter that it does not hold has a gradient, too: it neither counts, nor adds up from step to step."""
+    setting = Setting(dtype=torch.float64)
+    (hand, x, y), (model, _, _) = setting.prepare(), setting.prepare()
+    optimizer = torch.optim.SGD(hand[2].parameters(), lr=0.1)
+    for _ in range(3):
+        for rows in torch.arange(len(x)).split(16):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(hand(x[rows]), y[rows]).backward()
+            nn.utils.clip_grad_norm_(hand[2].parameters(), 0.05)
+            optimizer.step()
+    torch.fit(
+        model,
+        (x, y),
+        nn.MSELoss(),
+        torch.optim.SGD(model[2].parameters(), lr=0.1),
+        epochs=3,
+        batch_size=16,
+        shuffle=False,
+        clip_grad_norm=0.05,
+        engine=engine,
+    )
+    check_equal(model, hand, 1e-9)
+
+
 def test_lbfgs_is_given_a_closure() -> None:
     results = []
     for by_hand in (True, False):

@@ -91,7 +91,7 @@ def fit(
         scheduler: of the learning rate. It takes a step after each epoch, OneCycleLR and CyclicLR after each batch;
             ("batch", scheduler) or ("epoch", scheduler) says otherwise. ReduceLROnPlateau is given the validation loss,
             without validation the training loss.
-        clip_grad_norm: scale the gradients of a step so that their common norm is at most this.
+        clip_grad_norm: scale the gradients of the optimiser's parameters so that their common norm is at most this.
         callbacks: functions called at the end of each epoch, or `Callback`s; each is given a `Training`.
         patience: end training after so many epochs without a lower validation loss (training loss without validation).
         restore_best: put the weights of the best epoch back in the end, when there was patience, or when training was

@@ -27,7 +27,7 @@ class EagerEngine:
 
     def __init__(self, task: Task, why: str = "") -> None:
         self.task, self._why = task, why
-        self._parameters = [p for group in task.optimizer.param_groups for p in group["params"]]
+        self._parameters = task.optimized()
         self._evaluates = evaluates(task.optimizer)
 
     def run_epoch(self, watch: Watch) -> Steps:

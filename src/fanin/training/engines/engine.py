@@ -59,7 +59,7 @@ class Task:
     """What an engine trains, and with what.
 
     per_step: the scheduler that takes a step after each step of the optimiser, or None.
-    clip:     the largest norm of all gradients together, or None.
+    clip:     the largest norm of the gradients of the optimiser's parameters together, or None.
     threads:  how many threads an engine may use, None for its own choice.
     aside:    surrounds work that leaves Python alone: meanwhile other networks may use it.
     looked:   what the model was made of when somebody looked last.
@@ -80,6 +80,10 @@ class Task:
     def members(self) -> Members:
         """Return what the model is made of."""
         return Members.of(self.model) if self.looked is None else self.looked.now(self.model)
+
+    def optimized(self) -> list[Any]:
+        """Return the parameters that a step changes, those of the optimiser; the model may have others."""
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
 
 
 class Engine(Protocol):

@@ -18,7 +18,7 @@ def look_for_symmetry(task: Task, batch: Batch) -> None:
     The gradients of one batch are computed eagerly, and everything is put back. That is done only where a matrix has
     equal rows or columns: rarely.
     """
-    parameters = [p for group in task.optimizer.param_groups for p in group["params"]]
+    parameters = task.optimized()
     if task.optimizer._step_count or not advice.wanted(advice.SymmetricStart) or not any(map(_is_even, parameters)):
         return
     kept, state = Kept(task.model, task.loss), Generator.get_state(default_generator)

@@ -133,7 +133,7 @@ def _captured_anew(task: Task, batch: Batch) -> tuple[Captured, list[Any]]:
 
 def step_of(task: Task) -> Any:
     """Return one step of training as a function of a batch."""
-    parameters = list(task.model.parameters())
+    parameters = task.optimized()
 
     def step(inputs: tuple[Any, ...], target: Any) -> Any:
         task.optimizer.zero_grad()
