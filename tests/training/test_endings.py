@@ -314,6 +314,20 @@ def test_gaps_in_the_data_are_named(engine: str, place: str, message: str) -> No
     assert all(np.isfinite(value).all() for value in weights(model).values())
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(ignore_index=2), nn.NLLLoss(ignore_index=2)])
+def test_a_batch_of_ignored_classes_is_named(engine: str, loss: Any) -> None:
+    """Its mean is 0/0, in PyTorch too; a sum is 0."""
+    x, y = torch.randn(9, 3), torch.tensor([0, 2, 1, 2, 2, 1, 0, 0, 2])
+    options: dict[str, Any] = {"epochs": 2, "batch_size": 4, "shuffle": False, "engine": engine}
+    model = nn.Sequential(nn.Linear(3, 3), nn.LogSoftmax(dim=1))
+    with pytest.raises(DivergenceError, match=r"epoch 1, step 3.*all 1 targets of the batch are ignore_index=2.*0/0"):
+        torch.fit(model, (x, y), loss, torch.optim.SGD(model.parameters(), lr=0.1), **options)
+    model = nn.Sequential(nn.Linear(3, 3), nn.LogSoftmax(dim=1))
+    summed = type(loss)(ignore_index=2, reduction="sum")
+    torch.fit(model, (x, y), summed, torch.optim.SGD(model.parameters(), lr=0.1), **options)
+
+
 def test_a_logarithm_of_zero_is_named() -> None:
     model = nn.Sequential(nn.Linear(3, 1), nn.ReLU())
     torch.nn.init.constant_(model[0].weight, -1.0)

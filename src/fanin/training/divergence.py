@@ -26,7 +26,7 @@ def cause_of(task: Any, batch: Any, losses: Sequence[float], before: bool) -> tu
     losses: those up to the one in question, of this epoch and the last ones before it.
     before: whether the weights are still those that the loss was computed with.
     """
-    found = _in_data(task, batch)
+    found = _in_data(task, batch) or _in_classes(task.loss, batch)
     if found is not None:
         return found
     rising = _rising(losses)
@@ -59,6 +59,19 @@ def _in_data(task: Any, batch: Any) -> tuple[str, str] | None:
         if place is not None:
             return f"the {name} has {place} {where}", "Remove such rows, or fill the gaps, before training."
     return None
+
+
+def _in_classes(loss: Any, batch: Any) -> tuple[str, str] | None:
+    """Look for a batch of which the loss of classes leaves every row out: it divides by the rows that are left."""
+    ignored = getattr(loss, "ignore_index", None)
+    target = getattr(batch, "target", None)
+    if ignored is None or getattr(loss, "reduction", "") != "mean" or not isinstance(target, TensorBase):
+        return None
+    classes = target._array
+    if classes.dtype.kind not in "iu" or not (classes == ignored).all():
+        return None
+    cause = f"all {classes.size} targets of the batch are ignore_index={ignored}, and the mean of no losses is 0/0"
+    return cause, 'Leave such rows out, take larger batches or drop_last=True, or add the losses up: reduction="sum".'
 
 
 def _large(task: Any, batch: Any) -> tuple[str, float] | None:
