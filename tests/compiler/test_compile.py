@@ -126,6 +126,19 @@ def test_nested_arguments_and_results() -> None:
     assert second["a"] is a
 
 
+@pytest.mark.parametrize("engine", ["native", "numpy"])
+def test_a_single_index_is_an_argument_like_any_other(engine: str) -> None:
+    """It is not read while the function is captured."""
+
+    def picked(x: Any, i: Any) -> Any:
+        return x[i], x.select(1, i), x[1].gather(0, i), x[0].index_select(0, i)
+
+    x, compiled = torch.arange(12.0).reshape(3, 4), torch.compile(picked, engine=engine)
+    for i in (0, 2, 1):
+        for actual, expected in zip(compiled(x, torch.tensor(i)), picked(x, torch.tensor(i)), strict=True):
+            assert actual.tolist() == expected.tolist()
+
+
 def test_named_results() -> None:
     values, indices = compiled(lambda x: x.max(dim=1))(torch.tensor([[1.0, 3.0, 2.0]]))
     assert (values.item(), indices.item()) == (3.0, 1)

@@ -34,6 +34,15 @@ def broadcasting(torch, dtype):
     return [with_gradients(torch, f, a, b) for f in (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss)]
 
 
+@case
+def one_number_of_another_dtype(torch):
+    """Compare with a single number, whose dtype counts: it is no scalar here."""
+    one, many = torch.tensor(1.5, dtype=torch.float64), sample(torch, 3)
+    F = torch.nn.functional
+    pairs = ((one, many), (many, one))
+    return [f(a, b) for f in (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss) for a, b in pairs]
+
+
 @case(params=DTYPES)
 def weighted_regression(torch, dtype):
     a, b = pair(torch, (3, 4), dtype)

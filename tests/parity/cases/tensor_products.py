@@ -144,6 +144,22 @@ def einsum(torch: Any, equation: str, dtype: str) -> Any:
     return with_gradients(torch, lambda *xs: torch.einsum(equation, *xs), *inputs)
 
 
+WHOLE = ("ij->i", "ii->i", "ii", "ij,jk->ik", "ij,ij->ij", "i,j->ij", "ij,kl->ik", "ij,j->", "...i->...")
+
+
+@case(params=[(equation, dtype) for equation in WHOLE for dtype in ("int64", "int32", "bool")])
+def einsum_of_whole_numbers(torch: Any, equation: str, dtype: str) -> Any:
+    """Sum up what one operand alone has, in int64; multiply bools, and refuse to sum their products."""
+    terms = equation.partition("->")[0].split(",")
+    inputs = [
+        sample(torch, *[3] * len(term.replace("...", "b")), seed=i, low=-2, high=3) for i, term in enumerate(terms)
+    ]
+    whole = [(x > 0) if dtype == "bool" else x.round().to(getattr(torch, dtype)) for x in inputs]
+    out: list[Any] = []
+    error = raises(lambda: out.append(torch.einsum(equation, *whole)))
+    return {"error": error, "out": out}
+
+
 @case
 def einsum_forms(torch: Any) -> Any:
     x, y = sample(torch, 2, 3), sample(torch, 3, 4, seed=1)
@@ -260,6 +276,8 @@ def errors(torch: Any) -> Any:
         "cross": lambda: torch.linalg.cross(torch.ones(2), torch.ones(2)),
         "matrix_power": lambda: torch.matrix_power(x, 2),
         "multi_dot": lambda: torch.linalg.multi_dot([x]),
+        "linear of three dimensions": lambda: torch.nn.functional.linear(torch.ones(5, 4), torch.ones(5, 4, 1)),
+        "linear of none": lambda: torch.nn.functional.linear(x, torch.tensor(2.0)),
         "einsum operands": lambda: torch.einsum("ij,jk->ik", x),
         "einsum dims": lambda: torch.einsum("ijk->i", x),
         "einsum sizes": lambda: torch.einsum("ij,ij->", x, torch.ones(2, 4)),

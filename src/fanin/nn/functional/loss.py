@@ -47,11 +47,19 @@ def _look_at_shapes(name: str, input: Any, target: Any) -> None:
     )
 
 
+def _both_count(input: Any, target: Any) -> tuple[Any, Any]:
+    """Return both with a dimension at least, where one is a single number: so its dtype counts as that of the other."""
+    if input._array.dtype == target._array.dtype or (input._array.ndim and target._array.ndim):
+        return input, target
+    return (input if input._array.ndim else input.reshape(1)), (target if target._array.ndim else target.reshape(1))
+
+
 def _compared(name: str, op: Any, input: Any, target: Any, attrs: dict[str, Any]) -> Any:
     """Apply a record that compares two tensors."""
     try:
         if input._array.shape != target._array.shape:
             _look_at_shapes(name, input, target)
+            input, target = _both_count(input, target)
     except AttributeError:
         require_tensors(name, input, target)
         raise

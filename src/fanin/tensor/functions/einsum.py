@@ -6,7 +6,8 @@ import functools
 import string
 from typing import Any
 
-from fanin._core.errors import ArgumentError, OperationError
+from fanin._core.dtypes import bool_, uint8
+from fanin._core.errors import ArgumentError, OperationError, UnsupportedDtypeError
 from fanin.ops import linalg
 from fanin.tensor.base import TensorBase
 from fanin.tensor.functions.conversion import promote_types
@@ -37,10 +38,23 @@ def einsum(*args: Any) -> Any:
     if not operands:
         raise ArgumentError("einsum(): must provide at least one operand")
     terms, result = _terms(equation.replace(" ", ""), operands)
-    pairs = [_without_repeats(x, term) for x, term in zip(_of_one_dtype(operands, terms, result), terms, strict=True)]
-    inputs = ",".join(term for _, term in pairs)
-    out = apply(linalg.einsum, tuple(x for x, _ in pairs), {"equation": f"{inputs}->{result}"})
-    return label(out, "ViewBackward0")
+    pairs = [_without_repeats(x, term) for x, term in zip(operands, terms, strict=True)]
+    if not any(x.dtype.is_floating_point for x in operands):
+        pairs = _summed_first(pairs, result)
+    terms = [term for _, term in pairs]
+    return _product(_of_one_dtype(tuple(x for x, _ in pairs), terms, result), f"{','.join(terms)}->{result}")
+
+
+def _product(operands: tuple[Any, ...], equation: str) -> Any:
+    """Return the sum of products of operands of one dtype; bools are not summed up."""
+    bools = operands[0].dtype == bool_
+    inputs, _, result = equation.partition("->")
+    if bools and set(inputs) - set(result) - {","}:
+        raise UnsupportedDtypeError("\"bmm\" not implemented for 'Bool'", remedy="Convert with .int() or .float().")
+    if bools:
+        operands = tuple(x.to(uint8) for x in operands)
+    out = apply(linalg.einsum, operands, {"equation": equation})
+    return label(out.to(bool_) if bools else out, "ViewBackward0")
 
 
 def _from_lists(args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
@@ -103,6 +117,17 @@ def _check(result: str, terms: list[str], equation: str) -> None:
             raise OperationError(
                 f"einsum(): output subscript {letter} does not appear in the equation for any input operand"
             )
+
+
+def _summed_first(pairs: list[tuple[Any, str]], result: str) -> list[tuple[Any, str]]:
+    """Sum over what one operand alone has, and the result has not: whole numbers become int64, as in sum()."""
+    letters = "".join(term for _, term in pairs)
+    summed = []
+    for x, term in pairs:
+        alone = [i for i, letter in enumerate(term) if letter not in result and letters.count(letter) == 1]
+        kept = "".join(letter for i, letter in enumerate(term) if i not in alone)
+        summed.append((x.sum(dim=alone) if alone else x, kept))
+    return summed
 
 
 def _of_one_dtype(operands: tuple[Any, ...], terms: list[str], result: str) -> tuple[Any, ...]:

@@ -71,7 +71,10 @@ def select(input: Any, dim: int, index: Any) -> Any:
     array = require_tensor("select", input)._array
     if not array.ndim:
         raise DimensionError("select() cannot be applied to a 0-dim tensor.")
-    dim, index = wrap_dim(dim, array.ndim), int(number(index))
+    dim = wrap_dim(dim, array.ndim)
+    if isinstance(index, TensorBase) and not known(index._array):
+        return input[(*(slice(None),) * dim, index)]
+    index = int(number(index))
     if not -array.shape[dim] <= index < array.shape[dim]:
         raise IndexRangeError(
             f"select(): index {index} out of range for tensor of size {list(array.shape)} at dimension {dim}"
@@ -140,7 +143,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
     """
     dim, positions = checked_positions("gather", input, dim, index)
     if not input._array.ndim or not positions.ndim:
-        result = input.reshape(-1)[positions]
+        result = apply(ops.gather, (input.reshape(-1), positions.reshape(-1)), {"dim": 0}).reshape(positions.shape)
     elif not positions.size:
         result = wrap(np.empty(positions.shape, input._array.dtype))
     else:
