@@ -25,7 +25,7 @@ UNLOWERED = frozenset(
     """
     argsort bitwise_left_shift bitwise_right_shift cholesky cumprod cumsum det digamma eigh eigh_outer eigvalsh erfinv
     exponent gcd histogram histogram_edges inverse isin lcm lgamma log_abs_det logcumsumexp lstsq mantissa matrix_exp
-    matrix_rank most_frequent nextafter pinv polygamma qr recurrence running_extreme scatter_combine searchsorted
+    matrix_rank most_frequent ndtri nextafter pinv polygamma qr recurrence running_extreme scatter_combine searchsorted
     sign_of_det solve svd svd_outer svdvals winners_of
     """.split()
 )
@@ -255,7 +255,7 @@ def test_moments_that_are_values_are_found_anew() -> None:
 
 
 @pytest.mark.parametrize("number", [0.0, 2.0, -1.0, np.inf, np.nan])
-@pytest.mark.parametrize("name", ["xlogy", "pow", "hypot", "logaddexp"])
+@pytest.mark.parametrize("name", ["xlogy", "xlog1py", "pow", "hypot", "logaddexp"])
 def test_a_number_on_either_side(name: str, number: float) -> None:
     op = get(name)
     for inputs in ((CORNERS, number), (number, CORNERS)):

@@ -107,6 +107,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "exponent": unary(),
     "mantissa": [((values(3, 4) + 0.001,), {}), ((values(seed=3),), {})],
     "xlogy": binary(values, positive),
+    "xlog1py": binary(values, positive),
     "fmax": [((distinct(3, 4), distinct(3, 4, seed=1) + 0.05), {}), ((distinct(3), distinct(2, 1) + 0.02), {})],
     "fmin": [((distinct(3, 4), distinct(3, 4, seed=1) + 0.05), {}), ((distinct(3), distinct(2, 1) + 0.02), {})],
     "hypot": binary(),
@@ -158,13 +159,19 @@ SAMPLES: dict[str, list[Sample]] = {
             "asinh",
             "erf",
             "erfc",
+            "erfcx",
+            "log_ndtr",
             "sinc",
             "clone",
             "nan_to_num",
         )
     },
-    **{name: unary(positive) for name in ("log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal", "digamma")},
+    **{
+        name: unary(positive)
+        for name in ("log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal", "digamma", "entr")
+    },
     **{name: unary(inside) for name in ("tan", "asin", "acos", "atanh", "erfinv")},
+    **{name: [((inside(3, 4) ** 2 * 0.9 + 0.05,), {})] for name in ("logit", "ndtri")},
     "lgamma": unary(positive),
     "polygamma": [((positive(3, 4),), {"n": 1}), ((positive(3, seed=1),), {"n": 2})],
     "acosh": [((positive(3, 4) + 1,), {})],

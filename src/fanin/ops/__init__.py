@@ -14,6 +14,7 @@ from fanin.ops import (
     normalise,
     order,
     power,
+    probability,
     reduce,
     shape,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "normalise",
     "order",
     "power",
+    "probability",
     "reduce",
     "shape",
     "table",

@@ -236,7 +236,7 @@ soft_shrink = define(
 
 
 def _tanh_shrink_vjp(g: Any, out: Any, x: Any) -> Any:
-    t = x - out
+    t = tanh(x)
     return g * (t * t)
 
 
@@ -246,7 +246,6 @@ tanh_shrink = define(
     float_spec,
     vjps=(_tanh_shrink_vjp,),
     reads=(0,),
-    reads_out=True,
     promote=lambda inputs: to_float(_no_bools("Subtraction with a bool tensor is not supported")(inputs)),
     grad_name="SubBackward0",
 )
@@ -439,17 +438,16 @@ hard_swish = define(
 # Sums of exponentials -------------------------------------------------------------------------------------------------
 
 
-def _share(g: Any, out: Any, term: Any) -> Any:
-    # exp(a - out) is a's part of the sum exp(a) + exp(b).
-    return sum_to(g * exp(term - out), shape_of(term))
+def _share(g: Any, term: Any, other: Any) -> Any:
+    # a's part of the sum exp(a) + exp(b), from the difference of both: their logarithm has lost its last digits.
+    return sum_to(g / (exp(other - term) + 1), shape_of(term))
 
 
 logaddexp = define(
     "logaddexp",
     np.logaddexp,
     float_broadcast,
-    vjps=(lambda g, out, a, b: _share(g, out, a), lambda g, out, a, b: _share(g, out, b)),
+    vjps=(lambda g, out, a, b: _share(g, a, b), lambda g, out, a, b: _share(g, b, a)),
     reads=None,
-    reads_out=True,
     promote=to_float,
 )

@@ -216,10 +216,10 @@ fmod: Op = define(
 )
 
 
-def _selected(g: Any, chosen: Any, equal_values: Any, shape: tuple[int, ...]) -> Any:
-    # At a tie PyTorch gives each side one half.
-    half = where(equal_values, g * 0.5, zeros_like(g))
-    return sum_to(where(chosen, g, half), shape)
+def _selected(g: Any, lost: Any, equal_values: Any, shape: tuple[int, ...]) -> Any:
+    # PyTorch gives each side one half at a tie, and all of it to both where one is nan.
+    shared = where(equal_values, g * 0.5, g)
+    return sum_to(where(lost, zeros_like(g), shared), shape)
 
 
 maximum: Op = define(
@@ -227,8 +227,8 @@ maximum: Op = define(
     np.maximum,
     broadcast,
     vjps=(
-        lambda g, out, a, b: _selected(g, greater(a, b), equal(a, b), shape_of(a)),
-        lambda g, out, a, b: _selected(g, greater(b, a), equal(a, b), shape_of(b)),
+        lambda g, out, a, b: _selected(g, less(a, b), equal(a, b), shape_of(a)),
+        lambda g, out, a, b: _selected(g, less(b, a), equal(a, b), shape_of(b)),
     ),
     reads=None,
     promote=to_common,
@@ -238,8 +238,8 @@ minimum: Op = define(
     np.minimum,
     broadcast,
     vjps=(
-        lambda g, out, a, b: _selected(g, less(a, b), equal(a, b), shape_of(a)),
-        lambda g, out, a, b: _selected(g, less(b, a), equal(a, b), shape_of(b)),
+        lambda g, out, a, b: _selected(g, greater(a, b), equal(a, b), shape_of(a)),
+        lambda g, out, a, b: _selected(g, greater(b, a), equal(a, b), shape_of(b)),
     ),
     reads=None,
     promote=to_common,

@@ -33,7 +33,7 @@ def float_spec(x: Spec, **_: Any) -> Spec:
     return Spec(x.shape, x.dtype if category(x.dtype) == 2 else default_numpy())
 
 
-def _float_op(name: str, evaluate: Callable[..., Any], vjp: Callable[..., Any], **record: Any) -> Op:
+def float_op(name: str, evaluate: Callable[..., Any], vjp: Callable[..., Any], **record: Any) -> Op:
     """Define a function whose result is always floating."""
     return define(name, evaluate, float_spec, vjps=(vjp,), promote=to_float, **record)
 
@@ -136,18 +136,18 @@ trunc: Op = _rounding("trunc", np.trunc)
 round_: Op = define("round", _round, _round_spec, vjps=(lambda g, out, x, **_: zeros_like(g),))
 frac: Op = define("frac", _frac, _frac_spec, vjps=(lambda g, out, x: g,))
 
-exp: Op = _float_op("exp", np.exp, lambda g, out, x: g * out, **_OUT)
-exp2: Op = _float_op("exp2", np.exp2, lambda g, out, x: g * out * 0.6931471805599453, **_OUT)
-expm1: Op = _float_op("expm1", np.expm1, lambda g, out, x: g * (out + 1), **_OUT)
-log: Op = _float_op("log", np.log, lambda g, out, x: g / x, **_INPUT)
-log2: Op = _float_op("log2", np.log2, lambda g, out, x: g / (x * 0.6931471805599453), **_INPUT)
-log10: Op = _float_op("log10", np.log10, lambda g, out, x: g / (x * 2.302585092994046), **_INPUT)
-log1p: Op = _float_op("log1p", np.log1p, lambda g, out, x: g / (x + 1), grad_name="Log1PBackward0", **_INPUT)
-sqrt: Op = _float_op("sqrt", np.sqrt, lambda g, out, x: g / (out * 2), **_OUT)
-rsqrt: Op = _float_op(
+exp: Op = float_op("exp", np.exp, lambda g, out, x: g * out, **_OUT)
+exp2: Op = float_op("exp2", np.exp2, lambda g, out, x: g * out * 0.6931471805599453, **_OUT)
+expm1: Op = float_op("expm1", np.expm1, lambda g, out, x: g * (out + 1), **_OUT)
+log: Op = float_op("log", np.log, lambda g, out, x: g / x, **_INPUT)
+log2: Op = float_op("log2", np.log2, lambda g, out, x: g / (x * 0.6931471805599453), **_INPUT)
+log10: Op = float_op("log10", np.log10, lambda g, out, x: g / (x * 2.302585092994046), **_INPUT)
+log1p: Op = float_op("log1p", np.log1p, lambda g, out, x: g / (x + 1), grad_name="Log1PBackward0", **_INPUT)
+sqrt: Op = float_op("sqrt", np.sqrt, lambda g, out, x: g / (out * 2), **_OUT)
+rsqrt: Op = float_op(
     "rsqrt", lambda x: x.dtype.type(1) / np.sqrt(x), lambda g, out, x: g * -0.5 * (out * out * out), **_OUT
 )
-reciprocal: Op = _float_op("reciprocal", np.reciprocal, lambda g, out, x: -g * (out * out), **_OUT)
+reciprocal: Op = float_op("reciprocal", np.reciprocal, lambda g, out, x: -g * (out * out), **_OUT)
 square: Op = define(
     "square",
     np.square,
@@ -158,33 +158,34 @@ square: Op = define(
     **_INPUT,
 )
 
-sin: Op = _float_op("sin", np.sin, lambda g, out, x: g * cos(x), **_INPUT)
-cos: Op = _float_op("cos", np.cos, lambda g, out, x: -g * sin(x), **_INPUT)
-tan: Op = _float_op("tan", np.tan, lambda g, out, x: g * (out * out + 1), **_OUT)
-asin: Op = _float_op("asin", np.arcsin, lambda g, out, x: g * rsqrt(1 - x * x), **_INPUT)
-acos: Op = _float_op("acos", np.arccos, lambda g, out, x: -g * rsqrt(1 - x * x), **_INPUT)
-atan: Op = _float_op("atan", np.arctan, lambda g, out, x: g / (x * x + 1), **_INPUT)
-sinh: Op = _float_op("sinh", np.sinh, lambda g, out, x: g * cosh(x), **_INPUT)
-cosh: Op = _float_op("cosh", np.cosh, lambda g, out, x: g * sinh(x), **_INPUT)
-asinh: Op = _float_op("asinh", np.arcsinh, lambda g, out, x: g * rsqrt(x * x + 1), **_INPUT)
-acosh: Op = _float_op("acosh", np.arccosh, lambda g, out, x: g * rsqrt(x * x - 1), **_INPUT)
-atanh: Op = _float_op("atanh", np.arctanh, lambda g, out, x: g / (1 - x * x), **_INPUT)
+sin: Op = float_op("sin", np.sin, lambda g, out, x: g * cos(x), **_INPUT)
+cos: Op = float_op("cos", np.cos, lambda g, out, x: -g * sin(x), **_INPUT)
+tan: Op = float_op("tan", np.tan, lambda g, out, x: g * (out * out + 1), **_OUT)
+asin: Op = float_op("asin", np.arcsin, lambda g, out, x: g * rsqrt(1 - x * x), **_INPUT)
+acos: Op = float_op("acos", np.arccos, lambda g, out, x: -g * rsqrt(1 - x * x), **_INPUT)
+atan: Op = float_op("atan", np.arctan, lambda g, out, x: g / (x * x + 1), **_INPUT)
+sinh: Op = float_op("sinh", np.sinh, lambda g, out, x: g * cosh(x), **_INPUT)
+cosh: Op = float_op("cosh", np.cosh, lambda g, out, x: g * sinh(x), **_INPUT)
+asinh: Op = float_op("asinh", np.arcsinh, lambda g, out, x: g * rsqrt(x * x + 1), **_INPUT)
+acosh: Op = float_op("acosh", np.arccosh, lambda g, out, x: g * rsqrt(x * x - 1), **_INPUT)
+atanh: Op = float_op("atanh", np.arctanh, lambda g, out, x: g / (1 - x * x), **_INPUT)
 
 _TWO_OVER_ROOT_PI = 1.1283791670955126
 _ROOT_PI_OVER_TWO = 0.8862269254527580
-erf: Op = _float_op("erf", special.erf, lambda g, out, x: g * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), **_INPUT)
-erfc: Op = _float_op("erfc", special.erfc, lambda g, out, x: -g * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), **_INPUT)
-erfinv: Op = _float_op("erfinv", special.erfinv, lambda g, out, x: g * (exp(out * out) * _ROOT_PI_OVER_TWO), **_OUT)
-lgamma: Op = _float_op("lgamma", special.lgamma, lambda g, out, x: g * digamma(x), **_INPUT)
-digamma: Op = _float_op("digamma", special.digamma, lambda g, out, x: g * polygamma(x, n=1), **_INPUT)
-polygamma: Op = _float_op("polygamma", special.polygamma, lambda g, out, x, *, n: g * polygamma(x, n=n + 1), **_INPUT)
-sinc: Op = _float_op("sinc", np.sinc, lambda g, out, x: g * _sinc_slope(x), **_INPUT)
+erf: Op = float_op("erf", special.erf, lambda g, out, x: g * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), **_INPUT)
+erfc: Op = float_op("erfc", special.erfc, lambda g, out, x: -g * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), **_INPUT)
+erfinv: Op = float_op("erfinv", special.erfinv, lambda g, out, x: g * (exp(out * out) * _ROOT_PI_OVER_TWO), **_OUT)
+lgamma: Op = float_op("lgamma", special.lgamma, lambda g, out, x: g * digamma(x), **_INPUT)
+digamma: Op = float_op("digamma", special.digamma, lambda g, out, x: g * polygamma(x, n=1), **_INPUT)
+polygamma: Op = float_op("polygamma", special.polygamma, lambda g, out, x, *, n: g * polygamma(x, n=n + 1), **_INPUT)
+sinc: Op = float_op("sinc", np.sinc, lambda g, out, x: g * _sinc_slope(x), **_INPUT)
 
 
 def _sinc_slope(x: Any) -> Any:
     turn = x * np.pi
-    slope = (turn * cos(turn) - sin(turn)) / (turn * x)
-    return where(equal(x, 0), zeros_like(slope), slope)
+    size = turn * x
+    slope = (turn * cos(turn) - sin(turn)) / size
+    return where(equal(size, 0), zeros_like(slope), slope)
 
 
 # Limits: the gradient passes where the value was kept, and at the bound itself, as in PyTorch. ------------------------

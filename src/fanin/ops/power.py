@@ -20,7 +20,7 @@ from fanin.ops.arithmetic import (
     where,
     zeros_like,
 )
-from fanin.ops.elementwise import cast_like, log
+from fanin.ops.elementwise import cast_like, log, log1p
 from fanin.ops.op import Op, Spec, define
 from fanin.ops.rules import broadcast, refuse_overflow, shape_of, to_common, to_float
 
@@ -113,6 +113,29 @@ xlogy: Op = define(
     vjps=(_xlogy_vjp_a, lambda g, out, a, b: sum_to(g * (a / b), shape_of(b))),
     reads=None,
     promote=to_float,
+)
+
+
+def _xlog1py(a: Any, b: Any) -> Any:
+    log_b = float(np.log1p(b)) if b.__class__ in (int, float) else np.log1p(b)
+    product = np.multiply(a, log_b)
+    return np.where(np.equal(a, 0) & ~np.isnan(b), np.zeros_like(product), product)
+
+
+def _xlog1py_vjp_a(g: Any, out: Any, a: Any, b: Any) -> Any:
+    gradient = g * log1p(b)
+    hidden = logical_and(equal(a, 0), less_equal(b, -1))
+    return sum_to(where(hidden, zeros_like(gradient), gradient), shape_of(a))
+
+
+xlog1py: Op = define(
+    "xlog1py",
+    _xlog1py,
+    float_broadcast,
+    vjps=(_xlog1py_vjp_a, lambda g, out, a, b: sum_to(g * (a / (b + 1)), shape_of(b))),
+    reads=None,
+    promote=to_float,
+    grad_name="SpecialXlog1PyBackward0",
 )
 
 # The two parts of a number: x = mantissa * 2^exponent with 0.5 <= |mantissa| < 1. -------------------------------------

@@ -55,13 +55,18 @@ def _exp_minus_square(y: Any) -> Any:
     return np.exp(-head * head) * np.exp(-(y - head) * (y + head))
 
 
+def _erfcx_positive(y: Any) -> Any:
+    """Return exp(y^2) erfc(y) for y >= 0.46875."""
+    far = np.maximum(y, 4.0)
+    z = (1 / far) ** 2
+    tail = (1 / _ROOT_PI - z * _ratio(z, _FAR)) / far
+    return np.where(y <= 4, _ratio(np.minimum(y, 4.0), _MIDDLE), tail)
+
+
 def _erfc_positive(y: Any) -> Any:
     """Return erfc(y) for y >= 0.46875."""
-    middle = np.minimum(y, 4.0)
-    far = np.clip(y, 4.0, 30.0)
-    z = 1 / (far * far)
-    tail = (1 / _ROOT_PI - z * _ratio(z, _FAR)) / far
-    return _exp_minus_square(np.minimum(y, 30.0)) * np.where(y <= 4, _ratio(middle, _MIDDLE), tail)
+    y = np.minimum(y, 30.0)
+    return _exp_minus_square(y) * _erfcx_positive(y)
 
 
 def _erf64(x: Any) -> Any:
@@ -78,6 +83,66 @@ def _erfc64(x: Any) -> Any:
     near = 1 - small * _ratio(small * small, _NEAR)
     away = _erfc_positive(np.maximum(y, 0.46875))
     return np.where(y <= 0.46875, near, np.where(x < 0, 2 - away, away))
+
+
+def _erfcx64(x: Any) -> Any:
+    y = np.abs(x)
+    inner = np.clip(x, -30.0, 0.46875)
+    away = _erfcx_positive(np.maximum(y, 0.46875))
+    return np.where(
+        y <= 0.46875, _erfc64(inner) * np.exp(inner * inner), np.where(x < 0, 2 * np.exp(x * x) - away, away)
+    )
+
+
+def _log_ndtr64(x: Any) -> Any:
+    # Far below, ndtr has no digits left: its scaled form has.
+    t = x * math.sqrt(0.5)
+    return np.where(x < -1, np.log(_erfcx64(-t) / 2) - t * t, np.log1p(_erfc64(t) / -2))
+
+
+# M. J. Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied Statistics 37 (1988),
+# 477-484: for probabilities near 1/2 in 0.180625 - (p - 1/2)^2, in the tail and far out in sqrt(-log p).
+_QUANTILE_CENTRE = (
+    (
+        2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4, 4.5921953931549871457e4,
+        1.3731693765509461125e4, 1.9715909503065514427e3, 1.3314166789178437745e2, 3.3871328727963666080e0,
+    ),
+    (
+        5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4, 2.1213794301586595867e4,
+        5.3941960214247511077e3, 6.8718700749205790830e2, 4.2313330701600911252e1, 1.0,
+    ),
+)  # fmt: skip
+_QUANTILE_TAIL = (
+    (
+        7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1, 1.27045825245236838258e0,
+        3.64784832476320460504e0, 5.76949722146069140550e0, 4.63033784615654529590e0, 1.42343711074968357734e0,
+    ),
+    (
+        1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2, 1.48103976427480074590e-1,
+        6.89767334985100004550e-1, 1.67638483018380384940e0, 2.05319162663775882187e0, 1.0,
+    ),
+)  # fmt: skip
+_QUANTILE_FAR = (
+    (
+        2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3, 2.65321895265761230930e-2,
+        2.96560571828504891230e-1, 1.78482653991729133580e0, 5.46378491116411436990e0, 6.65790464350110377720e0,
+    ),
+    (
+        2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5, 7.86869131145613259100e-4,
+        1.48753612908506148525e-2, 1.36929880922735805310e-1, 5.99832206555887937690e-1, 1.0,
+    ),
+)  # fmt: skip
+
+
+def _ndtri64(p: Any) -> Any:
+    away = p - 0.5
+    centre = away * _ratio(0.180625 - np.clip(away, -0.425, 0.425) ** 2, _QUANTILE_CENTRE)
+    r = np.sqrt(-np.log(np.where(away < 0, p, 1 - p)))
+    tail = np.where(
+        r <= 5, _ratio(np.minimum(r, 5.0) - 1.6, _QUANTILE_TAIL), _ratio(np.maximum(r, 5.0) - 5, _QUANTILE_FAR)
+    )
+    tail = np.where(np.isinf(r), np.inf, tail)
+    return np.where(np.abs(away) <= 0.425, centre, np.copysign(tail, away))
 
 
 def _erfinv64(y: Any) -> Any:
@@ -130,10 +195,26 @@ def _hurwitz_zeta(s: int, x: Any) -> Any:
 
 
 def polygamma(x: Any, *, n: int) -> Any:
-    """Return the n-th derivative of digamma at x > 0, n >= 1: (-1)^(n+1) n! zeta(n + 1, x); NaN for x <= 0."""
+    """Return the n-th derivative of digamma, n >= 1: (-1)^(n+1) n! zeta(n + 1, x), by reflection for x <= 0.
+
+    At 0, -1, -2, ... it is inf for odd n, and -inf for even n, as in PyTorch.
+    """
     y = np.asarray(x, np.float64)
-    values = (-1.0) ** (n + 1) * math.factorial(n) * _hurwitz_zeta(n + 1, np.where(y > 0, y, np.nan))
-    return np.asarray(values).astype(x.dtype)
+    above = y > 0
+    values = (-1.0) ** (n + 1) * math.factorial(n) * _hurwitz_zeta(n + 1, np.where(above, y, 1 - y))
+    # The n-th derivative of digamma(x) = digamma(1 - x) - pi cot(pi x) (Abramowitz & Stegun 6.4.7).
+    fraction = y - np.rint(y)
+    turned = math.pi ** (n + 1) * np.polyval(_cotangent_slope(n), 1 / np.tan(math.pi * fraction))
+    reflected = np.where(fraction == 0, np.inf if n % 2 else -np.inf, (-1.0) ** n * values - turned)
+    return np.where(above, values, reflected).astype(x.dtype)
+
+
+def _cotangent_slope(n: int) -> Any:
+    """Return the n-th derivative of cot t as a polynomial in c = cot t, whose own derivative is -(1 + c^2)."""
+    slope = np.array([1.0, 0.0])
+    for _ in range(n):
+        slope = np.polymul(np.polyder(slope), [-1.0, 0.0, -1.0])
+    return slope
 
 
 def _lgamma(x: float) -> float:
@@ -202,6 +283,9 @@ def erf(x: Any) -> Any:
 
 
 erfc = _rounded(_erfc64)
+erfcx = _rounded(_erfcx64)
+log_ndtr = _rounded(_log_ndtr64)
+ndtri = _rounded(_ndtri64)
 erfinv = _rounded(_erfinv64)
 digamma = _rounded(_digamma64)
 lgamma = _rounded(_lgamma64)

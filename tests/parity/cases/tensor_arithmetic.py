@@ -428,3 +428,13 @@ def dtypes_refused(torch: Any) -> Any:
         "gcd of bools": lambda: torch.gcd(mask, mask),
     }
     return {name: raises(call) for name, call in calls.items()}
+
+
+INF, NAN = float("inf"), float("nan")
+
+
+@case(params=[(name, dtype) for name in ("maximum", "minimum", "logaddexp", "logaddexp2") for (dtype,) in DTYPES])
+def ends(torch: Any, name: str, dtype: str) -> Any:
+    a = torch.tensor([0.0, NAN, NAN, 1.0, INF, 2.0, -INF, 1e6, 1e30], dtype=getattr(torch, dtype), requires_grad=True)
+    b = torch.tensor([NAN, 0.0, NAN, 1.0, 3.0, INF, 1.0, 1e6, 1e30], dtype=a.dtype, requires_grad=True)
+    return with_gradients(torch, getattr(torch, name), a, b)

@@ -120,7 +120,7 @@ MOST_EPILOGUE_BYTES = 1 << 13
 
 # Functions that need many registers, which a micro-kernel's accumulators hold: they run faster in a loop of their own.
 HEAVY = frozenset(
-    "exp exp2 expm1 log log2 log10 log1p sin cos tan tanh sigmoid erf erfc pow asin acos atan sinh cosh "
+    "exp exp2 expm1 log log2 log10 log1p sin cos tan tanh sigmoid erf erfc erfcx pow asin acos atan sinh cosh "
     "asinh acosh atanh atan2 fmod remainder floor_divide".split()
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fanin._core.dtypes import default_numpy
 from fanin._core.errors import DtypeError
-from fanin.ops import activation, arithmetic, elementwise
+from fanin.ops import activation, arithmetic, elementwise, probability
 from fanin.tensor.functions.operands import converted, require_tensor, store_out, unary
 from fanin.tensor.tape import apply, label
 
@@ -439,8 +439,7 @@ def logit(input: Any, eps: float | None = None, *, out: Any = None) -> Any:
         input = converted(input, default_numpy())
     if eps is not None:
         input = clamp(input, eps, 1 - eps)
-    result = label(log(input / (1 - input)), "LogitBackward0")
-    return result if out is None else store_out(out, result, "logit")
+    return unary(probability.logit, input, out)
 
 
 def nan_to_num(

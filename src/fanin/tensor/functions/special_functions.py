@@ -7,8 +7,8 @@ from typing import Any
 
 from fanin._core.dtypes import default_numpy
 from fanin._core.errors import OperationError
-from fanin.ops import arithmetic, elementwise, power
-from fanin.tensor.functions.operands import converted, require_tensor, to_out
+from fanin.ops import elementwise, power, probability
+from fanin.tensor.functions.operands import binary, converted, require_tensor, to_out, unary
 from fanin.tensor.tape import apply, label
 
 
@@ -36,6 +36,10 @@ def mvlgamma(input: Any, p: int, *, out: Any = None) -> Any:
     """Return the logarithm of the multivariate gamma function of p dimensions.
 
     p (p - 1) / 4 log(pi) + the sum over i < p of lgamma(x - i / 2).
+
+    >>> import fanin as torch
+    >>> torch.mvlgamma(torch.tensor([2.0, 3.0]), 2)
+    tensor([0.4516, 1.5502])
     """
     if p < 1:
         raise OperationError("p has to be greater than or equal to 1")
@@ -48,37 +52,75 @@ def mvlgamma(input: Any, p: int, *, out: Any = None) -> Any:
 
 
 def entr(input: Any, *, out: Any = None) -> Any:
-    """Return -x log(x): 0 at 0, -inf below."""
-    x = _floating("entr", input)
-    inside = -x.xlogy(x)
-    return to_out(out, apply(arithmetic.where, (x < 0, -math.inf, inside), {}), "entr")
+    """Return -x log(x): 0 at 0, -inf below.
+
+    >>> import fanin as torch
+    >>> torch.special.entr(torch.tensor([-1.0, 0.0, 0.5]))
+    tensor([  -inf, 0.0000, 0.3466])
+    """
+    return unary(probability.entr, input, out)
 
 
 def ndtr(input: Any, *, out: Any = None) -> Any:
-    """Return the area under the standard normal density up to x: (1 + erf(x / sqrt(2))) / 2."""
+    """Return the area under the standard normal density up to x: (1 + erf(x / sqrt(2))) / 2.
+
+    >>> import fanin as torch
+    >>> torch.special.ndtr(torch.tensor([-1.96, 0.0]))
+    tensor([0.0250, 0.5000])
+    """
     x = _floating("ndtr", input)
     return to_out(out, (-x * math.sqrt(0.5)).erfc() * 0.5, "ndtr")
 
 
 def log_ndtr(input: Any, *, out: Any = None) -> Any:
-    """Return log(ndtr(x))."""
-    return to_out(out, ndtr(_floating("log_ndtr", input)).log(), "log_ndtr")
+    """Return log(ndtr(x)), in full precision where ndtr(x) is too small, or too close to 1, for a float.
+
+    >>> import fanin as torch
+    >>> torch.special.log_ndtr(torch.tensor([-20.0, 0.0]))
+    tensor([-203.9172,   -0.6931])
+    """
+    return unary(probability.log_ndtr, input, out)
+
+
+def erfcx(input: Any, *, out: Any = None) -> Any:
+    """Return exp(x^2) erfc(x), which is about 1 / (x sqrt(pi)) for large x.
+
+    >>> import fanin as torch
+    >>> torch.special.erfcx(torch.tensor([0.0, 10.0]))
+    tensor([1.0000, 0.0561])
+    """
+    return unary(probability.erfcx, input, out)
 
 
 def ndtri(input: Any, *, out: Any = None) -> Any:
-    """Return the x at which ndtr(x) is the input: sqrt(2) erfinv(2 p - 1)."""
-    return to_out(out, (_floating("ndtri", input) * 2 - 1).erfinv() * math.sqrt(2), "ndtri")
+    """Return the x at which ndtr(x) is the input; nan outside [0, 1].
+
+    >>> import fanin as torch
+    >>> torch.special.ndtri(torch.tensor([0.5, 0.975]))
+    tensor([0.0000, 1.9600])
+    """
+    return unary(probability.ndtri, input, out)
 
 
 def xlog1py(input: Any, other: Any, *, out: Any = None) -> Any:
-    """Return input * log(1 + other), and 0 where input is 0."""
-    from fanin.tensor.functions.arithmetic import xlogy
+    """Return input * log(1 + other), and 0 where input is 0.
 
-    return xlogy(input, other + 1, out=out)
+    >>> import fanin as torch
+    >>> torch.special.xlog1py(torch.tensor([0.0, 2.0]), torch.tensor([-1.0, 3.0]))
+    tensor([0.0000, 2.7726])
+    """
+    return binary(power.xlog1py, input, other, out)
 
 
 def frexp(input: Any) -> Any:
-    """Return (mantissa, exponent) with input = mantissa * 2 ** exponent and 0.5 <= |mantissa| < 1."""
+    """Return (mantissa, exponent) with input = mantissa * 2 ** exponent and 0.5 <= |mantissa| < 1.
+
+    >>> import fanin as torch
+    >>> torch.frexp(torch.tensor([8.0, 0.75]))
+    torch.return_types.frexp(
+    mantissa=tensor([0.5000, 0.7500]),
+    exponent=tensor([4, 0], dtype=torch.int32))
+    """
     from fanin.tensor import return_types
 
     x = _floating("frexp", input)

@@ -55,6 +55,7 @@ FUNCTIONS: dict[str, Callable[[Code, Any], Any]] = {
     "atanh": inverse.atanh,
     "erf": error_function.erf,
     "erfc": error_function.erfc,
+    "erfcx": error_function.erfcx,
 }
 BINARY: dict[str, Callable[[Code, Any, Any], Any]] = {
     "pow": power.power,

@@ -80,12 +80,44 @@ def erfc(code: Code, x: Any) -> Any:
     return code.select(code.compare("<", size, code.like(0.7, x)), near, out)
 
 
+# 1 - z + 3 z^2 - 15 z^3 + ... in z = 1 / (2 x^2) is sqrt(pi) x e^(x^2) erfc x for large x (Abramowitz & Stegun 7.1.23).
+_FAR_SERIES = (10395.0, -945.0, 105.0, -15.0, 3.0, -1.0, 1.0)
+
+
+def erfcx(code: Code, x: Any) -> Any:
+    """Return e^(x^2) erfc x, right to the last digits for large x; float32 in float64."""
+    if is_single(x):
+        return through_double(code, erfcx, x)
+    size = code.abs(x)
+    far = code.div(code.like(1.0, x), size)
+    z = code.mul(code.mul(far, far), code.like(0.5, x))
+    far = code.mul(code.mul(far, code.like(_TWO_OVER_ROOT_PI / 2, x)), horner(code, z, _FAR_SERIES))
+    inner = no_more(code, size, 28.0)
+    near = _scaled_complement(code, inner)
+    scaled = code.select(code.compare("<", size, code.like(28.0, x)), near, far)
+    scaled = code.select(code.compare("==", x, x), scaled, x)
+    lead, rest = _square(code, inner)  # beyond 28 both exponentials are infinite together
+    grown = code.mul(exp(code, lead), exp(code, rest))
+    below = code.sub(code.mul(grown, code.like(2.0, x)), scaled)
+    centre = code.mul(grown, code.sub(code.like(1.0, x), _near(code, x, _NEAR_DOUBLE)))
+    out = code.select(code.compare("<", x, code.like(0.0, x)), below, scaled)
+    return code.select(code.compare("<", size, code.like(0.7, x)), centre, out)
+
+
 def _complement(code: Code, x: Any) -> Any:
     """Return erfc x of doubles in [0, 28]."""
+    lead, rest = _square(code, x)
+    return code.mul(code.mul(exp(code, code.neg(lead)), exp(code, code.neg(rest))), _scaled_complement(code, x))
+
+
+def _scaled_complement(code: Code, x: Any) -> Any:
+    """Return e^(x^2) erfc x of doubles that are not negative."""
     four = code.like(4.0, x)
     t = code.div(code.sub(x, four), code.add(x, four))
-    scaled = code.div(horner(code, t, _COMPLEMENT), code.fma(x, code.like(2.0, x), code.like(1.0, x)))
-    # The square in two parts: the head of 26 bits is squared without rounding.
+    return code.div(horner(code, t, _COMPLEMENT), code.fma(x, code.like(2.0, x), code.like(1.0, x)))
+
+
+def _square(code: Code, x: Any) -> tuple[Any, Any]:
+    """Return x^2 as a sum of two, the first of which, a head of 26 bits squared, is not rounded."""
     head = and_bits(code, x, -(1 << 27))
-    rest = code.mul(code.sub(x, head), code.add(x, head))
-    return code.mul(code.mul(exp(code, code.neg(code.mul(head, head))), exp(code, code.neg(rest))), scaled)
+    return code.mul(head, head), code.mul(code.sub(x, head), code.add(x, head))

@@ -23,7 +23,8 @@ from fanin.ops.arithmetic import (
     minimum,
     where,
 )
-from fanin.ops.elementwise import absolute, exp, log, log1p, reciprocal, round_, sin, sqrt, trunc
+from fanin.ops.elementwise import absolute, erfc, exp, log, log1p, reciprocal, round_, sin, sqrt, trunc
+from fanin.ops.probability import erfcx
 
 
 @lowers("identity", "clone")
@@ -146,16 +147,23 @@ def power(a: Any, b: Any) -> Any:
     return short[b](a) if b in short else None
 
 
-@lowers("xlogy")
-def xlogy(a: Any, b: Any) -> Any:
-    """Return a log b, and 0 where a is 0 and b is not nan."""
-    if not is_value(a):
-        return log(b) * a if a else where(isnan(b), b, 0.0)
-    if is_value(b):
-        return where(logical_and(equal(a, 0), arithmetic.logical_not(isnan(b))), 0.0, a * log(b))
-    with np.errstate(all="ignore"):
-        product = a * float(np.log(b))
-    return product if math.isnan(b) else where(equal(a, 0), 0.0, product)
+def _times_logarithm(op: Any, record: Any) -> Rule:
+    """Return the rule of a op(b), which is 0 where a is 0 and b is not nan."""
+
+    def rule(a: Any, b: Any) -> Any:
+        if not is_value(a):
+            return op(b) * a if a else where(isnan(b), b, 0.0)
+        if is_value(b):
+            return where(logical_and(equal(a, 0), arithmetic.logical_not(isnan(b))), 0.0, a * op(b))
+        with np.errstate(all="ignore"):
+            product = a * float(record(b))
+        return product if math.isnan(b) else where(equal(a, 0), 0.0, product)
+
+    return rule
+
+
+lowers("xlogy")(_times_logarithm(log, np.log))
+lowers("xlog1py")(_times_logarithm(log1p, np.log1p))
 
 
 @lowers("logaddexp")
@@ -163,6 +171,25 @@ def logaddexp(a: Any, b: Any) -> Any:
     """Return log(e^a + e^b): the larger one, and log(1 + e^-|a - b|); equal infinities have no difference."""
     apart = maximum(a, b) + log1p(exp(-absolute(a - b)))
     return where(equal(a, b), a + math.log(2), apart)
+
+
+@lowers("logit")
+def logit(x: Any) -> Any:
+    """Return log(x / (1 - x))."""
+    return log(x / (1 - x))
+
+
+@lowers("entr")
+def entr(x: Any) -> Any:
+    """Return -x log x: 0 at 0, -inf below."""
+    return where(less(x, 0), -math.inf, where(equal(x, 0), 0.0, -x * log(x)))
+
+
+@lowers("log_ndtr")
+def log_ndtr(x: Any) -> Any:
+    """Return the logarithm of the area under the normal density up to x; below -1 from the scaled error function."""
+    t = x * math.sqrt(0.5)
+    return where(less(x, -1), log(erfcx(-t) * 0.5) - t * t, log1p(erfc(t) * -0.5))
 
 
 @lowers("hypot")

@@ -17,7 +17,7 @@ RULES: dict[str, Rule] = {}
 ELEMENTWISE = frozenset(
     """
     add sub mul div neg abs sign floor ceil trunc round sqrt rsqrt reciprocal square exp exp2 expm1 log log2 log10
-    log1p sin cos tan tanh sigmoid erf erfc pow maximum minimum fmax fmin eq ne lt le gt ge logical_and logical_or
+    log1p sin cos tan tanh sigmoid erf erfc erfcx pow maximum minimum fmax fmin eq ne lt le gt ge logical_and logical_or
     logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not where cast isnan isinf isfinite remainder
     floor_divide trunc_divide fmod asin acos atan sinh cosh asinh acosh atanh atan2 copysign signbit
     """.split()
