@@ -143,7 +143,12 @@ def to_numpy(wanted: Any) -> np.dtype[Any]:
 
 
 def get_default_dtype() -> dtype:
-    """Return the dtype that Python floats get; float32 unless `set_default_dtype` changed it."""
+    """Return the dtype that Python floats get; float32 unless `set_default_dtype` changed it.
+
+    >>> import fanin as torch
+    >>> torch.get_default_dtype()
+    torch.float32
+    """
     return _default
 
 
@@ -220,7 +225,12 @@ def result_dtype(operands: tuple[Any, ...]) -> np.dtype[Any]:
 
 
 def can_cast(from_: dtype, to: dtype) -> bool:
-    """Say whether PyTorch lets a result of one dtype be written into another: never down a category."""
+    """Say whether PyTorch lets a result of one dtype be written into another: never down a category.
+
+    >>> import fanin as torch
+    >>> torch.can_cast(torch.float32, torch.int64), torch.can_cast(torch.int64, torch.float32)
+    (False, True)
+    """
     return from_.category <= to.category
 
 
@@ -250,7 +260,12 @@ class finfo:
 
 
 class iinfo:
-    """Limits of an integer dtype: min, max, bits."""
+    """Limits of an integer dtype: min, max, bits.
+
+    >>> import fanin as torch
+    >>> torch.iinfo(torch.int8).max
+    127
+    """
 
     def __init__(self, type: dtype) -> None:
         if type.category != 1:

@@ -17,7 +17,16 @@ from fanin.tensor.functions.creation import zeros_like
 
 
 class ComposeTransform(Transform):
-    """Several transforms, one after the other."""
+    """Several transforms, one after the other.
+
+    >>> import fanin as torch
+    >>> from fanin.distributions import transforms as T
+    >>> t = T.ComposeTransform([T.ExpTransform(), T.AffineTransform(1.0, 2.0)])
+    >>> t(torch.tensor([0.0, 1.0]))
+    tensor([3.0000, 6.4366])
+    >>> t.inv(torch.tensor([3.0]))
+    tensor([0.])
+    """
 
     def __init__(self, parts: Sequence[Transform], cache_size: int = 0) -> None:
         super().__init__(cache_size)
@@ -96,7 +105,14 @@ class ComposeTransform(Transform):
 
 
 class IndependentTransform(Transform):
-    """A transform whose last batch dimensions count as parts of one event: the Jacobian sums over them."""
+    """A transform whose last batch dimensions count as parts of one event: the Jacobian sums over them.
+
+    >>> import fanin as torch
+    >>> from fanin.distributions import transforms as T
+    >>> t, x = T.IndependentTransform(T.ExpTransform(), 1), torch.tensor([[1.0, 2.0]])
+    >>> t.log_abs_det_jacobian(x, t(x))
+    tensor([3.])
+    """
 
     def __init__(self, base_transform: Transform, reinterpreted_batch_ndims: int, cache_size: int = 0) -> None:
         super().__init__(cache_size)
@@ -133,7 +149,14 @@ class IndependentTransform(Transform):
 
 
 class ReshapeTransform(Transform):
-    """The same numbers in another shape of the event."""
+    """The same numbers in another shape of the event.
+
+    >>> import fanin as torch
+    >>> from fanin.distributions import transforms as T
+    >>> T.ReshapeTransform((4,), (2, 2))(torch.arange(4.0))
+    tensor([[0., 1.],
+            [2., 3.]])
+    """
 
     bijective = True
 

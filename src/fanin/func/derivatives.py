@@ -253,7 +253,13 @@ def jacfwd(
     *,
     randomness: str = "error",
 ) -> Func:
-    """Return the function that returns the Jacobian, as `jacrev`; fanin goes backwards in both."""
+    """Return the function that returns the Jacobian, as `jacrev`; fanin goes backwards in both.
+
+    >>> import fanin as torch
+    >>> torch.func.jacfwd(lambda x: x**2)(torch.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
     return jacrev(func, argnums, has_aux=has_aux)
 
 

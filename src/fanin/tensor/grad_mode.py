@@ -174,10 +174,22 @@ class inference_mode(_Switch):
 
 
 def is_grad_enabled() -> bool:
-    """Say whether operations are being remembered."""
+    """Say whether operations are being remembered.
+
+    >>> import fanin as torch
+    >>> with torch.no_grad():
+    ...     print(torch.is_grad_enabled())
+    False
+    """
     return mode.enabled
 
 
 def is_inference_mode_enabled() -> bool:
-    """Say whether inference mode is on."""
+    """Say whether inference mode is on.
+
+    >>> import fanin as torch
+    >>> with torch.inference_mode():
+    ...     print(torch.is_inference_mode_enabled())
+    True
+    """
     return mode.inference

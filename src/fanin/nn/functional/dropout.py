@@ -59,6 +59,11 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
         inplace: write the result into the input.
 
     Raises ValueError when p is outside [0, 1], RuntimeError for other numbers of dimensions.
+
+    >>> import fanin as torch
+    >>> torch.nn.functional.dropout1d(torch.ones(1, 2, 2), p=0.0)
+    tensor([[[1., 1.],
+             [1., 1.]]])
     """
     _check_probability(p)
     require_tensor("dropout1d", input)
@@ -90,6 +95,10 @@ def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: b
     Raises ValueError when p is outside [0, 1].
 
     Reference: G. Klambauer et al., "Self-normalizing neural networks", 2017, section "Alpha dropout".
+
+    >>> import fanin as torch
+    >>> torch.nn.functional.alpha_dropout(torch.ones(3), p=0.5, training=False)
+    tensor([1., 1., 1.])
     """
     require_tensor("alpha_dropout", input)
     return _alpha_dropout(input, p, training, inplace, lambda array: _kept(array, p))
@@ -105,6 +114,11 @@ def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, in
         inplace: write the result into the input.
 
     Raises ValueError when p is outside [0, 1], RuntimeError for fewer than two dimensions.
+
+    >>> import fanin as torch
+    >>> torch.nn.functional.feature_alpha_dropout(torch.ones(1, 2, 2), p=0.5, training=False)
+    tensor([[[1., 1.],
+             [1., 1.]]])
     """
     require_tensor("feature_alpha_dropout", input)
     return _alpha_dropout(input, p, training, inplace, lambda array: _kept_channels(array, p))

@@ -196,6 +196,12 @@ def embedding_bag(
         padding_idx: the row that does not count.
 
     Returns (bags, size); zeros for an empty bag. Raises ValueError where the arguments do not fit together.
+
+    >>> import fanin as torch
+    >>> rows, table = torch.tensor([0, 1, 2, 2]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 2.0]])
+    >>> torch.nn.functional.embedding_bag(rows, table, offsets=torch.tensor([0, 2]), mode="sum")
+    tensor([[1., 1.],
+            [4., 4.]])
     """
     if mode not in ("mean", "sum", "max"):
         raise ArgumentError("mode has to be one of sum, mean or max")

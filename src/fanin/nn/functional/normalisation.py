@@ -159,6 +159,11 @@ def instance_norm(
         eps: added to the variance.
 
     Raises ValueError for a single value for each channel.
+
+    >>> import fanin as torch
+    >>> torch.nn.functional.instance_norm(torch.tensor([[[1.0, 3.0], [0.0, 10.0]]]))
+    tensor([[[-1.0000,  1.0000],
+             [-1.0000,  1.0000]]])
     """
     require_tensor("instance_norm", input)
     shape = input._array.shape

@@ -92,6 +92,11 @@ def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float =
         dim: the dimension of the classes.
 
     Reference: E. Jang et al., "Categorical reparameterization with Gumbel-softmax", 2016.
+
+    >>> import fanin as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.nn.functional.gumbel_softmax(torch.tensor([[0.0, 5.0, 0.0]]), hard=True)
+    tensor([[0., 1., 0.]])
     """
     require_tensor("gumbel_softmax", logits)
     if eps != 1e-10:

@@ -133,6 +133,14 @@ def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Any, for
         max_norm: the limit.
         total_norm: the norm that the gradients have, as `get_total_norm` returned it.
         foreach: accepted.
+
+    >>> import fanin as torch
+    >>> x = torch.ones(4, requires_grad=True)
+    >>> x.sum().backward()
+    >>> norm = torch.nn.utils.get_total_norm([x.grad])
+    >>> torch.nn.utils.clip_grads_with_norm_([x], max_norm=1.0, total_norm=norm)
+    >>> x.grad
+    tensor([0.5000, 0.5000, 0.5000, 0.5000])
     """
     total = total_norm._array
     with np.errstate(all="ignore"):

@@ -43,7 +43,14 @@ def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
 def fuse_linear_bn_weights(
     linear_w: Any, linear_b: Any, bn_rm: Any, bn_rv: Any, bn_eps: float, bn_w: Any, bn_b: Any
 ) -> tuple[Any, Any]:
-    """Return weight and bias with s = bn_w / sqrt(bn_rv + eps): s W, and (b - bn_rm) s + bn_b."""
+    """Return weight and bias with s = bn_w / sqrt(bn_rv + eps): s W, and (b - bn_rm) s + bn_b.
+
+    >>> import fanin as torch
+    >>> weight, bias, mean, variance = torch.ones(1, 2), torch.zeros(1), torch.tensor([1.0]), torch.tensor([3.0])
+    >>> w, b = torch.nn.utils.fuse_linear_bn_weights(weight, bias, mean, variance, 1.0, torch.ones(1), torch.zeros(1))
+    >>> w.tolist(), b.tolist()
+    ([[0.5, 0.5]], [-0.5])
+    """
     bias = zeros_like(bn_rm) if linear_b is None else linear_b
     scale = bn_w * rsqrt(bn_rv + bn_eps)
     weight = linear_w * scale.unsqueeze(-1).to(linear_w.dtype)

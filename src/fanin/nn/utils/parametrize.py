@@ -241,7 +241,14 @@ def _computed_attribute(name: str) -> property:
 
 
 def is_parametrized(module: Any, tensor_name: str | None = None) -> bool:
-    """Say whether a module, or one of its tensors, is computed by parametrisations."""
+    """Say whether a module, or one of its tensors, is computed by parametrisations.
+
+    >>> import fanin as torch
+    >>> from fanin.nn.utils import parametrizations, parametrize
+    >>> layer = parametrizations.weight_norm(torch.nn.Linear(2, 2))
+    >>> parametrize.is_parametrized(layer), parametrize.is_parametrized(layer, "bias")
+    (True, False)
+    """
     held = module.__dict__.get("_modules", {}).get("parametrizations")
     if not isinstance(held, ModuleDict):
         return False
@@ -254,6 +261,12 @@ def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: b
     leave_parametrized: whether it keeps the computed value, or goes back to the original.
 
     Raises ValueError when the tensor is not parametrised, or was computed from several and should go back.
+
+    >>> import fanin as torch
+    >>> from fanin.nn.utils import parametrizations, parametrize
+    >>> layer = parametrizations.weight_norm(torch.nn.Linear(2, 2))
+    >>> sorted(name for name, _ in parametrize.remove_parametrizations(layer, "weight").named_parameters())
+    ['bias', 'weight']
     """
     if not is_parametrized(module, tensor_name):
         raise ArgumentError(f"Module {module} does not have a parametrization on {tensor_name}")
@@ -284,7 +297,13 @@ def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: b
 
 
 def type_before_parametrizations(module: Any) -> type[Any]:
-    """Return the class that a module had before its tensors were parametrised."""
+    """Return the class that a module had before its tensors were parametrised.
+
+    >>> import fanin as torch
+    >>> from fanin.nn.utils import parametrizations, parametrize
+    >>> parametrize.type_before_parametrizations(parametrizations.weight_norm(torch.nn.Linear(2, 2))).__name__
+    'Linear'
+    """
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 

@@ -180,7 +180,13 @@ def _others(t: Any, dim: int) -> list[int]:
 
 
 class Identity(BasePruningMethod):
-    """Drops nothing, but makes the parameter one that is pruned."""
+    """Drops nothing, but makes the parameter one that is pruned.
+
+    >>> import fanin as torch
+    >>> from fanin.nn.utils import prune
+    >>> prune.Identity().prune(torch.tensor([1.0, -2.0]))
+    tensor([ 1., -2.])
+    """
 
     PRUNING_TYPE = "unstructured"
 
@@ -224,7 +230,13 @@ class RandomUnstructured(_ByAmount):
 
 
 class L1Unstructured(_ByAmount):
-    """Drops the entries of smallest magnitude."""
+    """Drops the entries of smallest magnitude.
+
+    >>> import fanin as torch
+    >>> from fanin.nn.utils import prune
+    >>> prune.L1Unstructured(amount=1).prune(torch.tensor([1.0, -0.5, 2.0]))
+    tensor([1., -0., 2.])
+    """
 
     PRUNING_TYPE = "unstructured"
 
@@ -307,7 +319,13 @@ class CustomFromMask(BasePruningMethod):
 
 
 def identity(module: Any, name: str) -> Any:
-    """Make a parameter one that is pruned, though nothing is dropped yet, and return the module."""
+    """Make a parameter one that is pruned, though nothing is dropped yet, and return the module.
+
+    >>> import fanin as torch
+    >>> from fanin.nn.utils import prune
+    >>> prune.identity(torch.nn.Linear(2, 1), "weight").weight_mask
+    tensor([[1., 1.]])
+    """
     Identity.apply(module, name)
     return module
 
@@ -316,6 +334,11 @@ def random_unstructured(module: Any, name: str, amount: Any) -> Any:
     """Drop entries of a parameter at random, and return the module.
 
     amount: how many, an int, or which share, a float, of those left.
+
+    >>> import fanin as torch
+    >>> from fanin.nn.utils import prune
+    >>> prune.random_unstructured(torch.nn.Linear(4, 1), "weight", amount=1).weight_mask.sum()
+    tensor(3.)
     """
     RandomUnstructured.apply(module, name, amount)
     return module
@@ -338,7 +361,13 @@ def l1_unstructured(module: Any, name: str, amount: Any, importance_scores: Any 
 
 
 def random_structured(module: Any, name: str, amount: Any, dim: int) -> Any:
-    """Drop slices of a parameter along dim at random, and return the module."""
+    """Drop slices of a parameter along dim at random, and return the module.
+
+    >>> import fanin as torch
+    >>> from fanin.nn.utils import prune
+    >>> prune.random_structured(torch.nn.Linear(4, 3), "weight", amount=1, dim=0).weight_mask.sum()
+    tensor(8.)
+    """
     RandomStructured.apply(module, name, amount, dim)
     return module
 
@@ -358,7 +387,14 @@ def ln_structured(module: Any, name: str, amount: Any, n: Any, dim: int, importa
 
 
 def custom_from_mask(module: Any, name: str, mask: Any) -> Any:
-    """Drop the entries of a parameter where a mask is 0, and return the module."""
+    """Drop the entries of a parameter where a mask is 0, and return the module.
+
+    >>> import fanin as torch
+    >>> from fanin.nn.utils import prune
+    >>> layer = prune.custom_from_mask(torch.nn.Linear(2, 1), "weight", mask=torch.tensor([[0.0, 1.0]]))
+    >>> layer.weight[0, 0] == 0
+    tensor(True)
+    """
     CustomFromMask.apply(module, name, mask)
     return module
 
@@ -370,6 +406,13 @@ def global_unstructured(parameters: Any, pruning_method: Any, importance_scores:
     pruning_method:    a class of type "unstructured", such as L1Unstructured.
     importance_scores: {(module, name): tensor}, for those that are not to be compared by their values.
     kwargs:            what the method is made with, such as amount.
+
+    >>> import fanin as torch
+    >>> from fanin.nn.utils import prune
+    >>> a, b = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
+    >>> prune.global_unstructured([(a, "weight"), (b, "weight")], prune.L1Unstructured, amount=3)
+    >>> a.weight_mask.sum() + b.weight_mask.sum()
+    tensor(1.)
     """
     if not isinstance(parameters, Iterable):
         raise ArgumentTypeError("global_unstructured(): parameters is not an Iterable")
@@ -399,6 +442,12 @@ def remove(module: Any, name: str) -> Any:
     """Make a pruned parameter an ordinary one, with zeros where it was pruned, and return the module.
 
     Raises ValueError where it is not pruned.
+
+    >>> import fanin as torch
+    >>> from fanin.nn.utils import prune
+    >>> layer = prune.l1_unstructured(torch.nn.Linear(2, 1), "weight", amount=1)
+    >>> prune.is_pruned(layer), prune.is_pruned(prune.remove(layer, "weight"))
+    (True, False)
     """
     found = _hook_of(module, name)
     if found is None:

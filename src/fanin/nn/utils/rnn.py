@@ -43,7 +43,13 @@ def _padded(sequence: Any, longest: int, value: float, side: str) -> Any:
 
 
 def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = False) -> list[Any]:
-    """Return the sequences that `pad_sequence` padded on the right, given their lengths."""
+    """Return the sequences that `pad_sequence` padded on the right, given their lengths.
+
+    >>> import fanin as torch
+    >>> padded = torch.nn.utils.rnn.pad_sequence([torch.ones(2), torch.ones(1)])
+    >>> [x.tolist() for x in torch.nn.utils.rnn.unpad_sequence(padded, torch.tensor([2, 1]))]
+    [[1.0, 1.0], [1.0]]
+    """
     rows = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
     return [row[: int(length)] for row, length in zip(rows, lengths, strict=True)]
 

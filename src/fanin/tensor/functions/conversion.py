@@ -101,7 +101,13 @@ to_bool = _converter(dtypes.bool_)
 
 
 def clone(input: Any, *, memory_format: Any = None) -> Any:
-    """Return a copy; gradients flow through it."""
+    """Return a copy; gradients flow through it.
+
+    >>> import fanin as torch
+    >>> x = torch.tensor([1.0])
+    >>> torch.clone(x).zero_(), x
+    (tensor([0.]), tensor([1.]))
+    """
     return apply(copy, (input,), {})
 
 
@@ -113,7 +119,12 @@ def contiguous(input: Any, *, memory_format: Any = None) -> Any:
 
 
 def detach(input: Any) -> Any:
-    """Return the same values and memory, off the tape."""
+    """Return the same values and memory, off the tape.
+
+    >>> import fanin as torch
+    >>> torch.detach(torch.ones(1, requires_grad=True)).requires_grad
+    False
+    """
     return input.detach()
 
 
@@ -129,7 +140,12 @@ def result_type(tensor1: Any, tensor2: Any) -> Any:
 
 
 def promote_types(type1: Any, type2: Any) -> Any:
-    """Return the smallest dtype that holds both."""
+    """Return the smallest dtype that holds both.
+
+    >>> import fanin as torch
+    >>> torch.promote_types(torch.int64, torch.float32)
+    torch.float32
+    """
     return dtypes.from_numpy(dtypes.promote(dtypes.to_numpy(type1), dtypes.to_numpy(type2)))
 
 
@@ -144,7 +160,12 @@ def typename(obj: Any) -> str:
 
 
 def is_floating_point(input: Any) -> bool:
-    """Say whether the dtype is a floating one."""
+    """Say whether the dtype is a floating one.
+
+    >>> import fanin as torch
+    >>> torch.is_floating_point(torch.tensor([1])), torch.is_floating_point(torch.tensor([1.0]))
+    (False, True)
+    """
     return bool(input._array.dtype.kind == "f")
 
 
@@ -154,7 +175,12 @@ def is_complex(input: Any) -> bool:
 
 
 def numel(input: Any) -> Any:
-    """Return the number of elements."""
+    """Return the number of elements.
+
+    >>> import fanin as torch
+    >>> torch.numel(torch.ones(2, 3))
+    6
+    """
     return input._array.size
 
 
@@ -186,6 +212,11 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
     """Return a view of the memory with given sizes and steps, both counted in elements.
 
     Raises RuntimeError when it would reach beyond the memory, or when a gradient would have to flow through it.
+
+    >>> import fanin as torch
+    >>> torch.as_strided(torch.arange(6.0), (2, 2), (3, 1))
+    tensor([[0., 1.],
+            [3., 4.]])
     """
     if input.requires_grad:
         raise GraphError("as_strided of a tensor that requires a gradient is not part of fanin; index or reshape it")
@@ -207,13 +238,23 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
 
 
 def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Any:
-    """Return a vector that shares memory with bytes."""
+    """Return a vector that shares memory with bytes.
+
+    >>> import fanin as torch
+    >>> torch.frombuffer(bytearray([1, 2]), dtype=torch.uint8)
+    tensor([1, 2], dtype=torch.uint8)
+    """
     result = wrap(np.frombuffer(buffer, dtypes.to_numpy(dtype), count, offset))
     return result.requires_grad_(requires_grad)
 
 
 def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
-    """Return for flat positions the index along each dimension of a shape."""
+    """Return for flat positions the index along each dimension of a shape.
+
+    >>> import fanin as torch
+    >>> torch.unravel_index(torch.tensor(5), (2, 4))
+    (tensor(1), tensor(1))
+    """
     sizes, rest, found = [int(n) for n in shape], indices, []
     if known(indices._array):
         return tuple(wrap(np.asarray(place)) for place in np.unravel_index(indices._array, sizes))

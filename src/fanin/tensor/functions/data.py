@@ -177,7 +177,12 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
 def asarray(
     obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
 ) -> Any:
-    """Return a tensor of obj, copied when asked for or needed; it stays on the tape unless requires_grad is False."""
+    """Return a tensor of obj, copied when asked for or needed; it stays on the tape unless requires_grad is False.
+
+    >>> import fanin as torch
+    >>> torch.asarray([1, 2])
+    tensor([1, 2])
+    """
     result = as_tensor(obj, dtype, device)
     if copy and isinstance(obj, TensorBase):
         result = result.clone()
@@ -189,7 +194,12 @@ def asarray(
 
 
 def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **unused: Any) -> Any:
-    """Return a zero-dimensional tensor of the default dtype."""
+    """Return a zero-dimensional tensor of the default dtype.
+
+    >>> import fanin as torch
+    >>> torch.scalar_tensor(2)
+    tensor(2.)
+    """
     kind = dtypes.default_numpy() if dtype is None else dtypes.to_numpy(dtype)
     return leaf(np.asarray(s).astype(kind), requires_grad, device)
 

@@ -102,6 +102,11 @@ def solve_triangular(
     """Return X with A X = B (X A = B when not left) for triangular A, of which only that triangle is read.
 
     Raises RuntimeError when A is singular, or the shapes do not fit; B holds matrices.
+
+    >>> import fanin as torch
+    >>> torch.linalg.solve_triangular(torch.tensor([[2.0, 1.0], [0.0, 4.0]]), torch.tensor([[4.0], [8.0]]), upper=True)
+    tensor([[1.],
+            [2.]])
     """
     _matrices("linalg.solve_triangular", A, square=True)
     require_tensor("linalg.solve_triangular", B)
@@ -114,12 +119,24 @@ def solve_triangular(
 
 
 def det(input: Any) -> Any:
-    """Return the determinants of square matrices."""
+    """Return the determinants of square matrices.
+
+    >>> import fanin as torch
+    >>> torch.det(torch.tensor([[2.0, 0.0], [0.0, 3.0]]))
+    tensor(6.)
+    """
     return apply(linalg.det, (_matrices("linalg.det", input, square=True),), {})
 
 
 def linalg_slogdet(A: Any, *, out: Any = None) -> Any:
-    """Return (sign, log |det|) of square matrices."""
+    """Return (sign, log |det|) of square matrices.
+
+    >>> import fanin as torch
+    >>> torch.linalg.slogdet(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+    torch.return_types.linalg_slogdet(
+    sign=tensor(-1.),
+    logabsdet=tensor(0.))
+    """
     return return_types.linalg_slogdet(_sign_and_size(A))
 
 
@@ -134,14 +151,24 @@ def _sign_and_size(A: Any) -> tuple[Any, Any]:
 
 
 def logdet(input: Any) -> Any:
-    """Return log(det) of square matrices: nan where the determinant is negative."""
+    """Return log(det) of square matrices: nan where the determinant is negative.
+
+    >>> import fanin as torch
+    >>> torch.logdet(torch.tensor([[2.0, 0.0], [0.0, 3.0]]))
+    tensor(1.7918)
+    """
     sign, size = _sign_and_size(input)
     hidden = apply(where, (sign < 0, math.nan, wrap(np.zeros((), input._array.dtype))), {})
     return label(size + hidden, "WhereBackward0")
 
 
 def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False, out: Any = None) -> Any:
-    """Return the pseudoinverse of Moore and Penrose; singular values below the tolerance count as 0."""
+    """Return the pseudoinverse of Moore and Penrose; singular values below the tolerance count as 0.
+
+    >>> import fanin as torch
+    >>> torch.linalg.pinv(torch.tensor([[2.0], [0.0]]))
+    tensor([[0.5000, 0.0000]])
+    """
     limits = {"atol": _tolerance("pinv", atol), "rtol": _tolerance("pinv", rtol)}
     return to_out(out, apply(decomposition.pinv, (_matrices("linalg.pinv", A),), limits), "linalg.pinv")
 
@@ -225,6 +252,11 @@ def cholesky(input: Any, upper: bool = False, *, out: Any = None) -> Any:
     """Return the lower triangular L with L L^T = A, of positive-definite A (L^T when upper).
 
     Raises RuntimeError when A is not positive-definite.
+
+    >>> import fanin as torch
+    >>> torch.cholesky(torch.tensor([[4.0, 2.0], [2.0, 5.0]]))
+    tensor([[2., 0.],
+            [1., 2.]])
     """
     result = apply(decomposition.cholesky, (_matrices("linalg.cholesky", input, square=True),), {})
     return to_out(out, result.mT if upper else result, "linalg.cholesky")
@@ -236,7 +268,13 @@ def qr(input: Any, some: bool = True, *, out: Any = None) -> Any:
 
 
 def linalg_qr(A: Any, mode: str = "reduced", *, out: Any = None) -> Any:
-    """Return (Q, R) with A = Q R, Q with orthonormal columns and R upper triangular; mode "complete" or "r" as well."""
+    """Return (Q, R) with A = Q R, Q with orthonormal columns and R upper triangular; mode "complete" or "r" as well.
+
+    >>> import fanin as torch
+    >>> q, r = torch.linalg.qr(torch.tensor([[0.0, 2.0], [1.0, 0.0]]))
+    >>> torch.allclose(q @ r, torch.tensor([[0.0, 2.0], [1.0, 0.0]]))
+    True
+    """
     shape = _matrices("linalg.qr", A)._array.shape
     if mode not in ("reduced", "complete", "r"):
         raise OperationError(
@@ -254,7 +292,12 @@ def svd(input: Any, some: bool = True, compute_uv: bool = True, *, out: Any = No
 
 
 def linalg_svd(A: Any, full_matrices: bool = True, *, driver: Any = None, out: Any = None) -> Any:
-    """Return (U, S, Vh) with A = U diag(S) Vh: U and V with orthonormal columns, S in descending order."""
+    """Return (U, S, Vh) with A = U diag(S) Vh: U and V with orthonormal columns, S in descending order.
+
+    >>> import fanin as torch
+    >>> torch.linalg.svd(torch.tensor([[0.0, 3.0], [-2.0, 0.0]])).S
+    tensor([3., 2.])
+    """
     full = bool(full_matrices)
     shapes = decomposition.svd_shapes(_matrices("linalg.svd", A)._array.shape, full)
     u, s, vh = _parts(A, decomposition.svd, {"full": full}, shapes, "LinalgSvdBackward0")
@@ -272,7 +315,12 @@ def svdvals(A: Any, *, driver: Any = None, out: Any = None) -> Any:
 
 
 def eigh(A: Any, UPLO: str = "L", *, out: Any = None) -> Any:
-    """Return (eigenvalues, eigenvectors) of symmetric matrices, in ascending order; one triangle of A is read."""
+    """Return (eigenvalues, eigenvectors) of symmetric matrices, in ascending order; one triangle of A is read.
+
+    >>> import fanin as torch
+    >>> torch.linalg.eigh(torch.tensor([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
+    tensor([1., 2.])
+    """
     _matrices("linalg.eigh", A, square=True)
     shape = A._array.shape
     values, vectors = _parts(A, decomposition.eigh, {"uplo": UPLO}, (shape[-1:], shape[-2:]), "LinalgEighBackward0")
@@ -292,7 +340,12 @@ def eigvalsh(A: Any, UPLO: str = "L", *, out: Any = None) -> Any:
 
 
 def cond(A: Any, p: Any = None, *, out: Any = None) -> Any:
-    """Return the condition number: norm(A) * norm(inverse of A), of singular values when p is None, 2 or -2."""
+    """Return the condition number: norm(A) * norm(inverse of A), of singular values when p is None, 2 or -2.
+
+    >>> import fanin as torch
+    >>> torch.linalg.cond(torch.tensor([[4.0, 0.0], [0.0, 2.0]]))
+    tensor(2.)
+    """
     if p in (None, 2, -2):
         s = svdvals(A)
         largest, smallest = s[..., 0], s[..., -1]
@@ -303,6 +356,12 @@ def cond(A: Any, p: Any = None, *, out: Any = None) -> Any:
 
 
 def matrix_exp(A: Any) -> Any:
-    """Return exp of square matrices: scaled down, summed by its series, and squared up again."""
+    """Return exp of square matrices: scaled down, summed by its series, and squared up again.
+
+    >>> import fanin as torch
+    >>> torch.matrix_exp(torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
     _matrices("linalg.matrix_exp", A, square=True)
     return apply(decomposition.matrix_exp, (A,), {})

@@ -51,7 +51,13 @@ def cholesky_solve(B: Any, L: Any, upper: bool = False, *, out: Any = None) -> A
 
 
 def cholesky_inverse(L: Any, upper: bool = False, *, out: Any = None) -> Any:
-    """Return the inverse of A = L L^T (U^T U when upper)."""
+    """Return the inverse of A = L L^T (U^T U when upper).
+
+    >>> import fanin as torch
+    >>> torch.cholesky_inverse(torch.tensor([[2.0, 0.0], [1.0, 1.0]]))
+    tensor([[ 0.5000, -0.5000],
+            [-0.5000,  1.0000]])
+    """
     array = require_tensor("cholesky_inverse", L)._array
     result = cholesky_solve(wrap(np.eye(array.shape[-1], dtype=array.dtype)), L, upper)
     return to_out(out, label(result, "CholeskyInverseBackward0"), "cholesky_inverse")
@@ -61,12 +67,22 @@ def cholesky_inverse(L: Any, upper: bool = False, *, out: Any = None) -> Any:
 
 
 def inv_ex(A: Any, *, check_errors: bool = False, out: Any = None) -> Any:
-    """Return (inverse, info) of square matrices: info is 0, or at which pivot a matrix is singular."""
+    """Return (inverse, info) of square matrices: info is 0, or at which pivot a matrix is singular.
+
+    >>> import fanin as torch
+    >>> torch.linalg.inv_ex(torch.zeros(1, 1)).info
+    tensor(1, dtype=torch.int32)
+    """
     return return_types.linalg_inv_ex(_with_info(inverse, A, zero_pivot, check_errors))
 
 
 def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False, out: Any = None) -> Any:
-    """Return (L, info): info is 0, or the order of the first leading minor that is not positive-definite."""
+    """Return (L, info): info is 0, or the order of the first leading minor that is not positive-definite.
+
+    >>> import fanin as torch
+    >>> torch.linalg.cholesky_ex(-torch.eye(2)).info
+    tensor(1, dtype=torch.int32)
+    """
     return return_types.linalg_cholesky_ex(_with_info(lambda a: cholesky(a, upper), A, bad_minor, check_errors))
 
 
@@ -127,6 +143,10 @@ def lu_factor(A: Any, *, pivot: bool = True, out: Any = None) -> Any:
     """Return (LU, pivots) of A = P L U: both triangles in one matrix, and the row that each row was exchanged with.
 
     Raises LinAlgError when a matrix is singular, RuntimeError when a gradient is wanted.
+
+    >>> import fanin as torch
+    >>> torch.linalg.lu_factor(torch.tensor([[0.0, 1.0], [2.0, 0.0]])).pivots
+    tensor([2, 2], dtype=torch.int32)
     """
     factors, pivots, info = lu_factor_ex(A, pivot=pivot)
     if info._array.any():
@@ -169,6 +189,11 @@ def lu(A: Any, *, pivot: bool = True, out: Any = None) -> Any:
     """Return (P, L, U) with A = P L U: a permutation, and the lower and upper triangle of elimination.
 
     Raises RuntimeError when a gradient is wanted.
+
+    >>> import fanin as torch
+    >>> torch.linalg.lu(torch.tensor([[0.0, 1.0], [2.0, 0.0]])).P
+    tensor([[0., 1.],
+            [1., 0.]])
     """
     factors, pivots, _ = lu_factor_ex(A, pivot=pivot)
     rows, columns = factors._array.shape[-2:]
@@ -188,7 +213,14 @@ def _order(pivots: Any, rows: int) -> Any:
 
 
 def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False, out: Any = None) -> Any:
-    """Return X with A X = B, of A as `lu_factor` gave it."""
+    """Return X with A X = B, of A as `lu_factor` gave it.
+
+    >>> import fanin as torch
+    >>> LU, pivots = torch.linalg.lu_factor(torch.tensor([[0.0, 1.0], [2.0, 0.0]]))
+    >>> torch.linalg.lu_solve(LU, pivots, torch.tensor([[3.0], [4.0]]))
+    tensor([[2.],
+            [3.]])
+    """
     if not left or adjoint:
         raise OperationError("linalg.lu_solve: left=False and adjoint=True are not part of fanin; use linalg.solve")
     found = "found LU of type {0} and B of type {1} instead"
@@ -214,7 +246,12 @@ def _without_gradient(function: str, A: Any) -> Any:
 
 
 def tensorsolve(A: Any, B: Any, dims: Any = None, *, out: Any = None) -> Any:
-    """Return X with tensordot(A, X, X.ndim) = B; dims of A are moved to its end first."""
+    """Return X with tensordot(A, X, X.ndim) = B; dims of A are moved to its end first.
+
+    >>> import fanin as torch
+    >>> torch.linalg.tensorsolve(2 * torch.eye(4).reshape(2, 2, 4), torch.ones(2, 2))
+    tensor([0.5000, 0.5000, 0.5000, 0.5000])
+    """
     if dims is not None:
         moved = [d % A._array.ndim for d in dims]
         A = A.permute(*(d for d in range(A._array.ndim) if d not in moved), *moved)
@@ -228,7 +265,12 @@ def tensorsolve(A: Any, B: Any, dims: Any = None, *, out: Any = None) -> Any:
 
 
 def tensorinv(A: Any, ind: int = 2, *, out: Any = None) -> Any:
-    """Return the inverse of the map that A is from its last dimensions to its first `ind` ones."""
+    """Return the inverse of the map that A is from its last dimensions to its first `ind` ones.
+
+    >>> import fanin as torch
+    >>> torch.linalg.tensorinv(torch.eye(4).reshape(2, 2, 4)).shape
+    torch.Size([4, 2, 2])
+    """
     shape = A._array.shape
     rows, columns = shape[:ind], shape[ind:]
     if math.prod(rows) != math.prod(columns):

@@ -169,7 +169,12 @@ def _sections(tensor: Any, sections: tuple[int, ...], dim: int) -> tuple[Any, ..
 
 
 def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Any, ...]:
-    """Return views of the sizes listed along dim."""
+    """Return views of the sizes listed along dim.
+
+    >>> import fanin as torch
+    >>> torch.split_with_sizes(torch.arange(3), (1, 2))
+    (tensor([0]), tensor([1, 2]))
+    """
     return _sections(input, tuple(split_sizes), wrap_dim(dim, input._array.ndim))
 
 
@@ -220,17 +225,34 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[An
 
 
 def hsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
-    """Return views cut along the second dimension, or the only one."""
+    """Return views cut along the second dimension, or the only one.
+
+    >>> import fanin as torch
+    >>> torch.hsplit(torch.tensor([[1, 2], [3, 4]]), 2)
+    (tensor([[1],
+            [3]]), tensor([[2],
+            [4]]))
+    """
     return _even_split("hsplit", input, indices_or_sections, 0 if input._array.ndim == 1 else 1, 1)
 
 
 def vsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
-    """Return views cut along the first dimension."""
+    """Return views cut along the first dimension.
+
+    >>> import fanin as torch
+    >>> torch.vsplit(torch.tensor([[1, 2], [3, 4]]), 2)
+    (tensor([[1, 2]]), tensor([[3, 4]]))
+    """
     return _even_split("vsplit", input, indices_or_sections, 0, 2)
 
 
 def dsplit(input: Any, indices_or_sections: Any) -> tuple[Any, ...]:
-    """Return views cut along the third dimension."""
+    """Return views cut along the third dimension.
+
+    >>> import fanin as torch
+    >>> [x.shape for x in torch.dsplit(torch.ones(1, 2, 4), 2)]
+    [torch.Size([1, 2, 2]), torch.Size([1, 2, 2])]
+    """
     return _even_split("dsplit", input, indices_or_sections, 2, 3)
 
 

@@ -85,7 +85,13 @@ def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = 
 
 
 def msort(input: Any) -> Any:
-    """Return the elements in ascending order along the first dimension."""
+    """Return the elements in ascending order along the first dimension.
+
+    >>> import fanin as torch
+    >>> torch.msort(torch.tensor([[3, 1], [2, 4]]))
+    tensor([[2, 1],
+            [3, 4]])
+    """
     return sort(input, 0).values
 
 
@@ -333,7 +339,12 @@ def _set_results(found: Any, inverse: Any, counts: Any, with_inverse: bool, with
 def unique_consecutive(
     input: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
-    """Return the elements, or slices along dim, without those that equal the one before."""
+    """Return the elements, or slices along dim, without those that equal the one before.
+
+    >>> import fanin as torch
+    >>> torch.unique_consecutive(torch.tensor([1, 1, 2, 1]))
+    tensor([1, 2, 1])
+    """
     array = require_known("unique_consecutive", require_tensor("unique_consecutive", input), _AS_MANY, _NEIGHBOURS)
     axis = 0 if dim is None else wrap_dim(dim, array.ndim)
     rows = array.reshape(-1) if dim is None else array
@@ -349,7 +360,12 @@ def unique_consecutive(
 
 
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Any:
-    """Return whether each element is among the test elements."""
+    """Return whether each element is among the test elements.
+
+    >>> import fanin as torch
+    >>> torch.isin(torch.tensor([1, 2, 3]), torch.tensor([3, 1]))
+    tensor([ True, False,  True])
+    """
     for x in (elements, test_elements):
         if not isinstance(x, (TensorBase, int, float)):
             raise ArgumentTypeError(f"isin() takes tensors and numbers, not {type(x).__name__}")
@@ -391,7 +407,12 @@ def searchsorted(
 
 
 def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False, out: Any = None) -> Any:
-    """Return the number of the bucket between boundaries that each value falls into."""
+    """Return the number of the bucket between boundaries that each value falls into.
+
+    >>> import fanin as torch
+    >>> torch.bucketize(torch.tensor([0.5, 2.0, 9.0]), torch.tensor([1.0, 2.0]))
+    tensor([0, 1, 2])
+    """
     if boundaries._array.ndim != 1:
         raise ShapeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries._array.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)

@@ -46,14 +46,24 @@ _VECTOR = "outer: Expected 1-D argument {name}, but got {ndim}-D"
 
 
 def mm(input: Any, mat2: Any, *, out: Any = None) -> Any:
-    """Return the product of two matrices."""
+    """Return the product of two matrices.
+
+    >>> import fanin as torch
+    >>> torch.mm(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [4.0]]))
+    tensor([[11.]])
+    """
     _require_ndim("mm", "self", input, 2, _MATRIX)
     _require_ndim("mm", "mat2", mat2, 2, _MATRIX)
     return _product(input, mat2, out)
 
 
 def mv(input: Any, vec: Any, *, out: Any = None) -> Any:
-    """Return the product of a matrix and a vector."""
+    """Return the product of a matrix and a vector.
+
+    >>> import fanin as torch
+    >>> torch.mv(torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([3.0, 4.0]))
+    tensor([11.,  4.])
+    """
     return _product(*_matrix_and_vector(input, vec, 1), out)
 
 
@@ -66,7 +76,12 @@ def _matrix_and_vector(matrix: Any, vec: Any, ndim: int) -> tuple[Any, Any]:
 
 
 def dot(input: Any, tensor: Any, *, out: Any = None) -> Any:
-    """Return the sum of the products of two vectors' elements."""
+    """Return the sum of the products of two vectors' elements.
+
+    >>> import fanin as torch
+    >>> torch.dot(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
     both = require_tensor("dot", input)._array.ndim, require_tensor("dot", tensor, "tensor")._array.ndim
     if both != (1, 1):
         raise ShapeError(
@@ -81,7 +96,12 @@ def dot(input: Any, tensor: Any, *, out: Any = None) -> Any:
 
 
 def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
-    """Return the products of the matrices of two batches of equal length."""
+    """Return the products of the matrices of two batches of equal length.
+
+    >>> import fanin as torch
+    >>> torch.bmm(torch.ones(2, 1, 3), torch.ones(2, 3, 1)).shape
+    torch.Size([2, 1, 1])
+    """
     _require_ndim("bmm", "batch1", input, 3, _BATCH)
     _require_ndim("bmm", "batch2", mat2, 3, _BATCH)
     batch, _, inner = input._array.shape
@@ -94,14 +114,25 @@ def bmm(input: Any, mat2: Any, *, out: Any = None) -> Any:
 
 
 def outer(input: Any, vec2: Any, *, out: Any = None) -> Any:
-    """Return the matrix of all products of one element of each vector."""
+    """Return the matrix of all products of one element of each vector.
+
+    >>> import fanin as torch
+    >>> torch.outer(torch.tensor([1, 2]), torch.tensor([3, 4]))
+    tensor([[3, 4],
+            [6, 8]])
+    """
     _require_ndim("outer", "self", input, 1, _VECTOR)
     _require_ndim("outer", "vec2", vec2, 1, _VECTOR)
     return to_out(out, input.unsqueeze(1) * vec2, "outer")
 
 
 def vdot(input: Any, other: Any, *, out: Any = None) -> Any:
-    """Return the sum of the products of two vectors' elements."""
+    """Return the sum of the products of two vectors' elements.
+
+    >>> import fanin as torch
+    >>> torch.vdot(torch.tensor([1, 2]), torch.tensor([3, 4]))
+    tensor(11)
+    """
     return dot(input, other, out=out)
 
 
@@ -109,6 +140,10 @@ def vecdot(x: Any, y: Any, *, dim: int = -1, out: Any = None) -> Any:
     """Return the sums of the products of the elements along dim.
 
     Raises RuntimeError when the dtypes differ.
+
+    >>> import fanin as torch
+    >>> torch.linalg.vecdot(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1.0, 1.0]))
+    tensor([3., 7.])
     """
     words = "linalg.vecdot: Expected x and y to have the same dtype, but found x of type {0} and y of type {1} instead"
     require_one_dtype(words, require_tensor("linalg.vecdot", x), require_tensor("linalg.vecdot", y, "y"))
@@ -116,7 +151,12 @@ def vecdot(x: Any, y: Any, *, dim: int = -1, out: Any = None) -> Any:
 
 
 def inner(input: Any, other: Any, *, out: Any = None) -> Any:
-    """Return the sums of the products of the elements along both last dimensions."""
+    """Return the sums of the products of the elements along both last dimensions.
+
+    >>> import fanin as torch
+    >>> torch.inner(torch.tensor([[1, 2], [3, 4]]), torch.tensor([1, 1]))
+    tensor([3, 7])
+    """
     if not input._array.ndim or not other._array.ndim:
         return to_out(out, input * other, "inner")
     if input._array.shape[-1] != other._array.shape[-1]:
@@ -153,22 +193,43 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1, ou
 
 
 def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
-    """Return beta * input + alpha * mat @ vec, for a matrix and a vector."""
+    """Return beta * input + alpha * mat @ vec, for a matrix and a vector.
+
+    >>> import fanin as torch
+    >>> torch.addmv(torch.ones(1), torch.tensor([[1.0, 2.0]]), torch.tensor([3.0, 4.0]))
+    tensor([12.])
+    """
     return _plus(input, _product(*_matrix_and_vector(mat, vec, input._array.ndim)), beta, alpha, out, "addmv")
 
 
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
-    """Return beta * input + alpha * the outer product of two vectors."""
+    """Return beta * input + alpha * the outer product of two vectors.
+
+    >>> import fanin as torch
+    >>> torch.addr(torch.zeros(2, 2), torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]), alpha=2)
+    tensor([[ 6.,  8.],
+            [12., 16.]])
+    """
     return _plus(input, outer(vec1, vec2), beta, alpha, out, "addr")
 
 
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
-    """Return beta * input + alpha * batch1 @ batch2, matrix by matrix."""
+    """Return beta * input + alpha * batch1 @ batch2, matrix by matrix.
+
+    >>> import fanin as torch
+    >>> torch.baddbmm(torch.ones(1), torch.ones(1, 1, 3), torch.ones(1, 3, 1), beta=2)
+    tensor([[[5.]]])
+    """
     return _plus(input, bmm(batch1, batch2), beta, alpha, out, "baddbmm")
 
 
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
-    """Return beta * input + alpha * the sum of batch1 @ batch2 over the batch."""
+    """Return beta * input + alpha * the sum of batch1 @ batch2 over the batch.
+
+    >>> import fanin as torch
+    >>> torch.addbmm(torch.ones(1, 1), torch.ones(2, 1, 3), torch.ones(2, 3, 1))
+    tensor([[7.]])
+    """
     return _plus(input, bmm(batch1, batch2).sum(0), beta, alpha, out, "addbmm")
 
 
@@ -179,6 +240,11 @@ def matrix_power(input: Any, n: int, *, out: Any = None) -> Any:
     """Return the n-th power of square matrices; a negative n of the inverse.
 
     Raises RuntimeError when the matrices are not square, or singular for a negative n.
+
+    >>> import fanin as torch
+    >>> torch.matrix_power(torch.tensor([[1.0, 1.0], [0.0, 1.0]]), 3)
+    tensor([[1., 3.],
+            [0., 1.]])
     """
     shape = require_tensor("matrix_power", input)._array.shape
     if len(shape) < 2 or shape[-1] != shape[-2]:
@@ -200,6 +266,10 @@ def multi_dot(tensors: Any, *, out: Any = None) -> Any:
     """Return the product of several matrices, in the order of multiplication that costs least.
 
     Reference: T. H. Cormen et al., "Introduction to Algorithms", section 15.2, matrix-chain multiplication.
+
+    >>> import fanin as torch
+    >>> torch.linalg.multi_dot([torch.ones(1, 3), torch.ones(3, 2), torch.ones(2, 1)])
+    tensor([[6.]])
     """
     given = list(require_tensors("multi_dot", tensors))
     if len(given) < 2:
@@ -282,7 +352,13 @@ def _contracted(ndim_a: int, ndim_b: int, dims: Any) -> tuple[list[int], list[in
 
 
 def kron(input: Any, other: Any, *, out: Any = None) -> Any:
-    """Return the Kronecker product: every element of input times the whole of other, as blocks."""
+    """Return the Kronecker product: every element of input times the whole of other, as blocks.
+
+    >>> import fanin as torch
+    >>> torch.kron(torch.eye(2), torch.tensor([[1.0, 2.0]]))
+    tensor([[1., 2., 0., 0.],
+            [0., 0., 1., 2.]])
+    """
     ndim = max(input._array.ndim, other._array.ndim)
     a = (1,) * (ndim - input._array.ndim) + input._array.shape
     b = (1,) * (ndim - other._array.ndim) + other._array.shape
@@ -293,7 +369,12 @@ def kron(input: Any, other: Any, *, out: Any = None) -> Any:
 
 
 def cross(input: Any, other: Any, dim: int | None = None, *, out: Any = None) -> Any:
-    """Return the vectors perpendicular to both along dim, which has 3 elements (the first such one by default)."""
+    """Return the vectors perpendicular to both along dim, which has 3 elements (the first such one by default).
+
+    >>> import fanin as torch
+    >>> torch.cross(torch.tensor([1, 0, 0]), torch.tensor([0, 1, 0]), dim=0)
+    tensor([0, 0, 1])
+    """
     a, b = broadcast_tensors(input, other)
     require_one_dtype("expected scalar type {0} but found {1}", a, b)
     if dim is None:

@@ -66,12 +66,26 @@ def seed() -> int:
 
 
 def initial_seed() -> int:
-    """Return the seed that the default generator's stream was started with."""
+    """Return the seed that the default generator's stream was started with.
+
+    >>> import fanin as torch
+    >>> _ = torch.manual_seed(3)
+    >>> torch.initial_seed()
+    3
+    """
     return int(default_generator.initial_seed())
 
 
 def get_rng_state() -> Any:
-    """Return the state of the default generator as a tensor of bytes."""
+    """Return the state of the default generator as a tensor of bytes.
+
+    >>> import fanin as torch
+    >>> state = torch.get_rng_state()
+    >>> x = torch.rand(2)
+    >>> torch.set_rng_state(state)
+    >>> bool((torch.rand(2) == x).all())
+    True
+    """
     return default_generator.get_state()
 
 
@@ -134,7 +148,13 @@ def randn(
     requires_grad: bool = False,
     **unused: Any,
 ) -> Any:
-    """Return numbers from the normal distribution of mean 0 and variance 1."""
+    """Return numbers from the normal distribution of mean 0 and variance 1.
+
+    >>> import fanin as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randn(3)
+    tensor([ 1.5410, -0.2934, -2.1788])
+    """
     shape = shape_from(size_argument(size, unused))
     values = draws.normal(stream_of(generator), 0.0, 1.0, shape, _float_kind(dtype))
     return to_out(out, leaf(values, requires_grad, device))
@@ -187,7 +207,13 @@ def randperm(
     requires_grad: bool = False,
     **unused: Any,
 ) -> Any:
-    """Return the whole numbers from 0 to n - 1 in random order."""
+    """Return the whole numbers from 0 to n - 1 in random order.
+
+    >>> import fanin as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randperm(4)
+    tensor([0, 1, 3, 2])
+    """
     kind = np.dtype(np.int64) if dtype is None else dtypes.to_numpy(dtype)
     return to_out(out, leaf(draws.randperm(stream_of(generator), int(number(n)), kind), requires_grad, device))
 
@@ -204,12 +230,24 @@ def _like(input: Any, dtype: Any, draw: Any, keywords: dict[str, Any]) -> Any:
 
 
 def rand_like(input: Any, *, dtype: Any = None, **keywords: Any) -> Any:
-    """Return numbers from the uniform distribution on [0, 1), in the shape and dtype of another tensor."""
+    """Return numbers from the uniform distribution on [0, 1), in the shape and dtype of another tensor.
+
+    >>> import fanin as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.rand_like(torch.zeros(2))
+    tensor([0.4963, 0.7682])
+    """
     return _like(input, dtype, lambda source, shape, kind: draws.uniform(source, 0.0, 1.0, shape, kind), keywords)
 
 
 def randn_like(input: Any, *, dtype: Any = None, **keywords: Any) -> Any:
-    """Return standard normal numbers in the shape and dtype of another tensor."""
+    """Return standard normal numbers in the shape and dtype of another tensor.
+
+    >>> import fanin as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randn_like(torch.zeros(2))
+    tensor([ 1.5410, -0.2934])
+    """
     # What has gaps or another order of axes is filled one by one, with other numbers.
     array = require_tensor("randn_like", input)._array
     dense = not known(array) or np.empty_like(array).flags.c_contiguous
@@ -232,6 +270,11 @@ def normal(
     """Return numbers from normal distributions; mean and std are numbers (with a size) or tensors.
 
     Raises RuntimeError when a std is negative.
+
+    >>> import fanin as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.normal(torch.tensor([0.0, 100.0]), 1.0)
+    tensor([ 1.5410, 99.7066])
     """
     source = stream_of(generator)
     if size is None:
@@ -262,6 +305,10 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Any = None, out:
     """Return ones with the probabilities that a tensor holds (or p everywhere), else zeros.
 
     Raises RuntimeError when a probability is outside [0, 1].
+
+    >>> import fanin as torch
+    >>> torch.bernoulli(torch.tensor([0.0, 1.0]))
+    tensor([0., 1.])
     """
     array = _given("bernoulli", input)
     if p is None:
@@ -286,6 +333,10 @@ def multinomial(
     """Return num_samples indices for each row of weights, drawn in proportion to them.
 
     Raises RuntimeError when weights are negative, or fewer than num_samples are positive without replacement.
+
+    >>> import fanin as torch
+    >>> torch.multinomial(torch.tensor([0.0, 0.0, 1.0]), 1)
+    tensor([2])
     """
     array = _given("multinomial", input)
     values = draws.multinomial(stream_of(generator), array, int(num_samples), replacement)

@@ -55,7 +55,13 @@ def _collate_container(batch: Sequence[Any], row: Any) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """Return data with its NumPy arrays as tensors; what the DataLoader does when batch_size is None."""
+    """Return data with its NumPy arrays as tensors; what the DataLoader does when batch_size is None.
+
+    >>> import fanin as torch
+    >>> from fanin.utils.data import default_convert
+    >>> default_convert([1, "a"])
+    [1, 'a']
+    """
     return _mapped(data, lambda x: as_tensor(x) if isinstance(x, (np.ndarray, np.generic)) else x)
 
 

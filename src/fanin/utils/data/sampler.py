@@ -109,7 +109,13 @@ class RandomSampler(Sampler):
 
 
 class SubsetRandomSampler(Sampler):
-    """Given row numbers in random order."""
+    """Given row numbers in random order.
+
+    >>> import fanin as torch
+    >>> from fanin.utils.data import SubsetRandomSampler
+    >>> sorted(SubsetRandomSampler([4, 7, 9]))
+    [4, 7, 9]
+    """
 
     def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
         super().__init__()
