@@ -12,7 +12,7 @@ from fanin.ops.arithmetic import equal, expand, ones_vector, sum_to, where, zero
 from fanin.ops.elementwise import absolute, sign
 from fanin.ops.op import Op, Spec, define
 from fanin.ops.power import power
-from fanin.ops.reduce import reduced_shape, spread, sum_
+from fanin.ops.reduce import cast_hits, reduced_shape, spread, sum_
 from fanin.ops.rules import broadcast_shape, require_same_dtype, shape_of
 from fanin.ops.shape import reshape, transpose
 from fanin.ops.singular import INVERSE, SOLUTION, fails_with, zero_pivot
@@ -256,8 +256,8 @@ def _norm_vjp(g: Any, out: Any, x: Any, *, p: float, dim: tuple[int, ...], keepd
     if p == 1:
         return g * sign(x)
     if p in (np.inf, -np.inf):
-        hits = where(equal(absolute(x), size), sign(x), zeros_like(x))
-        return g * hits / sum_(absolute(hits), dim=dim, keepdim=True)
+        hits = cast_hits(equal(absolute(x), size), x)
+        return g * sign(x) * (hits / sum_(hits, dim=dim, keepdim=True))
     # At zero the norm has no derivative; PyTorch's choice, 0, is a subgradient.
     nonzero = where(equal(size, 0), size + 1, size)
     if p == 2:

@@ -1,6 +1,6 @@
-"""Where things are in an order: running extremes, the most frequent, places in a sorted sequence, counts in intervals.
+"""Where things are in an order: running extremes, the most frequent, places in a sorted sequence.
 
-All of these are positions, counts or truths, and have no derivative; values are gathered at the positions with one.
+All of these are positions or truths, and have no derivative; values are gathered at the positions with one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin._core.errors import OperationError, ShapeError
+from fanin._core.errors import ShapeError
 from fanin.ops.op import Op, Spec, define
 
 _INT64, _BOOL = np.dtype(np.int64), np.dtype(np.bool_)
@@ -32,8 +32,9 @@ def _most_frequent(x: Any, *, dim: int) -> Any:
     moved = np.moveaxis(x, dim, -1)
     index = np.empty(moved.shape[:-1], np.int64)
     for place in np.ndindex(index.shape):
-        found, counts = np.unique(moved[place], return_counts=True)
-        index[place] = np.flatnonzero(moved[place] == found[counts.argmax()])[-1]
+        row = moved[place]
+        found, counts = np.unique(row[row == row], return_counts=True)  # no nan equals another
+        index[place] = np.flatnonzero(row == found[counts.argmax()])[-1] if found.size else 0
     return np.expand_dims(index, dim)
 
 
@@ -90,39 +91,3 @@ def _searchsorted(keys: Any, values: Any, *, side: Any) -> Any:
 
 # Where each value would be put into a sorted sequence: before ("left") or behind ("right") equal elements.
 searchsorted: Op = define("searchsorted", _searchsorted, _searchsorted_spec)
-
-# Counts in intervals --------------------------------------------------------------------------------------------------
-
-
-def bounds(x: Any, low: float, high: float) -> tuple[float, float]:
-    """Return the range of the intervals: that of the elements when both bounds are equal."""
-    if low > high:
-        raise OperationError("max must be larger than min")
-    if low == high and x.size:
-        low, high = float(x.min()), float(x.max())
-    if not np.isfinite(low) or not np.isfinite(high):
-        raise OperationError(f"range of [{low}, {high}] is not finite")
-    return (low - 1, high + 1) if low == high else (low, high)
-
-
-def _histogram(
-    x: Any, edges: Any = None, weight: Any = None, *, bins: int, low: float, high: float, density: bool
-) -> Any:
-    intervals, limits = (bins, bounds(x, low, high)) if edges is None else (edges, None)
-    weights = None if weight is None else weight.reshape(-1)
-    counts, _ = np.histogram(x.reshape(-1), intervals, limits, density=density, weights=weights)
-    return counts.astype(x.dtype)
-
-
-# How many elements, or how much weight, fall into each interval: between edges, or in `bins` equal parts of a range.
-histogram: Op = define(
-    "histogram",
-    _histogram,
-    lambda x, edges=None, weight=None, *, bins, **_: Spec((bins if edges is None else edges.shape[0] - 1,), x.dtype),
-)
-# The edges of equal parts.
-histogram_edges: Op = define(
-    "histogram_edges",
-    lambda x, *, bins, low, high: np.histogram_bin_edges(x, bins, bounds(x, low, high)).astype(x.dtype),
-    lambda x, *, bins, **_: Spec((bins + 1,), x.dtype),
-)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,8 @@ def _power_vjp_base(g: Any, out: Any, a: Any, b: Any) -> Any:
 def _power_vjp_exponent(g: Any, out: Any, a: Any, b: Any) -> Any:
     # d/db a^b = a^b log a, and 0 where a is 0 and b >= 0: the limit that keeps 0^b usable.
     if a.__class__ in (int, float):
-        return sum_to(g * out * float(np.log(a)) if a else zeros_like(g * out), shape_of(b))
+        full = g * out * (float(np.log(a)) if a else -math.inf)
+        return sum_to(full if a else where(greater_equal(b, 0), zeros_like(full), full), shape_of(b))
     at_zero = logical_and(equal(a, 0), greater_equal(b, 0))
     full = out * log(where(at_zero, ones_like(out), expand(a, shape_of(out))))
     return sum_to(g * where(at_zero, zeros_like(full), full), shape_of(b))

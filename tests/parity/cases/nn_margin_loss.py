@@ -105,3 +105,13 @@ def margin_mistakes(torch):
         ],
         "no tensor": [raises(lambda f=f: f(x, 1.0)) for f in (F.hinge_embedding_loss, F.soft_margin_loss)],
     }
+
+
+@case(params=DTYPES)
+def margins_that_are_kept_exactly(torch, dtype):
+    x = torch.tensor([[1.0, 1.0, -0.5, 0.0], [2.0, 1.0, 0.5, 1.5]], dtype=getattr(torch, dtype), requires_grad=True)
+    f, labels = torch.nn.functional, torch.tensor([[0, 3, -1, 0], [0, -1, 0, 0]])
+    return {
+        "one": with_gradients(torch, lambda x: f.multi_margin_loss(x, torch.tensor([0, 0]), reduction="none"), x),
+        "several": with_gradients(torch, lambda x: f.multilabel_margin_loss(x, labels, reduction="none"), x),
+    }

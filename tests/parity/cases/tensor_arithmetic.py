@@ -438,3 +438,10 @@ def ends(torch: Any, name: str, dtype: str) -> Any:
     a = torch.tensor([0.0, NAN, NAN, 1.0, INF, 2.0, -INF, 1e6, 1e30], dtype=getattr(torch, dtype), requires_grad=True)
     b = torch.tensor([NAN, 0.0, NAN, 1.0, 3.0, INF, 1.0, 1e6, 1e30], dtype=a.dtype, requires_grad=True)
     return with_gradients(torch, getattr(torch, name), a, b)
+
+
+@case(params=DTYPES)
+def powers_of_zero(torch: Any, dtype: str) -> Any:
+    x = torch.tensor([-1.5, -1.0, -0.0, 0.0, 0.5, 2.0], dtype=getattr(torch, dtype), requires_grad=True)
+    zeros = torch.zeros(6, dtype=x.dtype)
+    return [with_gradients(torch, lambda x: 0.0**x, x), with_gradients(torch, lambda x: zeros**x, x)]

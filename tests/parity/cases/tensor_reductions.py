@@ -402,3 +402,38 @@ def gradients_of_few(torch: Any) -> Any:
         "points": raises(lambda: torch.gradient(x, dim=1, spacing=[torch.ones(2)])),
         "dim": raises(lambda: torch.gradient(x, dim=2)),
     }
+
+
+@case(params=DTYPES)
+def values_on_the_edges_of_intervals(torch: Any, dtype: str) -> Any:
+    x = torch.arange(-10, 31).to(getattr(torch, dtype)) / 10
+    ranges = {
+        "tenths": (10, 0, 1),
+        "eighths": (8, -1, 1),
+        "thirds": (9, 0, 3),
+        "odd": (13, -0.3, 0.7),
+        "all": (40, 0, 0),
+    }
+    return {
+        name: [
+            torch.histc(x, bins, low, high),
+            *torch.histogram(x, bins, range=None if low == high else (low, high)),
+        ]
+        for name, (bins, low, high) in ranges.items()
+    }
+
+
+@case(params=DTYPES)
+def norms_at_zero(torch: Any, dtype: str) -> Any:
+    rows = [[0.0, 0.0, 0.0], [0.0, 2.0, -2.0], [1.0, -3.0, 0.0]]
+    found = {}
+    for order in (1, 2, 3, float("inf"), float("-inf")):
+        x = torch.tensor(rows, dtype=getattr(torch, dtype), requires_grad=True)
+        found[str(order)] = with_gradients(torch, lambda x, p=order: torch.linalg.vector_norm(x, p, dim=1), x)
+    return found
+
+
+@case()
+def mode_of_nothing_but_nan(torch: Any) -> Any:
+    nan = float("nan")
+    return [*torch.mode(torch.tensor([[nan, nan], [1.0, 1.0]])), *torch.mode(torch.tensor([nan, 1.0, 1.0]))]

@@ -16,9 +16,8 @@ from fanin._core.errors import (
 )
 from fanin.nn.functional.checks import require_tensor
 from fanin.nn.functional.embedding import rows_of_ones
-from fanin.nn.functional.margin_loss import at_least_zero
 from fanin.nn.functional.reduction import reduced, reduction_of
-from fanin.ops.activation import log_sigmoid
+from fanin.ops.activation import log_sigmoid, relu
 from fanin.ops.arithmetic import equal, less, logical_and, logical_not, where
 from fanin.ops.elementwise import cast
 from fanin.ops.index import gather, within
@@ -72,7 +71,7 @@ def multi_margin_loss(
         raise ShapeError(f"inconsistent weight size, expected {classes._array.shape[1]} but got {list(weight.shape)}")
     if weight is not None and weight._array.dtype != x._array.dtype:
         raise DtypeError(f"expected scalar type {x._array.dtype} but found {weight._array.dtype} for weight")
-    lag = at_least_zero(margin - sum_(x * classes, dim=(1,), keepdim=True) + x)
+    lag = relu(margin - sum_(x * classes, dim=(1,), keepdim=True) + x)
     lag = (lag if p == 1 else lag * lag) * (1 - classes)
     if weight is not None:
         lag = lag * sum_(weight * classes, dim=(1,), keepdim=True)
@@ -162,7 +161,7 @@ def multilabel_margin_loss(
     t = where(listed, t, 0)
     pairs = wrap(cast(_pairs(t, listed), dtype=x._array.dtype))
     right = apply(gather, (x, t), {"dim": 1})
-    lag = at_least_zero(1 - reshape(right, (rows, classes, 1)) + reshape(x, (rows, 1, classes)))
+    lag = relu(1 - reshape(right, (rows, classes, 1)) + reshape(x, (rows, 1, classes)))
     loss = sum_(lag * pairs, dim=(1, 2)) / classes
     return _finished(loss, input.dim() < 2, reduction, "MultilabelMarginLossBackward0")
 

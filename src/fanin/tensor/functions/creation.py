@@ -8,6 +8,7 @@ import numpy as np
 
 from fanin._core import dtypes
 from fanin._core.errors import ArgumentTypeError, OperationError, ShapeError
+from fanin.ops.intervals import equal_steps
 from fanin.ops.rules import refuse_overflow
 from fanin.tensor.base import TensorBase
 from fanin.tensor.functions.data import leaf
@@ -261,15 +262,7 @@ def _steps(start: Any, end: Any, steps: int, dtype: Any) -> tuple[Any, np.dtype[
     start, end = float(number(start)), float(number(end))
     if kind.kind != "f":
         return np.linspace(start, end, steps), kind
-    # PyTorch counts from both ends towards the middle, each value a fused multiply-add, rounded once: so the middle of
-    # linspace(-1, 1, 7) is -2.98e-8, and is printed. A wider type holds the product exactly.
-    step = kind.type((kind.type(end) - kind.type(start)) / kind.type(max(steps - 1, 1)))
-    wide: Any = {"float32": np.dtype(np.float64), "float64": np.dtype(np.longdouble)}.get(kind.name, kind)
-    i = np.arange(steps)
-    with np.errstate(all="ignore"):
-        upward = wide.type(kind.type(start)) + wide.type(step) * i.astype(wide)
-        downward = wide.type(kind.type(end)) - wide.type(step) * (steps - 1 - i).astype(wide)
-    return np.where(i < steps // 2, upward, downward) if steps > 1 else np.full(steps, start), kind
+    return equal_steps(start, end, steps, kind), kind
 
 
 def linspace(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fanin._core.errors import ArgumentTypeError, DtypeError, OperationError, UnsupportedDtypeError
-from fanin.ops import order, reduce
+from fanin.ops import intervals, reduce
 from fanin.tensor import return_types
 from fanin.tensor.base import known
 from fanin.tensor.functions.operands import numpy_names, reduction_dims, require_known, require_tensor, to_out
@@ -218,7 +218,7 @@ def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0, *, out: Any =
     limits = {"bins": int(bins), "low": float(min), "high": float(max)}
     if limits["low"] > limits["high"]:
         raise OperationError("max must be larger than min")
-    result = apply(order.histogram, (input,), {**limits, "density": False})
+    result = apply(intervals.histogram, (input,), {**limits, "exact": False})
     return to_out(out, result, "histc")
 
 
@@ -238,6 +238,6 @@ def histogram(
         bounds = bins.to(input.dtype).clone()
     else:
         edges, limits = None, {"bins": int(bins), "low": low, "high": high}
-        bounds = apply(order.histogram_edges, (input,), limits)
-    counts = apply(order.histogram, (input, edges, weight), {**limits, "density": bool(density)})
+        bounds = apply(intervals.histogram_edges, (input,), limits)
+    counts = apply(intervals.histogram, (input, edges, weight), {**limits, "density": bool(density)})
     return return_types.histogram((counts, bounds))
