@@ -272,6 +272,7 @@ SAMPLES: dict[str, list[Sample]] = {
         ((np.sort(values(3, 4)), values(3, 2, seed=1)), {"side": "right"}),
         ((np.array([1, 3, 3, 5]), np.array(3)), {"side": "right"}),
     ],
+    "element_at": [((values(5), np.array(2)), {})],
     "histogram": [
         ((values(3, 4),), {"bins": 3, "low": 0.0, "high": 0.0, "density": False}),
         ((values(3, 4), None, positive(3, 4)), {"bins": 4, "low": -1.0, "high": 1.0, "density": True}),

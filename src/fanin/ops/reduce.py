@@ -13,7 +13,7 @@ import numpy as np
 
 from fanin._core.dtypes import bool_, category, from_numpy, int64
 from fanin._core.errors import DimensionError, DtypeError
-from fanin.ops.arithmetic import equal, expand, ones_like, where, zeros_like
+from fanin.ops.arithmetic import equal, expand, isnan, logical_and, logical_or, ones_like, where, zeros_like
 from fanin.ops.elementwise import cast, exp
 from fanin.ops.index import getitem
 from fanin.ops.op import Op, Spec, define
@@ -161,6 +161,22 @@ def cast_hits(hits: Any, like: Any) -> Any:
 
 amax: Op = _extreme("amax", np.maximum)
 amin: Op = _extreme("amin", np.minimum)
+
+
+def _element_vjp(g: Any, out: Any, x: Any, place: Any) -> Any:
+    hits = cast_hits(logical_or(equal(x, out), logical_and(isnan(x), isnan(out))), x)
+    return g * (hits / sum_(hits, dim=(0,), keepdim=False))
+
+
+# The element of a vector at a place: its gradient goes in equal parts to all elements that are equal to it, or nan too.
+element_at: Op = define(
+    "element_at",
+    lambda x, place: np.asarray(x[place]),
+    lambda x, place: Spec((), x.dtype),
+    vjps=(_element_vjp,),
+    reads=(0,),
+    reads_out=True,
+)
 
 
 def _position_spec(x: Spec, *, dim: int | None, keepdim: bool = False) -> Spec:

@@ -437,3 +437,12 @@ def norms_at_zero(torch: Any, dtype: str) -> Any:
 def mode_of_nothing_but_nan(torch: Any) -> Any:
     nan = float("nan")
     return [*torch.mode(torch.tensor([[nan, nan], [1.0, 1.0]])), *torch.mode(torch.tensor([nan, 1.0, 1.0]))]
+
+
+@case(params=DTYPES)
+def median_of_ties_and_nan(torch: Any, dtype: str) -> Any:
+    nan, found = float("nan"), []
+    for row in ([1.0, 2.0, 2.0, 2.0, 3.0], [nan, 1.0, 1.0, nan], [nan, nan]):
+        x = torch.tensor(row, dtype=getattr(torch, dtype), requires_grad=True)
+        found.append(with_gradients(torch, torch.median, x))
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -160,8 +159,9 @@ def _median(input: Any, dim: Any, keepdim: bool, out: Any, name: str, *, skip_na
             return to_out(
                 out, wrap(np.asarray(np.nan, array.dtype) if array.dtype.kind == "f" else np.zeros((), array.dtype))
             )
-        values, _ = _middle(input.reshape(-1), 0, False, skip_nan, f"{name.capitalize()}Backward0")
-        return to_out(out, _shared(input, values), name)
+        row = input.reshape(-1)
+        value, place = _middle(row, 0, False, skip_nan, f"{name.capitalize()}Backward0")
+        return to_out(out, _shared(row, value, place), name)
     dim = wrap_dim(require_dim(name, dim), array.ndim)
     if array.ndim and not array.shape[dim]:
         raise DimensionError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
@@ -169,14 +169,11 @@ def _median(input: Any, dim: Any, keepdim: bool, out: Any, name: str, *, skip_na
     return _named(getattr(return_types, name), values, indices, out, name)
 
 
-def _shared(input: Any, value: Any) -> Any:
-    """Return a value of the elements, whose gradient goes to all elements that are equal to it, in equal parts."""
-    array = value._array
-    if not value._requires_grad or not input._array.ndim or (known(array) and np.isnan(array)):
+def _shared(input: Any, value: Any, place: Any) -> Any:
+    """Return the value at a place of a vector; its gradient goes in equal parts to all elements that are equal."""
+    if not value._requires_grad:
         return value
-    equals = apply(where, (input.detach() == value.detach(), input, -math.inf), {})
-    attrs = {"dim": tuple(range(input._array.ndim)), "keepdim": False}
-    return label(apply(reduce.amax, (equals,), attrs), value._node.name())
+    return label(apply(reduce.element_at, (input, place), {}), value._node.name())
 
 
 def _middle(input: Any, dim: int, keepdim: bool, skip_nan: bool, label_: str) -> tuple[Any, Any]:

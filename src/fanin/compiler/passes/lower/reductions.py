@@ -12,6 +12,7 @@ from fanin.compiler.passes.lower.common import all_dims, astype, average, full, 
 from fanin.compiler.passes.lower.rules import lowers
 from fanin.ops.arithmetic import equal, isfinite, isnan, logical_or, not_equal, where
 from fanin.ops.elementwise import absolute, exp, log, sqrt
+from fanin.ops.index import gather
 from fanin.ops.power import power
 from fanin.ops.reduce import Dims, all_, amax, amin, any_, count, reduced_shape
 from fanin.ops.shape import reshape
@@ -29,6 +30,12 @@ def sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
 def mean(x: Any, *, dim: Dims, keepdim: bool = False) -> Any:
     """Return the sum divided by the number of elements."""
     return average(x, dim, keepdim)
+
+
+@lowers("element_at")
+def element_at(x: Any, place: Any) -> Any:
+    """Return the element at a place."""
+    return reshape(gather(x, reshape(place, (1,)), dim=0), ())
 
 
 @lowers("var")
