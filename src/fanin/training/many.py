@@ -23,8 +23,12 @@ from fanin.training.progress import Progress
 from fanin.training.threads import product_threads
 from fanin.training.turn import Turn
 
-_DEFAULTS = {name: p.default for name, p in inspect.signature(fit).parameters.items() if p.default is not p.empty}
 _COMMON = ("engine", "threads", "progress")  # what all jobs share
+_DEFAULTS = {
+    name: p.default
+    for name, p in inspect.signature(fit).parameters.items()
+    if p.default is not p.empty and name not in _COMMON
+}
 _SHOWN = 5  # errors in a message
 
 
@@ -66,6 +70,9 @@ class Job:
         """Return the fields that are not None, by name."""
         named = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return {name: value for name, value in named.items() if value is not None}
+
+
+_OF_A_JOB = frozenset(entry.name for entry in fields(Job))
 
 
 def fit_many(
@@ -127,15 +134,14 @@ def _complete(number: int, job: Any, common: Mapping[str, Any]) -> dict[str, Any
     """Return all arguments of fit for one job."""
     if not isinstance(job, (Job, Mapping)):
         raise ArgumentTypeError(f"fit_many: job {number} is neither a Job nor a dictionary, but {type(job).__name__}")
-    given = job.given() if isinstance(job, Job) else dict(job)
-    known = {entry.name for entry in fields(Job)}
-    unknown = [name for name in (*given, *common) if name not in known]
+    given = job.given() if isinstance(job, Job) else job
+    unknown = [name for name in (*given, *common) if name not in _OF_A_JOB]
     if unknown:
         raise ArgumentTypeError(f"fit_many: job {number} has an argument that no job has: {unknown[0]!r}")
     missing = [name for name in ("model", "train", "loss", "optimizer") if name not in given and name not in common]
     if missing:
         raise ArgumentTypeError(f"fit_many: job {number} has no {', '.join(missing)}")
-    return {**{k: v for k, v in _DEFAULTS.items() if k not in _COMMON}, **common, **given}
+    return {**_DEFAULTS, **common, **given}
 
 
 def _check_apart(listed: list[dict[str, Any]]) -> None:

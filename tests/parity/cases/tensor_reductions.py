@@ -362,6 +362,7 @@ def counts(torch: Any) -> Any:
         "histc equal": torch.histc(torch.ones(3), bins=3),
         "histc bins": raises(lambda: torch.histc(x, bins=0)),
         "histogram": list(torch.histogram(x, 4)),
+        "histogram alone": list(torch.histogram(x, density=True)),
         "histogram range": list(torch.histogram(x, bins=3, range=(-1.0, 2.0), density=True)),
         "histogram edges": list(torch.histogram(x, torch.tensor([-1.0, 0.0, 3.0]))),
     }
