@@ -291,3 +291,9 @@ def bounds_of_bytes(torch: Any) -> Any:
         raises(lambda: limited(x, 0, 300)),
         raises(lambda: limited(x.char(), -129, 6)),
     ]
+
+
+@case(params=DTYPES)
+def tanhshrink_of_large_numbers(torch: Any, dtype: str) -> Any:
+    x = torch.tensor([-1e20, -1e8, 30.0, 1e10, 1e30], dtype=getattr(torch, dtype), requires_grad=True)
+    return with_gradients(torch, torch.nn.functional.tanhshrink, x)
